@@ -1,0 +1,272 @@
+"""Every setting: its name, default, meaning and check; read once at start from `.env` and the environment.
+
+Pure functions; nothing here keeps state. Times are in milliseconds outside and in seconds inside.
+`.env.example` is written from SETTINGS (`python -m openclaw.config`), and a test holds it there.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from openclaw.errors import ConfigError
+
+_CHECKOUT = Path(__file__).resolve().parent.parent
+
+
+class Setting(NamedTuple):
+    """One environment variable. `parse` turns its text into the value or raises ValueError saying what it takes."""
+
+    name: str
+    default: str
+    parse: Callable[[str], Any]
+    about: str
+
+
+def _flag(text: str) -> bool:
+    if text.lower() in ("true", "1", "yes", "on"):
+        return True
+    if text.lower() in ("false", "0", "no", "off"):
+        return False
+    raise ValueError("true or false")
+
+
+def _number(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if re.fullmatch(r"[0-9]{1,12}", text, re.ASCII) and low <= int(text) <= high:
+            return int(text)
+        raise ValueError(f"a whole number from {low} to {high}")
+
+    return parse
+
+
+def _seconds(low: int, high: int) -> Callable[[str], float]:
+    whole = _number(low, high)
+
+    def parse(text: str) -> float:
+        try:
+            return whole(text) / 1000
+        except ValueError:
+            raise ValueError(f"whole milliseconds from {low} to {high}") from None
+
+    return parse
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text in words:
+            return text
+        raise ValueError(" or ".join(words))
+
+    return parse
+
+
+def _matching(pattern: str, rule: str) -> Callable[[str], str]:
+    compiled = re.compile(pattern, re.ASCII)
+
+    def parse(text: str) -> str:
+        if compiled.fullmatch(text):
+            return text
+        raise ValueError(rule)
+
+    return parse
+
+
+def _printable(text: str) -> str:
+    if text.isprintable():
+        return text
+    raise ValueError("one line of printable characters")
+
+
+def _url(text: str) -> str:
+    if not text:
+        return ""
+    parts = urlsplit(text)
+    if parts.scheme in ("http", "https") and parts.hostname:
+        return text.rstrip("/")
+    raise ValueError("an http or https address")
+
+
+def _zone(text: str) -> str:
+    if text:
+        try:
+            ZoneInfo(text.removeprefix(":"))
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError("a time zone such as Europe/Berlin") from None
+    return text.removeprefix(":")
+
+
+def _address(text: str) -> str:
+    if text == "localhost":
+        return "127.0.0.1"
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError("an IP address such as 127.0.0.1") from None
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip().lower() for name in text.split(",") if name.strip())
+    if all(re.fullmatch(r"[a-z0-9.-]{1,253}", name) for name in names):
+        return names
+    raise ValueError("host names, separated by commas")
+
+
+_DAY = 86_400_000
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("ENABLE_PERSISTENT_MAIN", "true", _flag, "Main's agent stays in one container; false starts one for each message"),
+    Setting("PERSISTENT_HEALTH_CHECK_INTERVAL", "30000", _seconds(100, _DAY), "ms between health checks of that container"),
+    Setting("PERSISTENT_REQUEST_TIMEOUT", "300000", _seconds(100, _DAY), "ms that a turn in it may take"),
+    Setting("PERSISTENT_MAX_RESTARTS", "3", _number(0, 100), "restarts (after 1, 2, 4 s) before Main falls back to on-demand containers"),
+    Setting("PERSISTENT_RETRY_AFTER", "600000", _seconds(0, _DAY), "ms in fallback before it is tried again; 0: only after a restart"),
+    Setting("PERSISTENT_STABLE_AFTER", "600000", _seconds(0, _DAY), "ms of answered health checks that clear the crash counter"),
+    Setting("MAX_CONCURRENT_CONTAINERS", "100", _number(1, 1000), "dedicated containers at once"),
+    Setting("MAX_SUBAGENTS", "100", _number(0, 1000), "subagents at once"),
+    Setting("SUBAGENT_STANDBY", "2", _number(0, 100), "containers kept warm for subagents"),
+    Setting("SUBAGENT_TIMEOUT", "1800000", _seconds(100, _DAY), "ms that a turn in a dedicated container may take"),
+    Setting("QUEUE_LIMIT", "10000", _number(1, 1_000_000), "messages accepted and not yet answered; beyond it 429"),
+    Setting("DRAIN_TIMEOUT", "60000", _seconds(0, _DAY), "ms that a stop waits for turns that run"),
+    Setting("OUTBOX_RETENTION_DAYS", "7", _number(1, 36500), "days that replies and failed files are kept"),
+    Setting("CONTAINER_RUNTIME", "auto", _one_of("auto", "docker", "process"), "auto takes docker where an engine answers, else process (no isolation)"),
+    Setting("CONTAINER_CLI", "docker", _matching(r"[A-Za-z0-9/._-]{1,200}", "a program's name or path"), "the engine's command line program"),
+    Setting("CONTAINER_IMAGE", "openclaw-agent:latest", _matching(r"[a-z0-9][A-Za-z0-9/.:@_-]{0,254}", "an image's name"), "the agent's image; make image builds it"),
+    Setting("CONTAINER_PREFIX", "openclaw", _matching(r"[a-z0-9][a-z0-9-]{0,31}", "up to 32 of a-z, 0-9, -"), "container names begin with it; a second installation on one engine needs its own"),
+    Setting("ALLOW_UNSANDBOXED_TOOLS", "false", _flag, "in the process runtime: let agents run commands and write files on this machine"),
+    Setting("AGENT_ENGINE", "auto", _one_of("auto", "offline"), "offline answers by rules, without a model; auto takes what the credentials below allow"),
+    Setting("OFFLINE_LATENCY", "0", _seconds(0, 3_600_000), "ms that the offline engine waits before it answers, as a model would"),
+    Setting("ANTHROPIC_API_KEY", "", _printable, "key of the Messages API; it stays on the host"),
+    Setting("CLAUDE_CODE_OAUTH_TOKEN", "", _printable, "or a Claude subscription's token"),
+    Setting("ANTHROPIC_BASE_URL", "", _url, "another address that speaks the Messages API"),
+    Setting("ANTHROPIC_MODEL", "", _printable, "the model's name"),
+    Setting("ASSISTANT_NAME", "Claw", _printable, "what the assistant calls itself"),
+    Setting("TZ", "", _zone, "time zone for the assistant; empty: the machine's"),
+    Setting("OPENCLAW_HOME", "", _printable, "folder of groups/, ipc/ and logs/; empty: the checkout"),
+    Setting("OPENCLAW_HOST", "127.0.0.1", _address, "address to listen on; other than loopback needs OPENCLAW_TOKEN"),
+    Setting("OPENCLAW_PORT", "8765", _number(0, 65535), "port to listen on; 0 takes a free one"),
+    Setting("OPENCLAW_TOKEN", "", _matching(r"[!-~]{0,512}", "printable ASCII without spaces"), "callers that bear it are let in (Authorization: Bearer …)"),
+    Setting("OPENCLAW_ALLOWED_HOSTS", "", _names, "further host names by which the service may be called, separated by commas"),
+    Setting("LOG_LEVEL", "INFO", _one_of("DEBUG", "INFO", "WARN", "ERROR"), "the least that is logged"),
+    Setting("LOG_FORMAT", "text", _one_of("text", "json"), "one line of text or of JSON for each event"),
+)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Config:
+    """The settings, checked. Durations are seconds. It has no repr: it holds keys."""
+
+    home: Path
+    enable_persistent_main: bool
+    persistent_health_check_interval: float
+    persistent_request_timeout: float
+    persistent_max_restarts: int
+    persistent_retry_after: float
+    persistent_stable_after: float
+    max_concurrent_containers: int
+    max_subagents: int
+    subagent_standby: int
+    subagent_timeout: float
+    queue_limit: int
+    drain_timeout: float
+    outbox_retention_days: int
+    container_runtime: str
+    container_cli: str
+    container_image: str
+    container_prefix: str
+    allow_unsandboxed_tools: bool
+    agent_engine: str
+    offline_latency: float
+    anthropic_api_key: str
+    claude_code_oauth_token: str
+    anthropic_base_url: str
+    anthropic_model: str
+    assistant_name: str
+    tz: str
+    openclaw_host: str
+    openclaw_port: int
+    openclaw_token: str
+    openclaw_allowed_hosts: tuple[str, ...]
+    log_level: str
+    log_format: str
+
+
+def load(environ: Mapping[str, str]) -> Config:
+    """The configuration from `environ` over `.env` in OPENCLAW_HOME. Raises ConfigError naming the setting."""
+    home = Path(environ.get("OPENCLAW_HOME") or _CHECKOUT).expanduser().absolute()
+    values = {**_read_env_file(home / ".env"), **environ}
+    parsed: dict[str, Any] = {}
+    for setting in SETTINGS:
+        text = values.get(setting.name, setting.default).strip()
+        if not text and setting.default:
+            text = setting.default
+        try:
+            parsed[setting.name.lower()] = setting.parse(text)
+        except ValueError as error:
+            shown = "" if _is_secret(setting.name) else f", not {text[:80]!r}"
+            raise ConfigError(f"{setting.name} takes {error}{shown}") from None
+    del parsed["openclaw_home"]
+    config = Config(home=home, **parsed)
+    if not ipaddress.ip_address(config.openclaw_host).is_loopback and not config.openclaw_token:
+        raise ConfigError(f"OPENCLAW_HOST={config.openclaw_host} can be reached from elsewhere: set OPENCLAW_TOKEN too")
+    return config
+
+
+def parse_env(text: str) -> dict[str, str]:
+    """The assignments in `.env` text: `NAME=value`, optional `export`, quotes, ` # comment`; the last one wins."""
+    values: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        match = _ASSIGNMENT.fullmatch(line)
+        if match is None:
+            raise ConfigError(f".env line {number} is not NAME=value")
+        name, double, single, bare = match.groups()
+        values[name] = double if double is not None else single if single is not None else bare or ""
+    return values
+
+
+_ASSIGNMENT = re.compile(
+    r"""(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|((?:(?!\s\#)[^"'])*?))(?:\s+\#.*)?\s*""",
+    re.VERBOSE,
+)
+
+
+def _read_env_file(path: Path) -> dict[str, str]:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from None
+    try:
+        return parse_env(data.decode("utf-8-sig"))
+    except UnicodeDecodeError:
+        raise ConfigError(f"{path} is not UTF-8") from None
+
+
+def _is_secret(name: str) -> bool:
+    return any(part in name for part in ("KEY", "TOKEN"))
+
+
+def example() -> str:
+    """The text of `.env.example`."""
+    lines = [
+        "# openclaw's settings, each with its default. Copy to .env and uncomment what you change.",
+        "# Real environment variables win over this file. Times are in milliseconds.",
+    ]
+    for setting in SETTINGS:
+        lines += ["", f"# {setting.about}", f"#{setting.name}={setting.default}"]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(example())

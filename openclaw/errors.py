@@ -1,0 +1,104 @@
+"""Every error that the project raises on purpose, as one tree.
+
+    OpenClawError
+    ├── ConfigError             a setting that makes no sense; the start ends with exit code 2
+    ├── StartupError            the service cannot start here; exit code 1
+    ├── MessageRefused          a message that is not accepted; says so to its sender, with an HTTP status
+    │   ├── InvalidMessage      400  malformed JSON, a missing text, a bad name
+    │   ├── UnknownGroup        404
+    │   ├── IdConflict          409  the id was used with other content
+    │   ├── QueueFull           429
+    │   └── NotDurable          503  the disk did not take it; nothing was accepted
+    ├── NameTaken               publish found the name in use
+    ├── FileRefused             a file that is not what we take: a link, too large, another owner
+    ├── ChannelViolation        a container broke the protocol; it is killed for that
+    └── RuntimeFailure          a container could not be started or reached
+        ├── EngineUnavailable   no engine answers; try again later
+        ├── EngineOverdue       the engine did not return in time
+        ├── ImageMissing        the image is not there; `make image` makes it
+        ├── NameConflict        another installation owns the container's name
+        └── StartFailed         the engine refused this container
+
+Leaf module; the container's image carries it beside `message` and `spool`.
+"""
+
+from __future__ import annotations
+
+
+class OpenClawError(Exception):
+    """Root of every error raised on purpose. Its text says what to do and may be shown to a person."""
+
+
+class ConfigError(OpenClawError):
+    """A setting that makes no sense, named in the text."""
+
+
+class StartupError(OpenClawError):
+    """The service cannot start here, and why."""
+
+
+class MessageRefused(OpenClawError):
+    """A message that is not accepted. `status` is the HTTP status, `title` the problem's short name."""
+
+    status = 400
+    title = "Message refused"
+
+
+class InvalidMessage(MessageRefused):
+    title = "Invalid message"
+
+
+class UnknownGroup(MessageRefused):
+    status = 404
+    title = "Unknown group"
+
+
+class IdConflict(MessageRefused):
+    status = 409
+    title = "Id already used"
+
+
+class QueueFull(MessageRefused):
+    status = 429
+    title = "Queue full"
+
+
+class NotDurable(MessageRefused):
+    status = 503
+    title = "Not stored"
+
+
+class NameTaken(OpenClawError):
+    """A file of that name is there already."""
+
+
+class FileRefused(OpenClawError):
+    """A file that is not taken as it is: a link, not regular, too large, another owner, still written."""
+
+
+class ChannelViolation(OpenClawError):
+    """A container broke the protocol of its channel."""
+
+
+class RuntimeFailure(OpenClawError):
+    """A container could not be started or reached."""
+
+
+class EngineUnavailable(RuntimeFailure):
+    """No engine answers."""
+
+
+class EngineOverdue(RuntimeFailure):
+    """A call to the engine did not return in time."""
+
+
+class ImageMissing(RuntimeFailure):
+    """The agent's image is not on this machine."""
+
+
+class NameConflict(RuntimeFailure):
+    """Another installation owns a container of that name."""
+
+
+class StartFailed(RuntimeFailure):
+    """The engine refused to start this container."""

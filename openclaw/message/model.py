@@ -1,0 +1,138 @@
+"""Message and Reply: the two records that everything else carries.
+
+A Message is what somebody asked; it never changes after it was accepted. A Reply is what they get, one per id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal, get_args
+from urllib.parse import urlsplit
+
+from openclaw.errors import InvalidMessage
+from openclaw.message.names import RULE, is_name
+from openclaw.message.strict_json import dump_bytes
+
+Priority = Literal["high", "normal", "low"]
+Status = Literal["done", "failed", "cancelled"]
+Route = Literal["persistent", "dedicated", "subagent"]
+
+MAX_SENDER = 200
+MAX_URL = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One thing that somebody asked, as in `{"text": …}` with the optional keys below.
+
+    `id` is empty until the message is accepted; the others have the contract's defaults.
+    """
+
+    text: str
+    id: str = ""
+    group: str = "main"
+    session: str = "default"
+    sender: str = ""
+    priority: Priority = "normal"
+    callback_url: str = ""
+
+    @classmethod
+    def from_json(cls, value: dict[str, Any]) -> Message:
+        """Check `value` key by key. Raises InvalidMessage, whose text names the key and what it takes."""
+        unknown = sorted(value.keys() - _KEYS)
+        if unknown:
+            raise InvalidMessage(f"unknown key {unknown[0][:80]!r}; a message has {', '.join(sorted(_KEYS))}")
+        if "text" not in value:
+            raise InvalidMessage('a message needs "text", as in {"text": "hello"}')
+        for key, given in value.items():
+            if not isinstance(given, str):
+                raise InvalidMessage(f'"{key}" must be a string')
+        if not value["text"].strip():
+            raise InvalidMessage('"text" is empty')
+        for key in ("id", "group", "session"):
+            if key in value and not is_name(value[key]):
+                raise InvalidMessage(f'"{key}" must be {RULE}')
+        if value.get("priority", "normal") not in get_args(Priority):
+            raise InvalidMessage('"priority" is "high", "normal" or "low"')
+        _check_sender(value.get("sender", ""))
+        _check_url(value.get("callback_url", ""))
+        return cls(**value)
+
+    def with_id(self, message_id: str) -> Message:
+        return replace(self, id=message_id)
+
+    def to_json(self) -> dict[str, Any]:
+        """The message with every key that is not empty."""
+        return {key: given for key, given in asdict(self).items() if given}
+
+    def digest(self) -> str:
+        """Identifies the content, id aside: the same id with the same digest is one message."""
+        return hashlib.sha256(dump_bytes({**asdict(self), "id": ""})).hexdigest()
+
+
+_KEYS = frozenset(Message.__slots__)
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Whole milliseconds by the monotonic clock: accepted to begun, the agent's own, end to end."""
+
+    prep_ms: int = 0
+    agent_ms: int = 0
+    total_ms: int = 0
+
+    def to_json(self) -> dict[str, int]:
+        return {"prepTime": self.prep_ms, "agentTime": self.agent_ms, "totalTime": self.total_ms}
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The one answer to a message. `error` is empty unless `status` is failed or cancelled."""
+
+    id: str
+    group: str
+    session: str
+    status: Status
+    text: str
+    route: Route
+    attempt: int
+    timing: Timing
+    error: str = ""
+    subagents: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        value: dict[str, Any] = {
+            "id": self.id,
+            "group": self.group,
+            "session": self.session,
+            "status": self.status,
+            "text": self.text,
+            "route": self.route,
+            "attempt": self.attempt,
+            "timing": self.timing.to_json(),
+        }
+        if self.error:
+            value["error"] = self.error
+        if self.subagents:
+            value["subagents"] = list(self.subagents)
+        return value
+
+
+def _check_sender(sender: str) -> None:
+    if len(sender) > MAX_SENDER or not sender.isprintable():
+        raise InvalidMessage(f'"sender" takes at most {MAX_SENDER} printable characters on one line')
+
+
+def _check_url(url: str) -> None:
+    if not url:
+        return
+    if len(url) > MAX_URL or not url.isprintable() or " " in url:
+        raise InvalidMessage(f'"callback_url" takes at most {MAX_URL} printable characters without spaces')
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
+        raise InvalidMessage('"callback_url" must be an http or https address, as in http://127.0.0.1:9000/replies')
