@@ -5,7 +5,6 @@ A Message is what somebody asked; it never changes after it was accepted. A Repl
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
@@ -68,6 +67,8 @@ class Message:
 
     def digest(self) -> str:
         """Identifies the content, id aside: the same id with the same digest is one message."""
+        import hashlib  # here, since OpenSSL takes 3.6 MB and the container, which never asks, has 20 to spend
+
         return hashlib.sha256(dump_bytes({**asdict(self), "id": ""})).hexdigest()
 
 

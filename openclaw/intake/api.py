@@ -1,0 +1,170 @@
+"""The HTTP API: which path does what, as the contract has it.
+
+    POST   /messages[?wait=S]      202 {"id", "status": "queued"} + Location; with wait 200 and the reply, or 202
+    GET    /messages/ID[?wait=S]   200 the reply, or 200 {"id", "group", "session", "status", "attempt"} in flight; 404
+    DELETE /messages/ID            202 {"id", "status": "cancelling"}; 409 answered already; 404
+    GET    /status /healthz /readyz /metrics /groups
+
+Holds no state of its own; handlers run on many connection threads at once and reach the service through Front only.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from functools import partial
+from typing import Any, Protocol
+
+from openclaw.errors import MessageRefused
+from openclaw.intake.exchange import Handler, Request, Response, json_response
+from openclaw.intake.problems import Problem
+from openclaw.message import Message, is_name, load_object
+from openclaw.routing.desk import Receipt
+
+MAX_WAIT_S = 3600
+_WAIT = re.compile(r"wait=([0-9]{1,4}(?:\.[0-9]{1,6})?)", re.ASCII)
+_MESSAGES = "/messages"
+
+
+class Front(Protocol):
+    """The service as the API sees it. Every method may be called from many threads at once."""
+
+    def accept(self, message: Message, /) -> Receipt:
+        """Accept a message; blocks until it is durable. Raises MessageRefused."""
+        ...
+
+    def reply(self, message_id: str, /) -> dict[str, Any] | None:
+        """The finished reply, None where there is none (yet)."""
+        ...
+
+    def progress(self, message_id: str, /) -> dict[str, Any] | None:
+        """{"id", "group", "session", "status": "queued"|"running", "attempt"} of a message in flight, else None."""
+        ...
+
+    def wait(self, message_id: str, timeout_s: float, wake: threading.Event, /) -> dict[str, Any] | None:
+        """The reply as soon as there is one; None after `timeout_s`, and when `wake` is set before.
+
+        `wake` is set by others too: the caller hung up, or the server closes. An implementation may take it as the
+        very event on which it waits, and set it when the reply is there.
+        """
+        ...
+
+    def cancel(self, message_id: str, /) -> bool:
+        """Cancel a message; whether it was in flight."""
+        ...
+
+    def status(self) -> dict[str, Any]:
+        """What runs where."""
+        ...
+
+    def ready(self) -> tuple[bool, str]:
+        """Whether messages are taken, and why (not)."""
+        ...
+
+    def metrics(self) -> str:
+        """Prometheus text."""
+        ...
+
+    def groups(self) -> list[dict[str, Any]]: ...
+
+
+class Api:
+    """Finds the handler for a method and a path."""
+
+    def __init__(self, front: Front) -> None:
+        self._front = front
+        self._routes: dict[str, dict[str, Handler]] = {
+            _MESSAGES: {"POST": self._accept},
+            "/status": {"GET": self._status},
+            "/healthz": {"GET": self._health},
+            "/readyz": {"GET": self._readiness},
+            "/metrics": {"GET": self._metrics},
+            "/groups": {"GET": self._groups},
+        }
+
+    def route(self, method: str, path: str) -> Handler:
+        """What handles `method` on `path`; HEAD is handled as GET. Raises Problem: 404, or 405 with Allow."""
+        handlers = self._handlers(path)
+        handler = handlers.get("GET" if method == "HEAD" else method)
+        if handler is None:
+            allowed = ", ".join([*handlers, "HEAD"] if "GET" in handlers else handlers)
+            raise Problem(405, f"{path} takes {allowed}.", headers=(("Allow", allowed),))
+        return handler
+
+    def _handlers(self, path: str) -> dict[str, Handler]:
+        parent, _, name = path.rpartition("/")
+        if parent == _MESSAGES and is_name(name):
+            return {"GET": partial(self._show, name), "DELETE": partial(self._cancel, name)}
+        try:
+            return self._routes[path]
+        except KeyError:
+            raise Problem(404, f"There is no {path[:80]}; messages are sent by POST to {_MESSAGES}.") from None
+
+    def _accept(self, request: Request) -> Response:
+        wait_s = _wait_seconds(request.query)
+        try:
+            receipt = self._front.accept(Message.from_json(load_object(request.body)))
+        except MessageRefused as refused:
+            raise Problem.of(refused) from None
+        reply = self._await_reply(receipt.id, wait_s, request) if wait_s is not None else None
+        if reply is not None:
+            return json_response(200, reply)
+        queued = {"id": receipt.id, "status": "queued"}
+        return json_response(202, queued, (("Location", f"{_MESSAGES}/{receipt.id}"),))
+
+    def _show(self, message_id: str, request: Request) -> Response:
+        wait_s = _wait_seconds(request.query) or 0.0
+        reply = self._front.reply(message_id)
+        if reply is None and wait_s and self._front.progress(message_id) is not None:
+            reply = self._await_reply(message_id, wait_s, request)
+        # In this order: a message that is not in flight any more has its reply by then.
+        shown = reply or self._front.progress(message_id) or self._front.reply(message_id)
+        if shown is None:
+            raise _unknown(message_id)
+        return json_response(200, shown)
+
+    def _cancel(self, message_id: str, _request: Request) -> Response:
+        if self._front.cancel(message_id):
+            return json_response(202, {"id": message_id, "status": "cancelling"})
+        if self._front.reply(message_id) is None:
+            raise _unknown(message_id)
+        raise Problem(409, f"It is answered already: GET {_MESSAGES}/{message_id} shows the reply.")
+
+    def _await_reply(self, message_id: str, wait_s: float, request: Request) -> dict[str, Any] | None:
+        reply = self._front.reply(message_id)
+        if reply is not None or not wait_s:
+            return reply
+        with request.watch_hangup() as hangup:
+            return self._front.wait(message_id, wait_s, hangup)
+
+    def _status(self, _request: Request) -> Response:
+        return json_response(200, self._front.status())
+
+    def _health(self, _request: Request) -> Response:
+        return json_response(200, {"status": "ok"})
+
+    def _readiness(self, _request: Request) -> Response:
+        ready, why = self._front.ready()
+        if not ready:
+            raise Problem(503, why, title="Not ready")
+        return json_response(200, {"status": "ready", "detail": why})
+
+    def _metrics(self, _request: Request) -> Response:
+        return Response(200, self._front.metrics().encode(), "text/plain; version=0.0.4; charset=utf-8")
+
+    def _groups(self, _request: Request) -> Response:
+        return json_response(200, {"groups": self._front.groups()})
+
+
+def _wait_seconds(query: str) -> float | None:
+    """The seconds of `wait=S`, None where the query is empty. Raises Problem for anything else."""
+    if not query:
+        return None
+    match = _WAIT.fullmatch(query)
+    if match is None or float(match[1]) > MAX_WAIT_S:
+        raise Problem(400, f"The only parameter here is wait, in seconds from 0 to {MAX_WAIT_S}, as in ?wait=30")
+    return float(match[1])
+
+
+def _unknown(message_id: str) -> Problem:
+    return Problem(404, f"No message {message_id} is known; replies are kept for OUTBOX_RETENTION_DAYS.")

@@ -1,0 +1,161 @@
+"""One connection: its requests read in order, checked, handed to the application, and answered.
+
+Each Connection runs on a thread of its own and owns its socket's reading and writing; it shares the registry and the
+hang-up watch with the others. It never reads a body whose sender was not let in, and never reads on after a request
+whose end is in doubt.
+
+A request has `Limits.request_s` from its first byte to the last of its body; then it is answered 408 and cut.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+import socket
+import threading
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from openclaw.clock import Clock
+from openclaw.intake.access import Access, Caller
+from openclaw.intake.exchange import Handler, Request, Response, render
+from openclaw.intake.framing import RequestHead, body_length, read_body, read_head
+from openclaw.intake.hangups import Hangups
+from openclaw.intake.problems import Problem
+from openclaw.intake.registry import ConnectionRegistry
+from openclaw.intake.timed_socket import TimedSocket
+
+log = logging.getLogger(__name__)
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_LINGER_BYTES = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Seconds: for a whole request, between two requests, to take a response, to hear an early refusal."""
+
+    request_s: float = 10.0
+    idle_s: float = 30.0
+    write_s: float = 10.0
+    linger_s: float = 2.0
+
+
+class Application(Protocol):
+    """What answers requests; called on many connection threads at once."""
+
+    def route(self, method: str, path: str) -> Handler:
+        """What handles a request. Raises Problem (404, 405); nothing of the body has been read yet."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What all connections of one server share."""
+
+    application: Application
+    access: Access
+    registry: ConnectionRegistry
+    hangups: Hangups
+    clock: Clock
+    limits: Limits
+
+
+class Connection:
+    """Serves one accepted socket until it ends; closing the socket is left to the server."""
+
+    def __init__(self, sock: socket.socket, site: Site) -> None:
+        self._sock = sock
+        self._site = site
+        self._timed = TimedSocket(sock, site.clock)
+        self._stream = io.BufferedReader(self._timed)
+        self._caller: Caller | None = None
+
+    def serve(self) -> None:
+        """Answer requests until the peer leaves, errs, stays silent, or the server closes."""
+        try:
+            # Nagle's algorithm would hold a response back until the peer's delayed ACK: 40 ms.
+            self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._caller = Caller.of(self._sock)
+            while self._next_has_begun() and self._serve_one(self._caller):
+                pass
+        except (OSError, EOFError) as gone:
+            log.debug("a connection ended early: %s", gone)
+
+    def _next_has_begun(self) -> bool:
+        self._timed.allow(self._site.limits.idle_s)
+        try:
+            begun = bool(self._stream.peek(1))
+        except TimeoutError:
+            return False
+        return begun and self._site.registry.begin_request(self._sock)
+
+    def _serve_one(self, caller: Caller) -> bool:
+        """Read and answer one request; whether another may follow."""
+        self._timed.allow(self._site.limits.request_s)
+        try:
+            may_follow = self._exchange(caller)
+        finally:
+            goes_on = self._site.registry.end_request(self._sock)
+        return may_follow and goes_on
+
+    def _exchange(self, caller: Caller) -> bool:
+        head: RequestHead | None = None
+        try:
+            head = read_head(self._stream)
+            request, handler = self._admit(head, caller)
+        except (Problem, TimeoutError) as error:
+            return self._refuse(error, head)
+        response = _call(handler, request)
+        log.debug("%s %s: %d", head.method, head.path, response.status)
+        self._send(response, head, close=not head.keep_alive)
+        return head.keep_alive
+
+    def _admit(self, head: RequestHead, caller: Caller) -> tuple[Request, Handler]:
+        """The whole request; its body is read only once its sender and its aim are known to be good."""
+        self._site.access.check(head, caller)
+        handler = self._site.application.route(head.method, head.path)
+        length = body_length(head)
+        if length and head.expects_continue:
+            self._timed.send_all(_CONTINUE, self._site.limits.write_s)
+        body = read_body(self._stream, length)
+        return Request(head.method, head.path, head.query, body, self._watch_hangup), handler
+
+    def _watch_hangup(self) -> AbstractContextManager[threading.Event]:
+        return self._site.hangups.watch(self._sock)
+
+    def _refuse(self, error: Problem | TimeoutError, head: RequestHead | None) -> bool:
+        """Answer a request that was not read to its end, and end the connection: where the next begins is in doubt."""
+        problem = error if isinstance(error, Problem) else Problem(408, "The request took too long; send it in one go.")
+        if head is not None:
+            log.debug("%s %s: refused, %d", head.method, head.path, problem.status)
+        self._send(problem.response(), head, close=True)
+        self._linger()
+        return False
+
+    def _send(self, response: Response, head: RequestHead | None, *, close: bool) -> None:
+        head_only = head is not None and head.method == "HEAD"
+        data = render(response, now=self._site.clock.time(), close=close, head_only=head_only)
+        self._timed.send_all(data, self._site.limits.write_s)
+
+    def _linger(self) -> None:
+        """Take what is still on its way, within bounds: closing over unread bytes would reset the connection and
+        could take the answer away before the peer has read it (RFC 9112, 9.6)."""
+        self._sock.shutdown(socket.SHUT_WR)
+        self._timed.allow(self._site.limits.linger_s)
+        with contextlib.suppress(TimeoutError):
+            left = _LINGER_BYTES
+            while left > 0 and (chunk := self._stream.read1(65536)):
+                left -= len(chunk)
+
+
+def _call(handler: Handler, request: Request) -> Response:
+    try:
+        return handler(request)
+    except Problem as problem:
+        return problem.response()
+    except Exception:  # the top of what a request may run: a fault of ours ends this request, not the connection
+        log.exception("%s %s failed", request.method, request.path)
+        return Problem(500, "The service failed on this request; logs/app.log says why.").response()

@@ -1,0 +1,150 @@
+"""The HTTP server: its listeners, its accept thread, and the start and end of connection threads.
+
+One thread ("http") accepts on all listeners and learns of hang-ups, by one epoll; it wakes for nothing else. Each
+connection has a thread of its own, at most `max_connections`; one more is answered 503 by the accept thread, which
+never blocks on a peer. `bind`, `start` and `close` are called by whoever owns the server, from one thread.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import select
+import socket
+import threading
+
+from openclaw.clock import Clock
+from openclaw.intake.access import Access
+from openclaw.intake.connection import Application, Limits, Site
+from openclaw.intake.exchange import render
+from openclaw.intake.hangups import Hangups
+from openclaw.intake.listener import Listener, listen
+from openclaw.intake.problems import OVERLOADED
+from openclaw.intake.registry import ConnectionRegistry
+
+log = logging.getLogger(__name__)
+
+MAX_CONNECTIONS = 1024
+_ACCEPT_PAUSE_S = 1.0
+_LAST_WORDS_S = 1.0
+_EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+
+
+class HttpServer:
+    """Serves `application` on `host` and `port`; on 127.0.0.1 also on ::1, which is what `localhost` may mean."""
+
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        application: Application,
+        access: Access,
+        clock: Clock,
+        *,
+        limits: Limits | None = None,
+        max_connections: int = MAX_CONNECTIONS,
+    ) -> None:
+        self._hosts = ("127.0.0.1", "::1") if host == "127.0.0.1" else (host,)
+        self._port = port
+        self._epoll = select.epoll()
+        self._wake = os.eventfd(0)
+        self._hangups = Hangups(self._epoll)
+        self._registry = ConnectionRegistry(max_connections)
+        self._site = Site(application, access, self._registry, self._hangups, clock, limits or Limits())
+        self._listeners: dict[int, Listener] = {}
+        self._turning_away = False  # the accept thread's own
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="http", daemon=True)
+
+    @property
+    def port(self) -> int:
+        """The port in use; after `bind` never 0."""
+        return self._port
+
+    @property
+    def url(self) -> str:
+        host = self._hosts[0]
+        return f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
+
+    @property
+    def open_connections(self) -> int:
+        return len(self._registry)
+
+    def bind(self) -> None:
+        """Take the port; from now on callers queue up. Raises StartupError that says which setting to change."""
+        for listener in listen(self._hosts, self._port, self._site):
+            self._listeners[listener.fileno()] = listener
+            self._port = listener.port
+
+    def start(self) -> None:
+        """Begin to accept."""
+        for fd in (self._wake, *self._listeners):
+            self._epoll.register(fd, select.EPOLLIN)
+        self._thread.start()
+
+    def close(self, grace_s: float) -> None:
+        """Accept no more, give requests in flight `grace_s` to end, then cut them.
+
+        A caller that still waits for a reply after that is told that its message is queued.
+        """
+        self._stopping.set()
+        os.eventfd_write(self._wake, 1)
+        if self._thread.is_alive():
+            self._thread.join()
+        for listener in self._listeners.values():
+            listener.server_close()
+        self._registry.cut_idle()
+        drained = self._registry.drain(grace_s)
+        self._hangups.release()
+        if not drained and not self._registry.drain(_LAST_WORDS_S):
+            log.warning("%d HTTP requests did not end in time and are cut", len(self._registry))
+            self._registry.cut_all()
+            drained = self._registry.drain(_LAST_WORDS_S)
+        if drained:  # a thread that hangs in a handler may still come back to the epoll
+            self._epoll.close()
+        os.close(self._wake)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                for fd, _ in self._epoll.poll():
+                    self._dispatch(fd)
+            except Exception:  # the top of the thread: without it the service would be deaf
+                log.exception("the HTTP server could not accept a connection")
+                self._stopping.wait(_ACCEPT_PAUSE_S)
+
+    def _dispatch(self, fd: int) -> None:
+        listener = self._listeners.get(fd)
+        if listener is not None:
+            self._accept(listener)
+        elif fd != self._wake:
+            self._hangups.hung_up(fd)
+
+    def _accept(self, listener: Listener) -> None:
+        try:
+            sock, address = listener.get_request()
+        except OSError as error:
+            if error.errno in _EXHAUSTED:
+                log.warning("cannot accept a connection: %s; raise the limit of open files (ulimit -n)", error.strerror)
+                self._stopping.wait(_ACCEPT_PAUSE_S)  # the caller stays in the backlog, and epoll would return at once
+            return  # otherwise the caller has gone again
+        if not self._registry.admit(sock):
+            self._turn_away(listener, sock, f"all {len(self._registry)} connections are in use")
+            return
+        try:
+            listener.process_request(sock, address)
+            self._turning_away = False
+        except RuntimeError as error:  # "can't start new thread"
+            self._turn_away(listener, sock, f"{error}; raise the limit of processes (ulimit -u)")
+
+    def _turn_away(self, listener: Listener, sock: socket.socket, why: str) -> None:
+        if not self._turning_away:
+            self._turning_away = True
+            log.warning("HTTP callers are turned away with 503: %s", why)
+        sock.setblocking(False)
+        with contextlib.suppress(OSError):
+            sock.send(render(OVERLOADED.response(), now=self._site.clock.time(), close=True))
+            sock.recv(65536)  # closing over unread bytes resets the connection before the peer has read the answer
+        listener.shutdown_request(sock)

@@ -1,0 +1,197 @@
+"""DropDir: one directory in which every file is a message, a reply or a frame.
+
+Owns the directory's descriptor; every access goes through it, so that a path that is swapped meanwhile misleads
+nobody. A file appears whole or not at all: it is written under a hidden name and renamed. Whether it outlives a power
+cut is the committer's business, who syncs what was staged here.
+
+Any thread may call any method; no state beyond the descriptor. Nothing here waits for another process, whatever lies
+in the directory: links are not followed, FIFOs and devices not opened, reads are bounded.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from openclaw.spool.syscalls import rename_new
+from openclaw.spool.taking import Origin, Taken, is_being_written, origin_of, take
+
+STAGING_PREFIX = ".new."
+"""Begins the name of a file that is being written. Hidden names are never taken for messages."""
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_sequence = itertools.count()
+
+
+class Staged(NamedTuple):
+    """A file that is written and still hidden. `fd` is open; whoever staged it closes it."""
+
+    name: str
+    fd: int
+
+
+class DropDir:
+    """The directory at `path`, made with exactly `create_mode` where it is missing. Raises OSError."""
+
+    def __init__(self, path: Path, *, create_mode: int = 0o755) -> None:
+        self.path = path
+        self._create_mode = create_mode
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.fd = self._open()
+
+    def close(self) -> None:
+        """Give the descriptor back."""
+        os.close(self.fd)
+
+    def refresh(self) -> bool:
+        """Follow the path to the directory that it names now, made again where it is gone. True if that is another."""
+        held = os.fstat(self.fd)
+        try:
+            there = self.path.stat()
+        except FileNotFoundError:
+            there = None
+        if there is not None and (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino):
+            return False
+        fresh = self._open()
+        try:
+            os.dup2(fresh, self.fd, inheritable=False)  # the same number: calls under way in other threads stay valid
+        finally:
+            os.close(fresh)
+        return True
+
+    def place(self, name: str, data: bytes, mode: int = 0o644, *, replace: bool = True) -> None:
+        """Put a file there. It outlives this process, not a power cut.
+
+        Raises FileExistsError where the name is taken, unless `replace`.
+        """
+        staged = self.stage(data, mode)
+        os.close(staged.fd)
+        try:
+            self.reveal(staged.name, name, replace=replace)
+        except OSError:
+            self.remove(staged.name)
+            raise
+
+    def stage(self, data: bytes, mode: int = 0o600) -> Staged:
+        """Write a hidden file, for `reveal`. Nothing is left of it where the disk does not take all of it."""
+        name, fd = self._create_hidden()
+        try:
+            os.fchmod(fd, mode)  # exactly this, whatever the umask
+            _write_all(fd, data)
+        except OSError:
+            os.close(fd)
+            self.remove(name)
+            raise
+        return Staged(name, fd)
+
+    def reveal(self, staged: str, name: str, *, replace: bool) -> None:
+        """Give a staged file its name. Raises FileExistsError where that is taken, unless `replace`."""
+        if replace:
+            os.rename(staged, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+        else:
+            rename_new(staged, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+
+    def sync_entries(self) -> None:
+        """Make the names durable, on a descriptor of its own: one whose fsync has failed is never used again."""
+        fd = os.open(".", _DIRECTORY, dir_fd=self.fd)
+        try:
+            os.fsync(fd)
+        finally:
+            os.close(fd)
+
+    def sweep_staging(self) -> int:
+        """Remove what was being written when an earlier process ended; how many. For the directory's only writer."""
+        return sum(self.remove(name) for name in self.hidden_names(STAGING_PREFIX))
+
+    def read(self, name: str, limit: int, uid: int | None = None) -> Taken:
+        """Copy a file of at most `limit` bytes, in one read.
+
+        With `uid` it must belong to that user and have no other name. Raises FileNotFoundError, or FileRefused for
+        anything but such a file: what happens to it afterwards changes nothing in what was returned.
+        """
+        return take(self.fd, name, limit, uid)
+
+    def being_written(self, name: str) -> bool | None:
+        """Whether some process has the file open for writing. None: the kernel does not tell us here.
+
+        It tells the file's owner and root, by granting or refusing a read lease (fcntl(2), F_SETLEASE), on local
+        file systems. Raises FileNotFoundError, or FileRefused where it is no regular file.
+        """
+        return is_being_written(self.fd, name)
+
+    def origin(self, name: str) -> Origin:
+        """Which file is called `name` now. Links are not followed. Raises FileNotFoundError."""
+        return origin_of(name, os.stat(name, dir_fd=self.fd, follow_symlinks=False))
+
+    def exists(self, name: str) -> bool:
+        """Whether anything is called `name`."""
+        try:
+            os.stat(name, dir_fd=self.fd, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def remove(self, name: str) -> bool:
+        """Remove a file; False where there is none. A directory raises IsADirectoryError."""
+        try:
+            os.unlink(name, dir_fd=self.fd)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def names(self, limit: int | None = None) -> list[str]:
+        """The names that are not hidden, ordered by (mtime, name).
+
+        With `limit` no more than that many entries are looked at, hidden ones included: which ones is the file
+        system's choice, and only those are ordered.
+        """
+        found = []
+        for entry in itertools.islice(self._entries(), limit):
+            if entry.name.startswith("."):
+                continue
+            try:
+                found.append((entry.stat(follow_symlinks=False).st_mtime_ns, entry.name))
+            except FileNotFoundError:
+                continue  # gone since
+        found.sort()
+        return [name for _, name in found]
+
+    def hidden_names(self, prefix: str) -> list[str]:
+        """The hidden names that begin with `prefix`, in no order."""
+        return [entry.name for entry in self._entries() if entry.name.startswith(prefix)]
+
+    def _entries(self) -> Iterator[os.DirEntry[str]]:
+        # A descriptor of its own: scans share their position with every other scan of the same descriptor.
+        fd = os.open(".", _DIRECTORY, dir_fd=self.fd)
+        try:
+            with os.scandir(fd) as entries:
+                yield from entries
+        finally:
+            os.close(fd)
+
+    def _open(self) -> int:
+        try:
+            self.path.mkdir()
+        except FileExistsError:
+            pass
+        else:
+            self.path.chmod(self._create_mode)
+        return os.open(self.path, _DIRECTORY)
+
+    def _create_hidden(self) -> tuple[str, int]:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        while True:
+            name = f"{STAGING_PREFIX}{os.getpid()}.{next(_sequence)}"
+            try:
+                return name, os.open(name, flags, 0o600, dir_fd=self.fd)
+            except FileExistsError:
+                continue  # left by an earlier process of the same number
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]

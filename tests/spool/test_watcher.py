@@ -1,0 +1,298 @@
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import queue
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from openclaw.spool import IN_DELETE, Watcher, inotify, watcher
+from openclaw.spool.watcher import OnChange
+
+TIMEOUT = 10.0
+
+
+class Changes(queue.Queue[str | None]):
+    """Collects what a watcher tells."""
+
+    def next(self) -> str | None:
+        return self.get(timeout=TIMEOUT)
+
+    def until(self, wanted: str | None) -> None:
+        """Read on until `wanted` comes."""
+        while self.next() != wanted:
+            pass
+
+
+class NoInotify(inotify.Inotify):
+    """A machine that has given all its inotify instances away."""
+
+    def __init__(self) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+
+@pytest.fixture
+def watching() -> Iterator[Watcher]:
+    running = Watcher()
+    running.start()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def inbox(tmp_path: Path) -> Path:
+    (tmp_path / "inbox").mkdir()
+    return tmp_path / "inbox"
+
+
+@pytest.fixture
+def changes() -> Changes:
+    return Changes()
+
+
+class TestWhatIsTold:
+    def test_a_written_file_is_told_when_it_appears_and_when_it_is_done(
+        self, watching: Watcher, inbox: Path, changes: Changes
+    ) -> None:
+        watching.watch(inbox, changes.put)
+
+        (inbox / "a.json").write_text("{}")
+
+        assert [changes.next(), changes.next()] == ["a.json", "a.json"]
+
+    def test_a_moved_in_file_and_a_hard_link_are_told(
+        self, watching: Watcher, inbox: Path, tmp_path: Path, changes: Changes
+    ) -> None:
+        (tmp_path / "a").touch()
+        watching.watch(inbox, changes.put)
+
+        os.link(tmp_path / "a", inbox / "linked.json")
+        (tmp_path / "a").rename(inbox / "moved.json")
+
+        assert [changes.next(), changes.next()] == ["linked.json", "moved.json"]
+
+    def test_hidden_names_are_not(self, watching: Watcher, inbox: Path, changes: Changes) -> None:
+        watching.watch(inbox, changes.put)
+
+        (inbox / ".new").touch()
+        (inbox / ".new").rename(inbox / "a.json")
+
+        assert changes.next() == "a.json"
+
+    def test_deletions_are_told_where_they_are_asked_for(
+        self, watching: Watcher, inbox: Path, changes: Changes
+    ) -> None:
+        (inbox / "a.json").touch()
+        watching.watch(inbox, changes.put, mask=IN_DELETE)
+
+        (inbox / "a.json").unlink()
+
+        assert changes.next() == "a.json"
+
+    def test_each_directory_has_its_own_callback(self, watching: Watcher, tmp_path: Path) -> None:
+        told = {}
+        for name in ("one", "two"):
+            (tmp_path / name).mkdir()
+            told[name] = Changes()
+            watching.watch(tmp_path / name, told[name].put)
+
+        (tmp_path / "two" / "b").touch()
+        (tmp_path / "one" / "a").touch()
+
+        assert told["one"].next() == "a"
+        assert told["two"].next() == "b"
+
+    def test_a_tick_has_every_owner_look(self, watching: Watcher, inbox: Path, changes: Changes) -> None:
+        watching.watch(inbox, changes.put)
+
+        watching.tick()
+
+        assert changes.next() is None
+
+    def test_an_overflow_of_the_kernels_queue_has_every_owner_look(
+        self, watching: Watcher, inbox: Path, changes: Changes
+    ) -> None:
+        limit = int(Path("/proc/sys/fs/inotify/max_queued_events").read_text())
+        if limit > 50_000:
+            pytest.skip(f"this machine's inotify holds {limit} events")
+        full = threading.Event()
+
+        def hold_up(name: str | None) -> None:
+            assert full.wait(TIMEOUT)
+            changes.put(name)
+
+        watching.watch(inbox, hold_up)
+        (inbox / "a").touch()
+
+        names = [str(inbox / "a"), str(inbox / "b")]
+        for number in range(limit + 10_000):
+            os.rename(names[number % 2], names[1 - number % 2])
+        full.set()
+
+        changes.until(None)
+
+    def test_a_callback_that_fails_ends_nothing(
+        self, watching: Watcher, inbox: Path, changes: Changes, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        def mistaken(name: str | None) -> None:
+            changes.put(name)
+            raise ZeroDivisionError
+
+        watching.watch(inbox, mistaken)
+        (inbox / ".x").touch()
+        (inbox / ".x").rename(inbox / "a")
+        (inbox / "a").rename(inbox / "b")
+
+        assert [changes.next(), changes.next()] == ["a", "b"]
+        assert f"A change in {inbox} could not be handled" in caplog.text
+
+
+class TestOpeningAndClosing:
+    def test_a_closed_watch_tells_nothing_more(self, watching: Watcher, inbox: Path, changes: Changes) -> None:
+        watch = watching.watch(inbox, changes.put)
+        watch.close()
+        (inbox / "a").touch()
+
+        again = Changes()
+        watching.watch(inbox, again.put)
+        (inbox / "b").touch()
+
+        again.until("b")
+        assert changes.empty()
+
+    def test_a_directory_is_watched_once(self, watching: Watcher, inbox: Path, changes: Changes) -> None:
+        watching.watch(inbox, changes.put)
+
+        with pytest.raises(FileExistsError):
+            watching.watch(inbox, changes.put)
+
+    def test_a_missing_directory_and_a_file_cannot_be_watched(
+        self, watching: Watcher, inbox: Path, changes: Changes
+    ) -> None:
+        (inbox / "file").touch()
+
+        with pytest.raises(FileNotFoundError):
+            watching.watch(inbox / "nowhere", changes.put)
+        with pytest.raises(NotADirectoryError):
+            watching.watch(inbox / "file", changes.put)
+
+    def test_a_watch_may_be_closed_from_its_own_callback(
+        self, watching: Watcher, inbox: Path, changes: Changes
+    ) -> None:
+        def once(name: str | None) -> None:
+            watch.close()
+            changes.put(name)
+
+        watch = watching.watch(inbox, once)
+        watching.tick()
+
+        assert changes.next() is None
+
+    def test_closing_twice_and_ticking_afterwards_do_no_harm(self, inbox: Path, changes: Changes) -> None:
+        closed = Watcher()
+        closed.start()
+        watch = closed.watch(inbox, changes.put)
+
+        closed.close()
+        closed.close()
+        closed.tick()
+        watch.close()
+
+        assert changes.empty()
+
+
+class TestReplacedDirectories:
+    """Here the owner does its part: told None, it looks into the directory."""
+
+    @pytest.fixture
+    def owner(self, inbox: Path, changes: Changes) -> OnChange:
+        def look(name: str | None) -> None:
+            changes.put(name)
+            if name is None and inbox.exists():
+                for found in os.listdir(inbox):
+                    changes.put(found)
+
+        return look
+
+    def test_in_one_that_was_replaced_files_are_found(
+        self, watching: Watcher, inbox: Path, changes: Changes, owner: OnChange
+    ) -> None:
+        watching.watch(inbox, owner)
+
+        inbox.rename(inbox.with_name("old"))
+        inbox.mkdir()
+        (inbox / "a").touch()
+
+        changes.until("a")
+
+    def test_one_that_is_gone_is_watched_again_once_it_is_back(
+        self, watching: Watcher, inbox: Path, changes: Changes, owner: OnChange, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(logging.INFO)
+        watching.watch(inbox, owner)
+
+        inbox.rmdir()
+        changes.until(None)
+        assert "No such file or directory; make it again" in caplog.text
+        inbox.mkdir()
+        while watching.polling:
+            changes.next()
+        (inbox / "a").touch()
+
+        changes.until("a")
+        assert f"{inbox} is watched again" in caplog.text
+
+    def test_one_that_is_kept_open_is_noticed_at_a_tick_by_its_inode(
+        self, watching: Watcher, inbox: Path, changes: Changes, owner: OnChange
+    ) -> None:
+        held = os.open(inbox, os.O_RDONLY)  # the kernel tells of no deletion as long as this is open
+        watching.watch(inbox, owner)
+        inbox.rmdir()
+        inbox.mkdir()
+        (inbox / "a").touch()
+
+        watching.tick()
+
+        changes.until("a")
+        os.close(held)
+
+
+class TestWithoutInotify:
+    @pytest.fixture(autouse=True)
+    def no_inotify(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(watcher, "Inotify", NoInotify)
+        monkeypatch.setattr(watcher, "POLL_INTERVAL", 0.01)
+
+    def test_directories_are_scanned_again_and_again_and_the_log_says_what_to_raise(
+        self, inbox: Path, changes: Changes, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        blind = Watcher()
+        blind.start()
+
+        blind.watch(inbox, changes.put)
+
+        assert [changes.next() for _ in range(3)] == [None, None, None]
+        assert blind.polling
+        assert [record.levelname for record in caplog.records] == ["WARNING"]
+        assert "fs.inotify.max_user_instances" in caplog.text
+        blind.close()
+
+    def test_an_instance_that_becomes_free_is_taken(
+        self, inbox: Path, changes: Changes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        recovering = Watcher()
+        recovering.start()
+        recovering.watch(inbox, changes.put)
+        changes.until(None)
+
+        monkeypatch.setattr(watcher, "Inotify", inotify.Inotify)
+        while recovering.polling:
+            changes.next()
+        (inbox / "a").touch()
+
+        changes.until("a")
+        recovering.close()

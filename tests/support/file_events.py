@@ -1,0 +1,29 @@
+"""Waiting for files: blocks on the kernel's word that a directory has changed, never on time."""
+
+from __future__ import annotations
+
+import select
+from collections.abc import Callable
+from pathlib import Path
+
+from openclaw.spool import IN_CLOSE_WRITE, IN_CREATE, IN_DELETE, IN_MOVED_FROM, IN_MOVED_TO, Inotify
+
+
+class FileEvents:
+    """Changes in some directories, hidden files included."""
+
+    def __init__(self, *directories: Path) -> None:
+        self._inotify = Inotify()
+        for directory in directories:
+            self._inotify.add_watch(directory, IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE | IN_MOVED_FROM)
+        self._poll = select.poll()
+        self._poll.register(self._inotify.fileno(), select.POLLIN)
+
+    def until(self, fact: Callable[[], bool], timeout: float = 10.0) -> None:
+        """Return once `fact()` holds; fails where nothing changes for `timeout` seconds."""
+        while not fact():
+            assert self._poll.poll(timeout * 1000), "what was waited for has not come about"
+            self._inotify.read()
+
+    def close(self) -> None:
+        self._inotify.close()

@@ -1,0 +1,81 @@
+"""A service front that answers as a test says, for everything that is served or called over HTTP."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from openclaw.errors import MessageRefused
+from openclaw.message import Message, Reply, Timing
+from openclaw.routing.desk import Receipt
+
+
+class FakeFront:
+    """Remembers what it is asked. `refusal` is raised by accept; `answer` finishes a message for those who wait."""
+
+    def __init__(self) -> None:
+        self.accepted: list[Message] = []
+        self.cancelled: list[str] = []
+        self.refusal: MessageRefused | None = None
+        self.readiness = (True, "messages are taken")
+        self.begun_waits = threading.Semaphore(0)
+        self.ended_waits = threading.Semaphore(0)
+        self._changed = threading.Condition()
+        # Guarded by _changed: _replies, _wakes.
+        self._replies: dict[str, dict[str, Any]] = {}
+        self._wakes: dict[str, threading.Event] = {}
+
+    def answer(self, message_id: str, text: str = "hi", **changes: Any) -> None:
+        values: dict[str, Any] = {"group": "main", "session": "default", "status": "done", "route": "persistent"}
+        reply = Reply(id=message_id, text=text, attempt=1, timing=Timing(), **{**values, **changes}).to_json()
+        with self._changed:
+            self._replies[message_id] = reply
+            wake = self._wakes.get(message_id)
+        if wake is not None:
+            wake.set()
+
+    def accept(self, message: Message, /) -> Receipt:
+        if self.refusal is not None:
+            raise self.refusal
+        known = message.id != "" and any(message.id == earlier.id for earlier in self.accepted)
+        message_id = message.id or f"m{len(self.accepted) + 1}"
+        if not known:
+            self.accepted.append(message.with_id(message_id))
+        return Receipt(message_id, known)
+
+    def reply(self, message_id: str, /) -> dict[str, Any] | None:
+        with self._changed:
+            return self._replies.get(message_id)
+
+    def progress(self, message_id: str, /) -> dict[str, Any] | None:
+        if self.reply(message_id) is not None or all(message.id != message_id for message in self.accepted):
+            return None
+        return {"id": message_id, "group": "main", "session": "default", "status": "running", "attempt": 1}
+
+    def wait(self, message_id: str, timeout_s: float, wake: threading.Event, /) -> dict[str, Any] | None:
+        with self._changed:
+            self._wakes[message_id] = wake
+            if message_id in self._replies:
+                wake.set()
+        self.begun_waits.release()
+        wake.wait(timeout_s)
+        self.ended_waits.release()
+        return self.reply(message_id)
+
+    def cancel(self, message_id: str, /) -> bool:
+        if self.progress(message_id) is None:
+            return False
+        self.cancelled.append(message_id)
+        return True
+
+    def status(self) -> dict[str, Any]:
+        return {"runtime": "process", "main": {"state": "READY", "restarts": 0}, "containers": [{"name": "a"}]}
+
+    def ready(self) -> tuple[bool, str]:
+        return self.readiness
+
+    def metrics(self) -> str:
+        return "openclaw_messages_total 3\n"
+
+    def groups(self) -> list[dict[str, Any]]:
+        return [{"name": "main"}]
