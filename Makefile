@@ -1,0 +1,41 @@
+# openclaw: from a fresh clone, `make run`. Everything that make installs stays in .venv and .venv-lint.
+
+PYTHON ?= python3
+PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
+LINTERS = ruff==0.17.6 mypy==2.4.1 types-requests==2.33.0.20261030 pytest==9.2.0
+
+.PHONY: help venv run test lint bench image
+.DEFAULT_GOAL := help
+
+help: ## say what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+venv: .venv/made ## the virtual environment .venv, with openclaw installed from this checkout
+
+.venv/made: pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "openclaw needs Python 3.11 or newer: make PYTHON=python3.11 …")'
+	$(PYTHON) -m venv .venv
+	.venv/bin/python $(PIP_INSTALL) --editable '.[test]'
+	@touch $@
+
+run: venv ## the service in the foreground; the agent's image first where a Docker engine answers
+	@container/build.sh --for-run
+	@exec .venv/bin/openclaw serve
+
+test: venv ## all tests; those for Docker run where an engine answers
+	.venv/bin/python -m pytest
+
+lint: .venv-lint/made ## ruff and mypy, in an environment of their own
+	.venv-lint/bin/ruff check .
+	.venv-lint/bin/mypy
+
+.venv-lint/made: Makefile
+	$(PYTHON) -m venv .venv-lint
+	.venv-lint/bin/python $(PIP_INSTALL) $(LINTERS)
+	@touch $@
+
+bench: venv ## the figures, measured on this machine
+	.venv/bin/openclaw bench
+
+image: ## the agent's image
+	container/build.sh

@@ -1,0 +1,11 @@
+"""The code inside the container: takes requests from its channel, has an engine answer them, writes responses.
+
+    __main__   arguments, signals, the two modes
+    channel    which frames came, and who gets them
+    turns      sessions side by side, order kept within each
+    health     pongs, by a thread that does nothing else
+    once       one message from stdin, one reply to stdout
+    engines/   who answers
+
+Of the project it imports only `openclaw.message`, `openclaw.spool` and `openclaw.errors`, which the image carries.
+"""

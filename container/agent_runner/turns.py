@@ -1,0 +1,241 @@
+"""Turns: sessions side by side, the turns of one session in the order in which they were submitted.
+
+Owns the lanes, one for each (group, session) that has turns, and the worker threads. `submit`, `cancel` and
+`withdraw` come from the channel's thread; the callbacks run on a worker's thread, or on the caller's where a turn
+ends before it began. Reads and writes no file, and lets nobody wait for a turn.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Any
+
+from agent_runner.engines import Engine
+from openclaw.errors import OpenClawError
+from openclaw.message import Message
+
+log = logging.getLogger(__name__)
+
+MAX_WORKERS = 256
+"""Turns that run at once; below the limit on processes that a container is given."""
+
+MAX_HELD = 512
+"""Turns that run or wait; the others stay files in the channel, so that memory has a bound."""
+
+IDLE_SECONDS = 30.0
+"""How long a worker without work stays before its thread ends."""
+
+Response = dict[str, Any]
+
+
+class State(Enum):
+    WAITING = auto()
+    RUNNING = auto()
+    OVER = auto()
+
+
+class Turn:
+    """One request on its way. `state` belongs to Turns; `cancel` is set to end it early."""
+
+    __slots__ = ("attempt", "cancel", "message", "state")
+
+    def __init__(self, message: Message, attempt: int) -> None:
+        self.message = message
+        self.attempt = attempt
+        self.cancel = threading.Event()
+        self.state = State.WAITING
+
+    @property
+    def lane(self) -> tuple[str, str]:
+        return self.message.group, self.message.session
+
+
+def response(status: str, text: str = "", error: str = "", agent_ms: int = 0) -> Response:
+    """The body of a response frame; `agent_ms` is the engine's own time in whole milliseconds."""
+    body: Response = {"status": status, "text": text, "agent_ms": agent_ms}
+    if error:
+        body["error"] = error
+    return body
+
+
+class Turns:
+    """Runs turns by `engine`. Tells `on_started(id)`, then `on_response(id, body)`; of a withdrawn one nothing more."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        on_started: Callable[[str], None],
+        on_response: Callable[[str, Response], None],
+        max_workers: int = MAX_WORKERS,
+        max_held: int = MAX_HELD,
+    ) -> None:
+        self._engine = engine
+        self._on_started = on_started
+        self._on_response = on_response
+        self._max_workers = max_workers
+        self._max_held = max_held
+        self._changed = threading.Condition()
+        # Guarded by _changed: _held (id → turn that is not over), _lanes, _ready, _workers, _idle, _on_room and every
+        # Turn.state. Callbacks run without it.
+        # A lane holds the turns that wait. It is in _lanes while one of its turns waits or runs, and in _ready when a
+        # worker may take the first.
+        self._held: dict[str, Turn] = {}
+        self._lanes: dict[tuple[str, str], deque[Turn]] = {}
+        self._ready: deque[tuple[str, str]] = deque()
+        self._workers = 0
+        self._idle = 0
+        self._on_room: Callable[[], None] | None = None
+
+    @property
+    def count(self) -> int:
+        """Turns that run or wait."""
+        with self._changed:
+            return len(self._held)
+
+    def submit(self, turn: Turn) -> bool:
+        """Run `turn` after the earlier ones of its session; False where too many are held. Its id must not be held."""
+        with self._changed:
+            if len(self._held) >= self._max_held:
+                return False
+            self._held[turn.message.id] = turn
+            hands_needed = self._enqueue(turn)
+            self._workers += hands_needed
+        if hands_needed:
+            self._start_worker()
+        return True
+
+    def when_room(self, callback: Callable[[], None]) -> None:
+        """Call `callback` once, when no more than half of what may be held is; it replaces an earlier one."""
+        with self._changed:
+            self._on_room = callback
+        self._tell_room()
+
+    def cancel(self, turn_id: str) -> None:
+        """End the turn: one that runs is told to, one that waits is answered at once. An unknown id is over already."""
+        with self._changed:
+            turn = self._held.get(turn_id)
+        if turn is not None:
+            turn.cancel.set()
+            self._answer_waiting(turn, response("cancelled"))
+
+    def withdraw(self, turn_id: str) -> None:
+        """End the turn without a response: nobody asks for it any more."""
+        with self._changed:
+            turn = self._held.get(turn_id)
+            if turn is not None:
+                self._end(turn)
+        if turn is not None:
+            turn.cancel.set()
+            self._tell_room()
+
+    def _enqueue(self, turn: Turn) -> bool:
+        """Put the turn in its lane; whether one more worker is needed for it. _changed is held."""
+        if turn.lane in self._lanes:
+            self._lanes[turn.lane].append(turn)
+            return self._workers == 0  # none could be started when the lane's first turn came
+        self._lanes[turn.lane] = deque([turn])
+        self._ready.append(turn.lane)
+        if self._idle >= len(self._ready):
+            self._changed.notify()
+            return False
+        return self._workers < self._max_workers
+
+    def _start_worker(self) -> None:
+        try:
+            threading.Thread(target=self._work, name="turns", daemon=True).start()
+        except RuntimeError:  # the container's limit on processes; the workers that there are go on
+            log.warning("no further thread can be started: raise the container's limit on processes")
+            with self._changed:
+                self._workers -= 1
+                stranded = [] if self._workers else list(self._held.values())
+            for turn in stranded:
+                self._answer_waiting(turn, response("failed", error="the container can start no thread for this turn"))
+
+    def _answer_waiting(self, turn: Turn, body: Response) -> None:
+        with self._changed:
+            mine = turn.state is State.WAITING and self._end(turn)
+        if mine:
+            self._on_response(turn.message.id, body)
+            self._tell_room()
+
+    def _tell_room(self) -> None:
+        with self._changed:
+            if self._on_room is None or len(self._held) > self._max_held // 2:
+                return
+            callback, self._on_room = self._on_room, None
+        callback()
+
+    def _work(self) -> None:
+        while (turn := self._next()) is not None:
+            try:
+                self._run(turn)
+            except Exception:  # the top of the thread: a disk that takes no frame must not end the worker
+                log.exception("turn %s could not be told to the host", turn.message.id)
+            with self._changed:
+                self._advance(turn.lane)
+            self._tell_room()
+
+    def _next(self) -> Turn | None:
+        """The next turn to run, now RUNNING; None once there was nothing to do for IDLE_SECONDS."""
+        with self._changed:
+            while True:
+                while not self._ready:
+                    self._idle += 1
+                    told = self._changed.wait(IDLE_SECONDS)
+                    self._idle -= 1
+                    if not told and not self._ready:
+                        self._workers -= 1
+                        return None
+                key = self._ready.popleft()
+                if self._lanes[key]:
+                    turn = self._lanes[key].popleft()
+                    turn.state = State.RUNNING
+                    return turn
+                del self._lanes[key]  # what waited there has been cancelled
+
+    def _advance(self, lane: tuple[str, str]) -> None:
+        """The lane's first turn is over: its next one is due. _changed is held."""
+        if self._lanes[lane]:
+            self._ready.append(lane)
+        else:
+            del self._lanes[lane]
+
+    def _end(self, turn: Turn) -> bool:
+        """Make the turn OVER; True for the one caller that did, who then answers it. _changed is held."""
+        if turn.state is State.OVER:
+            return False
+        if turn.state is State.WAITING:
+            self._lanes[turn.lane].remove(turn)
+        turn.state = State.OVER
+        del self._held[turn.message.id]
+        return True
+
+    def _run(self, turn: Turn) -> None:
+        try:
+            self._on_started(turn.message.id)
+            body = self._answer(turn)
+        finally:
+            with self._changed:
+                wanted = self._end(turn)
+        if wanted:
+            self._on_response(turn.message.id, body)
+
+    def _answer(self, turn: Turn) -> Response:
+        begun = time.monotonic()
+        text, error = "", ""
+        try:
+            text = self._engine.answer(turn.message, turn.cancel, turn.attempt)
+        except OpenClawError as refused:
+            error = str(refused)
+        except Exception as failure:  # the engine's fault is one turn's failure, not the runner's
+            log.exception("the engine failed on %s", turn.message.id)
+            error = f"the engine failed: {type(failure).__name__}: {failure}; the container's log has the traceback"
+        agent_ms = round((time.monotonic() - begun) * 1000)
+        if turn.cancel.is_set():
+            return response("cancelled", agent_ms=agent_ms)
+        return response("failed" if error else "done", text, error, agent_ms)

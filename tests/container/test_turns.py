@@ -1,0 +1,223 @@
+"""Turns: order within a session, sessions side by side, and one response for each turn however it ends."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections import defaultdict
+
+import pytest
+
+from agent_runner.turns import Response, Turn, Turns
+from openclaw.errors import OpenClawError
+from openclaw.message import Message
+
+TIMEOUT = 10.0
+
+
+class GatedEngine:
+    """Answers each message when the test opens its gate; "boom" and "refuse" fail at once."""
+
+    def __init__(self) -> None:
+        self.gates: defaultdict[str, threading.Event] = defaultdict(threading.Event)
+
+    def answer(self, message: Message, cancel: threading.Event, attempt: int) -> str:
+        if message.text == "boom":
+            raise ValueError("a bug")
+        if message.text == "refuse":
+            raise OpenClawError("the model is away: try again")
+        if message.text == "until cancelled":
+            assert cancel.wait(TIMEOUT)
+        elif message.text != "at once":
+            assert self.gates[message.id].wait(TIMEOUT)
+        return f"answer to {message.id}"
+
+
+class Host:
+    """Records what the turns tell, in order; `queue.get` waits for it."""
+
+    def __init__(self) -> None:
+        self.started: queue.Queue[str] = queue.Queue()
+        self.responses: queue.Queue[tuple[str, Response]] = queue.Queue()
+
+    def on_response(self, turn_id: str, body: Response) -> None:
+        self.responses.put((turn_id, body))
+
+    def next_started(self) -> str:
+        return self.started.get(timeout=TIMEOUT)
+
+    def next_response(self) -> tuple[str, Response]:
+        return self.responses.get(timeout=TIMEOUT)
+
+
+@pytest.fixture
+def engine() -> GatedEngine:
+    return GatedEngine()
+
+
+@pytest.fixture
+def host() -> Host:
+    return Host()
+
+
+@pytest.fixture
+def turns(engine: GatedEngine, host: Host) -> Turns:
+    return Turns(engine, host.started.put, host.on_response)
+
+
+def turn(turn_id: str, session: str = "default", text: str = "gated") -> Turn:
+    return Turn(Message(text, id=turn_id, session=session), 1)
+
+
+def test_the_turns_of_one_session_run_in_order(turns: Turns, engine: GatedEngine, host: Host) -> None:
+    for turn_id in ("a", "b", "c"):
+        turns.submit(turn(turn_id))
+    engine.gates["c"].set()
+    engine.gates["b"].set()
+    assert host.next_started() == "a"
+    assert host.started.empty()  # b and c could answer at once, and wait for a
+
+    engine.gates["a"].set()
+
+    assert [host.next_response()[0] for _ in range(3)] == ["a", "b", "c"]
+
+
+def test_different_sessions_run_side_by_side(turns: Turns, engine: GatedEngine, host: Host) -> None:
+    turns.submit(turn("a", session="one"))
+    turns.submit(turn("b", session="two"))
+
+    assert {host.next_started(), host.next_started()} == {"a", "b"}
+    assert turns.count == 2
+
+    engine.gates["b"].set()
+    turn_id, body = host.next_response()
+    assert (turn_id, body["status"], body["text"]) == ("b", "done", "answer to b")
+    engine.gates["a"].set()
+    assert host.next_response()[0] == "a"
+
+
+def test_more_sessions_than_workers_are_all_answered(engine: GatedEngine, host: Host) -> None:
+    turns = Turns(engine, host.started.put, host.on_response, max_workers=2)
+    ids = [f"t{number}" for number in range(20)]
+    for turn_id in ids:
+        turns.submit(turn(turn_id, session=turn_id, text="at once"))
+
+    assert sorted(host.next_response()[0] for _ in ids) == sorted(ids)
+
+
+def test_a_cancelled_turn_that_waits_is_answered_before_the_one_that_runs(
+    turns: Turns, engine: GatedEngine, host: Host
+) -> None:
+    for turn_id in ("a", "b", "c"):
+        turns.submit(turn(turn_id))
+    host.next_started()
+
+    turns.cancel("b")
+
+    assert host.next_response() == ("b", {"status": "cancelled", "text": "", "agent_ms": 0})
+    engine.gates["a"].set()
+    engine.gates["c"].set()
+    assert [host.next_response()[0] for _ in range(2)] == ["a", "c"]
+    assert host.next_started() == "c"
+
+
+def test_a_cancelled_turn_that_runs_ends_cancelled(turns: Turns, host: Host) -> None:
+    turns.submit(turn("a", text="until cancelled"))
+    host.next_started()
+
+    turns.cancel("a")
+
+    turn_id, body = host.next_response()
+    assert (turn_id, body["status"], body["text"]) == ("a", "cancelled", "")
+
+
+def test_a_cancel_for_an_unknown_id_is_nothing(turns: Turns, host: Host) -> None:
+    turns.cancel("nobody")
+    turns.withdraw("nobody")
+
+    assert turns.count == 0
+    assert host.responses.empty()
+
+
+def test_a_withdrawn_turn_gets_no_response_and_frees_its_session(turns: Turns, host: Host) -> None:
+    turns.submit(turn("a", text="until cancelled"))
+    turns.submit(turn("b", text="at once"))
+    turns.submit(turn("c", text="at once"))
+    host.next_started()
+
+    turns.withdraw("b")
+    turns.withdraw("a")
+
+    assert host.next_response()[0] == "c"
+    assert host.responses.empty()
+
+
+def test_an_engine_that_fails_costs_one_turn(turns: Turns, host: Host, caplog: pytest.LogCaptureFixture) -> None:
+    turns.submit(turn("a", text="boom"))
+    turns.submit(turn("b", text="refuse"))
+    turns.submit(turn("c", text="at once"))
+
+    assert "ValueError: a bug" in host.next_response()[1]["error"]
+    assert host.next_response()[1]["error"] == "the model is away: try again"
+    assert host.next_response()[1]["status"] == "done"
+    assert "Traceback" in caplog.text
+
+
+def test_a_response_that_cannot_be_written_costs_one_turn(
+    engine: GatedEngine, host: Host, caplog: pytest.LogCaptureFixture
+) -> None:
+    def on_response(turn_id: str, body: Response) -> None:
+        if turn_id == "a":
+            raise OSError(28, "No space left on device")
+        host.on_response(turn_id, body)
+
+    turns = Turns(engine, host.started.put, on_response)
+    turns.submit(turn("a", text="at once"))
+    turns.submit(turn("b", text="at once"))
+
+    assert host.next_response()[0] == "b"
+    assert "No space left on device" in caplog.text
+    assert turns.count == 0
+
+
+def test_what_is_held_has_a_bound_and_room_is_told_once(engine: GatedEngine, host: Host) -> None:
+    turns = Turns(engine, host.started.put, host.on_response, max_held=4)
+    room = threading.Semaphore(0)
+    ids = ["a", "b", "c", "d"]
+    assert all(turns.submit(turn(turn_id)) for turn_id in ids)
+
+    assert not turns.submit(turn("e"))
+    turns.when_room(room.release)
+    assert not room.acquire(blocking=False)
+    for turn_id in ids:
+        engine.gates[turn_id].set()
+
+    assert room.acquire(timeout=TIMEOUT)
+    assert turns.submit(turn("e", text="at once"))
+    assert [host.next_response()[0] for _ in range(5)] == [*ids, "e"]
+    assert not room.acquire(blocking=False)
+
+
+def test_room_that_is_there_is_told_at_once(turns: Turns) -> None:
+    room = threading.Event()
+
+    turns.when_room(room.set)
+
+    assert room.is_set()
+
+
+def test_a_thread_that_cannot_be_started_costs_one_turn(
+    turns: Turns, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", no_thread)
+        turns.submit(turn("a", text="at once"))
+    turns.submit(turn("b", text="at once"))
+
+    turn_id, body = host.next_response()
+    assert (turn_id, body["status"]) == ("a", "failed")
+    assert "can start no thread" in body["error"]
+    assert host.next_response()[0] == "b"
