@@ -20,6 +20,9 @@ MAX_HEADERS = 64
 MAX_HEADER_BYTES = 32 * 1024
 MAX_BODY = 256 * 1024
 
+_LONG_LINE = (414, f"The request line is longer than {MAX_REQUEST_LINE} bytes.")
+_LONG_HEADER = (431, f"The header is larger than {MAX_HEADER_BYTES} bytes.")
+
 _TOKEN = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 _FIELD_NAME = re.compile(_TOKEN)
 _FIELD_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
@@ -92,21 +95,21 @@ def read_body(stream: Stream, length: int) -> bytes:
     return body
 
 
-def _read_line(stream: Stream, limit: int, too_long: Problem) -> bytes:
+def _read_line(stream: Stream, limit: int, too_long: tuple[int, str]) -> bytes:
+    """One line without its end, of at most `limit` bytes; `too_long` is the status and detail for a longer one."""
     line = stream.readline(limit + 2)
     if not line.endswith(b"\n"):
         if len(line) < limit + 2:
             raise EOFError("the request ended within a line")
-        raise too_long
+        raise Problem(*too_long)
     if not line.endswith(b"\r\n"):
         raise Problem(400, "End each line with CR LF, not with LF alone.")
     return line[:-2]
 
 
 def _read_request_line(stream: Stream) -> tuple[str, str, str]:
-    too_long = Problem(414, f"The request line is longer than {MAX_REQUEST_LINE} bytes.")
     # One empty line is allowed before a request: old clients send it behind a body (RFC 9112, 2.2).
-    line = _read_line(stream, MAX_REQUEST_LINE, too_long) or _read_line(stream, MAX_REQUEST_LINE, too_long)
+    line = _read_line(stream, MAX_REQUEST_LINE, _LONG_LINE) or _read_line(stream, MAX_REQUEST_LINE, _LONG_LINE)
     match = _REQUEST_LINE.fullmatch(line)
     if match is None:
         raise Problem(400, "The first line must be METHOD /path HTTP/1.1, with single spaces, in plain HTTP.")
@@ -117,11 +120,10 @@ def _read_request_line(stream: Stream) -> tuple[str, str, str]:
 
 
 def _read_fields(stream: Stream) -> dict[str, list[str]]:
-    too_long = Problem(431, f"The header is larger than {MAX_HEADER_BYTES} bytes.")
     fields: dict[str, list[str]] = {}
     left = MAX_HEADER_BYTES
     for _ in range(MAX_HEADERS + 1):
-        line = _read_line(stream, left, too_long)
+        line = _read_line(stream, left, _LONG_HEADER)
         if not line:
             return fields
         left = max(0, left - len(line) - 2)

@@ -1,9 +1,10 @@
 """A scripted `docker`: a stand-in for CLI and engine in one file, for tests that need no isolation.
 
 In a test: `fake = FakeDocker(tmp_path / "engine")`, then run the code under test with `fake.environ()`, in which
-`docker` on PATH is this file. `fake.close()` ends every container. "Containers" are local processes: by default the real
-runner (`python -m agent_runner`), in which the container's paths are replaced by what is mounted there. Where the test
-runs as root they get the uid of --user, and keep the right to pass any directory, as a bind mount would give it.
+`docker` on PATH is this file. `fake.close()` ends every container. "Containers" are local processes: by default the
+real runner (`python -m agent_runner`), in which the container's paths are replaced by what is mounted there. Where
+the test runs as root they get the uid of --user, and keep the right to pass any directory, as a bind mount would
+give it.
 
 Implemented: version, info, image inspect, run --detach, ps, kill, rm, pause, unpause, inspect, logs, events. Options
 are taken in the form --name=value. Everything that was called is in `fake.calls()`, one argv each.

@@ -1,0 +1,1 @@
+"""Who answers: Main's persistent agent, and single-use containers for everything else."""

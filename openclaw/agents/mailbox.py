@@ -1,0 +1,55 @@
+"""Mailbox: one thread that owns a state, and the bounded queue of events by which everybody else reaches it.
+
+`post` may be called from any thread. The handler runs on the mailbox's own thread, one event after another, so
+that the state it changes needs no lock. Nothing but the handler ever runs there.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from openclaw.errors import OpenClawError
+
+log = logging.getLogger(__name__)
+
+E = TypeVar("E")
+
+POST_TIMEOUT = 10.0
+"""Seconds that a sender waits for a full mailbox. Capacities are set so that it never fills: a full one is a fault."""
+
+
+class Mailbox(Generic[E]):
+    """Events in, `handle(event)` on one thread."""
+
+    def __init__(self, name: str, handle: Callable[[E], None], capacity: int) -> None:
+        self._name = name
+        self._handle = handle
+        self._events: queue.Queue[E | None] = queue.Queue(capacity)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def post(self, event: E) -> None:
+        """Hand `event` over. Raises OpenClawError where the owner has stopped taking events."""
+        try:
+            self._events.put(event, timeout=POST_TIMEOUT)
+        except queue.Full:
+            raise OpenClawError(f"the {self._name} thread takes no more events; restart the service") from None
+
+    def close(self) -> None:
+        """Handle what was posted before, then end the thread."""
+        self._events.put(None, timeout=POST_TIMEOUT)
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def _run(self) -> None:
+        while (event := self._events.get()) is not None:
+            try:
+                self._handle(event)
+            except Exception:  # the top of the thread: one bad event must not end the owner of the state
+                log.exception("%s could not handle %r", self._name, event)

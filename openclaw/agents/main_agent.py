@@ -1,0 +1,480 @@
+"""MainAgentManager: the life of Main's persistent container, as a state machine.
+
+    DISABLED   every turn goes to a dedicated container
+    STARTING   the container is being started; turns wait for it
+    READY      turns run in it, those of different sessions side by side
+    BACKOFF    it crashed and is started again in 1, 2, 4 s; turns go to dedicated containers meanwhile
+    FALLBACK   it crashed once too often: traditional mode, until PERSISTENT_RETRY_AFTER has passed
+    DRAINING   no new turns; what runs may end. With `enabled` it is replaced afterwards, else it stays away
+    DOOMED     it is being killed (hung, or it broke the protocol); turns go to dedicated containers
+    STOPPED    nothing runs any more
+
+One thread, "main-agent", owns all of it. Engine calls run on the runtime's threads, frames arrive on the watcher's, times
+on the timers': each posts an event here. Nothing here blocks and nothing is done under a lock.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from openclaw.agents.attachment import Attachment
+from openclaw.agents.health import HealthCheck
+from openclaw.agents.mailbox import Mailbox
+from openclaw.agents.restarts import Restarts
+from openclaw.agents.specs import Specs, new_cid
+from openclaw.agents.turn import Answer, Turn, TurnEnded
+from openclaw.errors import EngineOverdue, EngineUnavailable, OpenClawError, RuntimeFailure
+
+if TYPE_CHECKING:
+    from openclaw.clock import Alarms, Clock, Timer
+    from openclaw.config import Config
+    from openclaw.containers.channel import Channel, Channels
+    from openclaw.containers.runtime import Exit, Runtime
+    from openclaw.message import Frame
+
+log = logging.getLogger(__name__)
+
+START_TIMEOUT = 30.0
+"""Seconds from the engine's start call to the runner's first pong; beyond it the start counts as a crash."""
+
+CANCEL_GRACE = 5.0
+"""Seconds that a runner has to confirm a cancelled turn before the turn is ended without it."""
+
+ENGINE_RETRY = 0.5
+"""Least seconds between two starts while the engine does not answer; the runtime may ask for more."""
+
+KILLED = 137
+"""What a container that we had to kill reports: 128 + SIGKILL."""
+
+
+class _Event(NamedTuple):
+    """Something for the owner's thread: `act(*args)`. `cid` names the container it is about, empty for any."""
+
+    act: Callable[..., None]
+    args: tuple[Any, ...] = ()
+    cid: str = ""
+
+
+class MainStatus(NamedTuple):
+    """What `status` shows; replaced as a whole by the owner, read by anybody."""
+
+    state: str
+    container: str
+    turns: int
+    waiting: int
+    crashes: int
+    reason: str
+
+
+class MainAgentManager:
+    """Main's agent. `submit` takes a turn of group main; `ended` is told how it went."""
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        runtime: Runtime,
+        channels: Channels,
+        specs: Specs,
+        clock: Clock,
+        alarms: Alarms,
+        overflow: Callable[[Turn], None],
+        ended: TurnEnded,
+    ) -> None:
+        self._config = config
+        self._runtime = runtime
+        self._channels = channels
+        self._specs = specs
+        self._clock = clock
+        self._alarms = alarms
+        self._overflow = overflow
+        self._ended = ended
+        # Every turn in flight posts at most its submission, start, response, cancellation and time limit.
+        self._mailbox: Mailbox[_Event] = Mailbox("main-agent", self._handle, 5 * config.queue_limit + 1000)
+        # From here on owned by the mailbox's thread.
+        self._state = "DISABLED"
+        self._reason = ""
+        self._restarts = Restarts(config.persistent_max_restarts, config.persistent_stable_after)
+        self._health = HealthCheck(config.persistent_health_check_interval)
+        self._attachment: Attachment | None = None
+        self._runs = False  # the engine has said so; an exit before that is the last container's
+        self._removal: Future[None] | None = None  # of the container before; its name is free when this is done
+        self._waiting: list[Turn] = []
+        self._deadlines: dict[str, float] = {}  # turn id → monotonic; begun in order, so the first is the next
+        self._cancelling: dict[str, Answer] = {}  # turn id → how it ends if the runner does not confirm
+        self._deadline_timer: Timer | None = None
+        self._drained: Future[None] | None = None
+        self.status = self._snapshot()
+
+    # Called from any thread.
+
+    def start(self) -> None:
+        self._mailbox.start()
+
+    def begin(self) -> None:
+        """The engine has been looked at and nothing was left to adopt: start the container."""
+        self._post(self._begin)
+
+    def adopt(self, channel: Channel, turns: list[Turn], *, current: bool) -> None:
+        """Take over a container that outlived the last process. One that is not `current` is drained, then replaced."""
+        self._post(self._adopt, channel, turns, current)
+
+    def submit(self, turn: Turn) -> None:
+        """Take a turn, or hand it on to a dedicated container where the persistent one is not to be had."""
+        self._post(self._submit, turn)
+
+    def cancel(self, turn_id: str) -> None:
+        """Cancel a turn that runs here; one that does not is let be."""
+        self._post(self._cancel, turn_id, Answer("cancelled", error="cancelled"))
+
+    def exited(self, gone: Exit) -> None:
+        """The runtime saw Main's container end."""
+        self._post(self._exited, gone)
+
+    def engine_up(self) -> None:
+        """An engine that was gone answers again."""
+        self._post(self._engine_up)
+
+    def drain(self) -> Future[None]:
+        """Take no more turns; the future is done when none is open."""
+        drained: Future[None] = Future()
+        self._post(self._drain, drained)
+        return drained
+
+    def close(self) -> None:
+        """End the thread and remove the container; open turns stay in work/ for the next start."""
+        self._post(self._close)
+        self._mailbox.close()
+
+    # Everything below runs on the mailbox's thread.
+
+    def _post(self, act: Callable[..., None], *args: Any, cid: str = "") -> None:
+        self._mailbox.post(_Event(act, args, cid))
+
+    def _later(self, delay: float, act: Callable[..., None], *args: Any, cid: str = "") -> Timer:
+        return self._alarms.call_later(delay, lambda: self._post(act, *args, cid=cid))
+
+    def _handle(self, event: _Event) -> None:
+        if not event.cid or (self._attachment is not None and event.cid == self._attachment.channel.cid):
+            event.act(*event.args)
+        self.status = self._snapshot()
+
+    def _snapshot(self) -> MainStatus:
+        here = self._attachment
+        name = self._specs.main_name if here else ""
+        open_turns = len(here.open) if here else 0
+        return MainStatus(self._state, name, open_turns, len(self._waiting), self._restarts.crashes, self._reason)
+
+    # Start, adoption, readiness
+
+    def _begin(self) -> None:
+        if self._config.enable_persistent_main:
+            self._launch()
+        else:
+            self._release_waiting()
+
+    def _launch(self) -> None:
+        """Start a new container; it is ready when its runner answers the first ping."""
+        self._enter("STARTING")
+        if self._removal is not None and not self._removal.done():
+            self._removal.add_done_callback(lambda _: self._post(self._engine_up))
+            return
+        log.info("MainAgentManager: Starting persistent container for Main group")
+        cid = new_cid()
+        try:
+            self._listen(Attachment(self._channels.create(cid)))
+        except RuntimeFailure as error:
+            self._crashed(str(error))
+            return
+        self._ping()
+        self._later(START_TIMEOUT, self._start_overdue, START_TIMEOUT, cid=cid)
+        started = self._runtime.start(self._specs.main(cid))
+        started.add_done_callback(lambda future: self._post(self._start_returned, future.exception(), cid=cid))
+
+    def _listen(self, attachment: Attachment) -> None:
+        self._attachment = attachment
+        cid = attachment.channel.cid
+        attachment.channel.listen(
+            lambda frame: self._post(self._frame, frame, cid=cid),
+            lambda text: self._post(self._violation, text, cid=cid),
+        )
+
+    def _adopt(self, channel: Channel, turns: list[Turn], current: bool) -> None:
+        now = self._clock.monotonic()
+        attachment = Attachment(channel)
+        for turn in turns:
+            turn.route = "persistent"
+            attachment.adopt(turn)
+            self._limit(turn, now)
+        self._listen(attachment)
+        self._runs = True
+        if current:
+            log.info("MainAgentManager: took over the persistent container with %d turns in flight", len(turns))
+            self._enter("STARTING")
+            self._ping()
+            self._later(self._health.patience, self._start_overdue, self._health.patience, cid=channel.cid)
+        else:
+            log.info("MainAgentManager: the persistent container was started with other settings; it ends after its turns")
+            self._enter("DRAINING", "older settings")
+            self._drain_step()
+
+    def _start_returned(self, error: BaseException | None) -> None:
+        self._runs = error is None
+        if error is None or self._state != "STARTING":
+            return
+        if isinstance(error, EngineUnavailable | EngineOverdue):
+            self._detach()
+            self._enter("STARTING", str(error))
+            self._later(max(ENGINE_RETRY, self._runtime.start_delay()), self._engine_up)
+        else:
+            self._crashed(str(error))
+
+    def _engine_up(self) -> None:
+        if self._state == "STARTING" and self._attachment is None:
+            self._launch()
+
+    def _start_overdue(self, seconds: float) -> None:
+        if self._state == "STARTING":
+            self._kill(f"its runner did not answer within {seconds:.0f} s")
+
+    def _ready(self) -> None:
+        log.info("MainAgentManager: Main persistent container ready")
+        self._enter("READY")
+        self._later(self._health.interval, self._check_health, cid=self._cid)
+        self._release_waiting()
+
+    # Turns
+
+    def _submit(self, turn: Turn) -> None:
+        if self._state == "READY":
+            self._run(turn)
+        elif self._state in ("STARTING", "STOPPED") or self._drained is not None:
+            self._waiting.append(turn)
+        else:
+            self._overflow(turn)
+
+    def _release_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        for turn in waiting:
+            self._submit(turn)
+
+    def _run(self, turn: Turn) -> None:
+        assert self._attachment is not None
+        turn.route = "persistent"
+        turn.sends += 1
+        log.info("Using persistent container for Main group")
+        try:
+            self._attachment.ask(turn, self._config.persistent_request_timeout)
+        except OSError as error:
+            self._attachment.settle(turn.id)
+            self._ended(turn, Answer.failed(f"the request could not be written: {error.strerror}; free some disk space"))
+            return
+        self._limit(turn, self._clock.monotonic())
+
+    def _limit(self, turn: Turn, now: float) -> None:
+        """Set the turn's time limit. One timer waits for the earliest; limits are set in the order in which they end."""
+        self._deadlines[turn.id] = now + self._config.persistent_request_timeout
+        if self._deadline_timer is None:
+            self._deadline_timer = self._later(self._config.persistent_request_timeout, self._deadline)
+
+    def _deadline(self) -> None:
+        self._deadline_timer = None
+        now = self._clock.monotonic()
+        while self._deadlines:
+            turn_id, due = next(iter(self._deadlines.items()))
+            if due > now:
+                self._deadline_timer = self._later(due - now, self._deadline)
+                return
+            seconds = self._config.persistent_request_timeout
+            log.warning("Message %s took longer than %.0f s; cancelling it", turn_id, seconds)
+            del self._deadlines[turn_id]
+            self._cancel(turn_id, Answer.failed(f"timed out after {seconds:.0f} s (PERSISTENT_REQUEST_TIMEOUT)"))
+
+    def _cancel(self, turn_id: str, answer: Answer) -> None:
+        """Tell the runner; what it answers within the grace counts as `answer` unless it had finished."""
+        here = self._attachment
+        if here is None or turn_id not in here.open or turn_id in self._cancelling:
+            return
+        self._cancelling[turn_id] = answer
+        self._later(CANCEL_GRACE, self._cancel_overdue, turn_id, cid=here.channel.cid)
+        here.channel.send("cancel", turn_id, {})
+
+    def _cancel_overdue(self, turn_id: str) -> None:
+        here = self._attachment
+        if here is not None and turn_id in self._cancelling and turn_id in here.open:
+            log.warning("Main's runner did not confirm that %s was cancelled", turn_id)
+            self._end(here.open.pop(turn_id), self._cancelling[turn_id])
+
+    def _frame(self, frame: Frame) -> None:
+        assert self._attachment is not None
+        if frame.kind == "pong":
+            self._pong(frame.id)
+        elif frame.kind == "started":
+            self._attachment.begin(frame.id, self._clock.monotonic())
+        elif frame.kind == "response" and (ended := self._attachment.answer(frame)) is not None:
+            turn, answer = ended
+            if answer.status == "cancelled":
+                answer = self._cancelling.get(turn.id, answer)
+            self._end(turn, answer)
+
+    def _end(self, turn: Turn, outcome: Any) -> None:
+        self._deadlines.pop(turn.id, None)
+        self._cancelling.pop(turn.id, None)
+        self._ended(turn, outcome)
+        if self._state == "DRAINING":
+            self._drain_step()
+
+    # Health, crashes
+
+    @property
+    def _cid(self) -> str:
+        return self._attachment.channel.cid if self._attachment else ""
+
+    def _check_health(self) -> None:
+        if self._state == "READY":
+            self._ping()
+
+    def _ping(self) -> None:
+        assert self._attachment is not None
+        ping_id = self._health.ping()
+        try:
+            self._attachment.channel.send("ping", ping_id, {})
+        except OSError as error:
+            log.warning("Health check: the ping could not be written: %s", error.strerror)
+        if self._state == "READY":
+            self._later(self._health.patience, self._ping_overdue, ping_id, cid=self._cid)
+
+    def _pong(self, ping_id: str) -> None:
+        if not self._health.pong(ping_id):
+            return
+        if self._state == "STARTING":
+            self._ready()
+        elif self._state == "READY":
+            self._restarts.healthy(self._clock.monotonic())
+            self._later(self._health.interval, self._check_health, cid=self._cid)
+
+    def _ping_overdue(self, ping_id: str) -> None:
+        hung = self._health.missed(ping_id) if self._state == "READY" else None
+        if hung is None:
+            return
+        log.warning("Health check: Main persistent container health check failed")
+        self._restarts.doubtful()
+        if hung:
+            self._kill("it answers no health checks")
+        else:
+            self._ping()
+
+    def _violation(self, text: str) -> None:
+        log.error("Main's persistent container broke the protocol and is killed: %s", text)
+        self._kill(text)
+
+    def _kill(self, reason: str) -> None:
+        """Kill the container; the crash counts once the engine has said so or given up."""
+        if self._state == "DOOMED":
+            return
+        self._enter("DOOMED", reason)
+        self._release_waiting()
+        killed = self._runtime.kill(self._specs.main_name)
+        cid = self._cid
+        killed.add_done_callback(lambda _: self._post(self._crashed, f"exit {KILLED}", reason, cid=cid))
+
+    def _exited(self, gone: Exit) -> None:
+        if self._attachment is None or not self._runs or gone.name != self._specs.main_name:
+            return  # of the container before this one
+        how = "gone" if gone.code is None else f"exit {gone.code}"
+        if self._state == "DRAINING":
+            self._lose(f"Main's container ended ({how})")
+            self._drain_step()
+        else:
+            self._crashed(how, gone.detail or (self._reason if self._state == "DOOMED" else ""))
+
+    def _crashed(self, how: str, detail: str = "") -> None:
+        """The container is of no more use: remove it, hand its turns back, and decide how to go on."""
+        self._lose(f"Main's container ended ({how})")
+        self._detach()
+        delay = self._restarts.crashed()
+        reason = f"{how}: {detail}" if detail else how
+        if delay is None:
+            log.warning("Persistent container crashed (%s)%s", how, f": {detail}" if detail else "")
+            self._fall_back(reason)
+        else:
+            log.warning(
+                "Persistent container crashed (%s), restart %d/%d in %.0fs%s",
+                how, self._restarts.crashes, self._restarts.limit, delay, f": {detail}" if detail else "",
+            )  # fmt: skip
+            self._enter("BACKOFF", reason)
+            self._later(delay, self._restart)
+        self._release_waiting()
+
+    def _fall_back(self, reason: str) -> None:
+        log.warning(
+            "Persistent container exceeded max restarts (%d), falling back to traditional mode", self._restarts.limit
+        )
+        self._enter("FALLBACK", reason)
+        if self._config.persistent_retry_after > 0:
+            self._later(self._config.persistent_retry_after, self._retry)
+
+    def _restart(self) -> None:
+        if self._state == "BACKOFF":
+            self._launch()
+
+    def _retry(self) -> None:
+        if self._state == "FALLBACK":
+            self._restarts.on_probation()
+            self._launch()
+
+    def _lose(self, reason: str) -> None:
+        if self._attachment is not None:
+            for turn, outcome in self._attachment.lose(reason, self._clock.monotonic()):
+                self._deadlines.pop(turn.id, None)
+                cancelled = self._cancelling.pop(turn.id, None)
+                self._ended(turn, cancelled if cancelled and not isinstance(outcome, Answer) else outcome)
+
+    def _detach(self) -> None:
+        """Remove the container and let go of its channel, which goes when its last turn is settled."""
+        here, self._attachment = self._attachment, None
+        self._runs = False
+        if here is not None:
+            self._removal = self._runtime.remove(self._specs.main_name)
+            self._removal.add_done_callback(_log_failure)
+            here.retire()
+
+    # The end
+
+    def _drain(self, drained: Future[None]) -> None:
+        self._drained = drained
+        if self._attachment is not None and self._state in ("READY", "DRAINING"):
+            self._enter("DRAINING")
+        else:
+            self._enter("STOPPED")
+        self._drain_step()
+
+    def _drain_step(self) -> None:
+        if self._attachment is not None and self._attachment.open:
+            return
+        if self._drained is not None:
+            if not self._drained.done():
+                self._drained.set_result(None)
+        elif self._state == "DRAINING":
+            self._detach()
+            self._enter("DISABLED")
+            self._begin()
+
+    def _close(self) -> None:
+        self._enter("STOPPED")
+        self._detach()
+
+    def _enter(self, state: str, reason: str = "") -> None:
+        self._state = state
+        self._reason = reason
+
+
+def _log_failure(removed: Future[None]) -> None:
+    error = removed.exception()
+    if isinstance(error, OpenClawError):
+        log.warning("Main's container could not be removed, a sweep will try again: %s", error)
+    elif error is not None:
+        log.error("removing Main's container failed", exc_info=error)

@@ -1,0 +1,161 @@
+"""The drop-file channel to one container: the host's side of the protocol in `message.frames`.
+
+What the host writes into `in/` and deletes in both directories is here; what it takes from the hostile `out/` is
+`reception`'s. All methods may be called from any thread; after `close`, none but `destroy`.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from pathlib import Path
+from typing import Any, Final
+
+from openclaw.containers.reception import FROM_CONTAINER, OnFrame, OnViolation, Reception
+from openclaw.containers.removal import remove_tree
+from openclaw.errors import RuntimeFailure
+from openclaw.message import Frame, FrameKind, dump_bytes, frame_name, is_name, load_object, parse_frame_name
+from openclaw.message.frames import MAX_FRAME
+from openclaw.spool import DropDir, Watcher
+
+log = logging.getLogger(__name__)
+
+_FROM_HOST: Final[tuple[FrameKind, ...]] = ("request", "cancel", "ping")
+_ANSWERED: Final[dict[FrameKind, FrameKind]] = {"started": "request", "response": "request", "pong": "ping"}
+
+
+class Channels:
+    """All channels of a home: `root`/CID. `uid` is the one that containers write with; None: the service's own."""
+
+    def __init__(self, root: Path, watcher: Watcher, uid: int | None = None) -> None:
+        self._root = root
+        self._watcher = watcher
+        self._uid = os.getuid() if uid is None else uid
+
+    def create(self, cid: str) -> Channel:
+        """Make the directories of a new channel. Raises RuntimeFailure where the disk does not take them."""
+        path = self._root / cid
+        try:
+            self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.mkdir(mode=0o700)
+            _make(path / "in", 0o755, None)
+            _make(path / "out", 0o700, self._uid if self._uid != os.getuid() else None)
+        except OSError as error:
+            raise RuntimeFailure(f"the channel {path} cannot be made: {error.strerror}") from error
+        return Channel(cid, path, self._watcher, self._uid)
+
+    def open(self, cid: str) -> Channel:
+        """A channel that is there already, as found after a restart. Raises RuntimeFailure where it is not."""
+        path = self._root / cid
+        if not is_name(cid) or not (path / "in").is_dir() or not (path / "out").is_dir():
+            raise RuntimeFailure(f"the channel {path} is gone; its container can only be removed")
+        return Channel(cid, path, self._watcher, self._uid)
+
+    def list(self) -> list[str]:
+        """The cid of every channel on disk, in order."""
+        try:
+            return sorted(name for name in os.listdir(self._root) if is_name(name))
+        except FileNotFoundError:
+            return []
+
+
+class Channel:
+    """One container's channel. Made by `Channels`."""
+
+    def __init__(self, cid: str, path: Path, watcher: Watcher, uid: int) -> None:
+        self.cid = cid
+        self.path = path
+        self._in = DropDir(path / "in")
+        self._in.sweep_staging()
+        self._out = DropDir(path / "out")
+        self._reception = Reception(cid, self._out, uid, watcher, self._is_expected)
+        self._lock = threading.Lock()
+        # Guarded by _lock: _open, the requests and pings that lie in `in/`: only these may be answered; and _closed.
+        self._open = {parsed for name in self._in.names() if (parsed := parse_frame_name(name))}
+        self._closed = False
+
+    def send(self, kind: FrameKind, frame_id: str, body: dict[str, Any]) -> None:
+        """Place a frame in `in/`. Raises RuntimeFailure where the disk does not take it or it is beyond MAX_FRAME."""
+        data = dump_bytes(body)
+        if len(data) > MAX_FRAME:
+            raise RuntimeFailure(f"the {kind} {frame_id} has {len(data)} bytes; a frame takes {MAX_FRAME}")
+        with self._lock:
+            self._open.add((kind, frame_id))  # before the file is there: the answer may come before `place` returns
+        try:
+            self._in.place(frame_name(kind, frame_id), data)
+        except OSError as error:
+            with self._lock:
+                self._open.discard((kind, frame_id))
+            raise RuntimeFailure(f"the channel {self.path} takes no file: {error.strerror}") from error
+
+    def forget(self, frame_id: str) -> None:
+        """Delete everything of `frame_id`, in both directions."""
+        with self._lock:
+            self._open -= {(kind, frame_id) for kind in _FROM_HOST}
+        for kind in _FROM_HOST:
+            self._in.remove(frame_name(kind, frame_id))
+        self._reception.forget(frame_id)
+
+    def pending(self) -> dict[str, dict[str, Any]]:
+        """The requests that were not forgotten, as id → body, oldest first."""
+        parsed = (parse_frame_name(name) for name in self._in.names())
+        frames = (self.peek(*one) for one in parsed if one is not None and one[0] == "request")
+        return {frame.id: frame.body for frame in frames if frame is not None}
+
+    def peek(self, kind: FrameKind, frame_id: str) -> Frame | None:
+        """A frame as it lies on disk, None where there is none. Raises ChannelViolation where it is not one."""
+        if kind in FROM_CONTAINER:
+            return self._reception.peek(kind, frame_id)
+        try:
+            return Frame(kind, frame_id, load_object(self._in.read(frame_name(kind, frame_id), MAX_FRAME).data))
+        except FileNotFoundError:
+            return None
+
+    def listen(self, on_frame: OnFrame, on_violation: OnViolation) -> None:
+        """Deliver each frame of the container once, those that lie there first; a violation once, as the last call.
+
+        They come on the watcher's thread, the first ones on this one, never on both at once. `started` and `response`
+        stay on disk until `forget`; a pong is removed, with its ping, when it is taken.
+        """
+
+        def deliver(frame: Frame) -> None:
+            if frame.kind == "pong":
+                with self._lock:
+                    self._open.discard(("ping", frame.id))
+                self._in.remove(frame_name("ping", frame.id))
+            on_frame(frame)
+
+        self._reception.listen(deliver, on_violation)
+
+    def close(self) -> None:
+        """Deliver nothing more, but for a call that is under way, and let go of the directories as they are."""
+        with self._lock:
+            closed, self._closed = self._closed, True
+        if not closed:
+            self._reception.close(self._close_directories)
+
+    def destroy(self) -> None:
+        """Close, and remove the directories. What was heaped up there beyond all measure stays for the next call."""
+        self.close()
+        try:
+            if not remove_tree(self.path):
+                log.warning("Channel %s holds too many files to remove at once", self.cid)
+        except OSError as error:
+            log.warning("Channel %s cannot be removed: %s", self.path, error)
+
+    def _is_expected(self, kind: FrameKind, frame_id: str) -> bool:
+        with self._lock:
+            return (_ANSWERED[kind], frame_id) in self._open
+
+    def _close_directories(self) -> None:
+        self._in.close()
+        self._out.close()
+
+
+def _make(path: Path, mode: int, owner: int | None) -> None:
+    """A directory with exactly this mode, whatever the umask, handed over to `owner`."""
+    path.mkdir()
+    path.chmod(mode)
+    if owner is not None:
+        os.chown(path, owner, owner)

@@ -1,0 +1,129 @@
+"""The one place that runs the engine's command line program.
+
+Keeps no state between calls and may be called from any thread: each call is a process group of its own with closed
+stdin, bounded output and a timeout, after which the whole group gets SIGKILL. What the engine really did by then
+is for the caller to look up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import selectors
+import signal
+import subprocess
+import time
+from collections.abc import Mapping, Sequence
+from typing import IO, Final, NamedTuple
+
+from openclaw.errors import EngineOverdue, EngineUnavailable
+
+LOOK_TIMEOUT: Final = 10.0
+"""Seconds for a call that changes nothing; `docker ps` with 100 containers takes 0.03."""
+KILL_TIMEOUT: Final = 5.0
+OUTPUT_LIMIT: Final = 4 * 1024 * 1024
+"""Bytes kept of each stream; `docker ps` writes about 300 for a container. The rest is read and dropped."""
+
+_UNREACHABLE = re.compile(
+    r"cannot connect to the docker daemon|error during connect|permission denied while trying to connect"
+    r"|failed to connect to the docker api|is the docker daemon running|connection refused|connection reset by peer",
+    re.I,
+)
+_PERMISSION = re.compile(r"permission denied while trying to connect", re.I)
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
+
+
+class Output(NamedTuple):
+    """What a call came to. Streams are decoded as UTF-8, without the last line's end, at most OUTPUT_LIMIT long."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+class Cli:
+    """Runs `program` (a name on PATH or a path) with the variables of `environ` that are no secrets."""
+
+    def __init__(self, program: str, environ: Mapping[str, str] | None = None) -> None:
+        self.program = program
+        given = os.environ if environ is None else environ
+        self.environ: Final = {name: value for name, value in given.items() if not _SECRET.search(name)}
+
+    def run(self, args: Sequence[str], timeout: float = LOOK_TIMEOUT) -> Output:
+        """Run `program args` to its end.
+
+        A code other than 0 is the caller's to judge. Raises EngineOverdue after `timeout` seconds, EngineUnavailable
+        where the program is missing or reaches no engine.
+        """
+        process = self.spawn(args)
+        try:
+            streams = _read_to_end(process, time.monotonic() + timeout)
+        except TimeoutError:
+            raise EngineOverdue(f"{self.program} {args[0]} did not return within {timeout:g} s") from None
+        finally:
+            end(process)
+        stdout, stderr = (data.decode(errors="replace").strip("\r\n") for data in streams)
+        if process.returncode != 0 and _UNREACHABLE.search(stderr):
+            raise EngineUnavailable(_unavailable(stderr))
+        return Output(process.returncode, stdout, stderr)
+
+    def spawn(self, args: Sequence[str], stderr: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
+        """Start `program args` with its output piped. The caller reads it and calls `end`."""
+        try:
+            return subprocess.Popen(
+                [self.program, *args],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=stderr,
+                env=self.environ,
+                process_group=0,
+            )
+        except FileNotFoundError:
+            raise EngineUnavailable(
+                f"{self.program} is not installed: install Docker (Debian: apt install docker.io) or set CONTAINER_CLI"
+            ) from None
+        except OSError as error:
+            raise EngineUnavailable(f"{self.program} cannot be run: {error.strerror}") from error
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL what is left of the call's process group, reap it and close its pipes."""
+    if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):  # in an uninterruptible call: it dies when that returns
+            process.wait(KILL_TIMEOUT)
+    for stream in (process.stdout, process.stderr):
+        if stream is not None:
+            stream.close()
+
+
+def _read_to_end(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes]:
+    """Both streams until they end and the process with them. Raises TimeoutError at `deadline` (monotonic)."""
+    assert process.stdout is not None
+    assert process.stderr is not None
+    kept: dict[IO[bytes], bytearray] = {process.stdout: bytearray(), process.stderr: bytearray()}
+    with selectors.DefaultSelector() as selector:
+        for stream in kept:
+            selector.register(stream, selectors.EVENT_READ, stream)
+        while selector.get_map():
+            ready = selector.select(max(0.0, deadline - time.monotonic()))
+            if not ready:
+                raise TimeoutError
+            for key, _ in ready:
+                data = os.read(key.fd, 65536)
+                if not data:
+                    selector.unregister(key.fileobj)
+                kept[key.data] += data[: OUTPUT_LIMIT - len(kept[key.data])]
+    try:
+        process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        raise TimeoutError from None
+    return bytes(kept[process.stdout]), bytes(kept[process.stderr])
+
+
+def _unavailable(stderr: str) -> str:
+    if _PERMISSION.search(stderr):
+        return "the Docker engine's socket is not open to this user: add it to the group docker and log in again"
+    return f"no Docker engine answers ({stderr.splitlines()[0][:200]}): start it with `systemctl start docker`"

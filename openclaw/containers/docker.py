@@ -1,0 +1,255 @@
+"""DockerRuntime: containers of a Docker engine, by its command line program.
+
+Owns a pool of 8 threads for the calls that change the engine, one thread to look at the engine's list, and the one
+that follows its events. No lock is held over a call to the engine or over a callback.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final, Literal
+
+from openclaw.clock import Clock
+from openclaw.containers import docker_run
+from openclaw.containers.cli import Cli
+from openclaw.containers.docker_events import EngineEvents
+from openclaw.containers.docker_roster import Roster
+from openclaw.containers.handover import hand_over
+from openclaw.containers.health import EngineHealth
+from openclaw.containers.runtime import ContainerSpec, Exit, Found
+from openclaw.errors import EngineOverdue, EngineUnavailable, NameConflict, RuntimeFailure, StartFailed
+
+log = logging.getLogger(__name__)
+
+MAX_CHANGES: Final = 8
+"""Calls that change the engine at once: the fastest, and more have wedged Docker 20.10 for good."""
+START_TIMEOUT: Final = 30.0
+END_TIMEOUT: Final = 30.0
+UNPRIVILEGED_UID: Final = 64321
+"""The containers' uid where the service runs as root; else it is the service's own."""
+LOGS_TAIL: Final = 4096
+
+_OVER = ("No such container", "is not running", "already in progress")
+"""What the engine says of a container that is over already."""
+
+
+class DockerRuntime:
+    """The Runtime on a Docker engine. `installation` labels and finds what is ours; `image` is a name."""
+
+    kind: Final[Literal["docker"]] = "docker"
+
+    def __init__(
+        self,
+        cli: Cli,
+        clock: Clock,
+        installation: str,
+        image: str,
+        start_timeout: float = START_TIMEOUT,
+    ) -> None:
+        self._cli = cli
+        self._installation = installation
+        self._image = image
+        self._start_timeout = start_timeout
+        self.container_uid: Final = os.getuid() or UNPRIVILEGED_UID
+        self._health = EngineHealth(clock)
+        self._roster = Roster(cli, installation, self._ended, self._remove_abandoned)
+        self._events = EngineEvents(cli, clock, installation, self._roster.heard, self._connected)
+        # Their queues are bounded by the callers: a start, a kill and a removal for each container at most.
+        self._changes = ThreadPoolExecutor(MAX_CHANGES, "docker-change")
+        self._looks = ThreadPoolExecutor(1, "docker-look")
+        self._on_exit: Callable[[Exit], None] = _ignore
+        self._on_engine_up: Callable[[], None] = _ignore_up
+        self._lock = threading.Lock()
+        # Guarded by _lock: _image_id, _look_waits, _closed.
+        self._image_id = ""
+        self._look_waits = False
+        self._closed = False
+
+    def open(self, on_exit: Callable[[Exit], None], on_engine_up: Callable[[], None]) -> None:
+        self._on_exit, self._on_engine_up = on_exit, on_engine_up
+        self._events.start()
+
+    def close(self) -> None:
+        """Waits for the calls that are under way or wait, which have their timeouts; starts that wait fail."""
+        with self._lock:
+            self._closed = True
+        self._events.close()
+        self._looks.shutdown()
+        self._changes.shutdown()
+
+    def start(self, spec: ContainerSpec) -> Future[None]:
+        self._roster.starting(spec.name)
+        done: Future[None] = Future()
+        self._changes.submit(self._start, spec, done)
+        return done
+
+    def kill(self, name: str) -> Future[None]:
+        return self._changes.submit(self._end, name, "kill")
+
+    def remove(self, name: str) -> Future[None]:
+        return self._changes.submit(self._end, name, "rm", "--force", "--volumes")
+
+    def list(self) -> Sequence[Found]:
+        return [row.found for row in self._roster.look()]
+
+    def logs_tail(self, name: str) -> str:
+        try:
+            output = self._cli.run(["logs", "--tail=50", name])
+        except RuntimeFailure as error:
+            log.warning("The output of %s cannot be read: %s", name, error)
+            return ""
+        return "" if output.code else f"{output.stdout}\n{output.stderr}".strip()[-LOGS_TAIL:]
+
+    def config_digest(self, spec: ContainerSpec) -> str:
+        return docker_run.config_digest(spec, self._current_image(), self.container_uid)
+
+    def start_delay(self) -> float:
+        return self._health.delay()
+
+    def tick(self) -> None:
+        with self._lock:
+            if self._look_waits or self._closed:
+                return
+            self._look_waits = True
+            self._looks.submit(self._look)
+
+    def _start(self, spec: ContainerSpec, done: Future[None]) -> None:
+        """A job of the pool. The exit is told after `done`, even where it came before the engine returned."""
+        try:
+            engine_id = self._started_id(spec)
+        except Exception as error:  # whatever it is belongs to the caller
+            self._roster.not_started(spec.name, spec.cid)
+            done.set_exception(error)
+            self.tick()
+            return
+        done.set_result(None)
+        self._roster.started(engine_id, spec.name)
+
+    def _started_id(self, spec: ContainerSpec) -> str:
+        """Start `spec`, and keep count of the engine's health."""
+        wait = self._health.delay()
+        if wait > 0:
+            raise EngineUnavailable(f"the engine does not start containers; the next try is in {wait:.1f} s")
+        if self._closed:
+            raise EngineUnavailable("the service is stopping")
+        try:
+            engine_id = self._run(spec)
+        except EngineOverdue:
+            self._health.overdue()
+            return self._look_up(spec)
+        except EngineUnavailable as error:
+            self._health.unavailable(str(error))
+            raise
+        self._health.started()
+        return engine_id
+
+    def _run(self, spec: ContainerSpec) -> str:
+        self._hand_over(spec)
+        config = self.config_digest(spec)
+        args = docker_run.run_args(spec, self._image, self._installation, self.container_uid, config)
+        output = self._cli.run(args, self._start_timeout)
+        if docker_run.is_name_taken(output):
+            self._clear_name(spec.name)
+            output = self._cli.run(args, self._start_timeout)
+        if output.code != 0:
+            with self._lock:
+                self._image_id = ""  # it may be the image that has changed
+            raise docker_run.failure(output, self._image)
+        return output.stdout.split()[-1]
+
+    def _hand_over(self, spec: ContainerSpec) -> None:
+        if os.getuid() == self.container_uid:
+            return
+        try:
+            hand_over(spec.group_dir, self.container_uid)
+        except OSError as error:
+            raise StartFailed(f"{spec.group_dir} cannot be handed over to the container: {error.strerror}") from error
+
+    def _clear_name(self, name: str) -> None:
+        """Remove our own leftover of that name. Raises NameConflict where it is somebody else's."""
+        for row in self._roster.look():
+            if row.found.name == name:
+                self._end_id(row.engine_id, "rm", "--force", "--volumes")
+                return
+        raise NameConflict(f"another installation has a container named {name}: set CONTAINER_PREFIX to another word")
+
+    def _look_up(self, spec: ContainerSpec) -> str:
+        """The engine was overdue with this start: the id where it runs after all, else EngineOverdue."""
+        try:
+            for row in self._roster.look():
+                if row.found.cid == spec.cid and row.found.running:
+                    return row.engine_id
+        except RuntimeFailure as error:
+            log.warning("The engine does not tell whether %s has started: %s", spec.name, error)
+        raise EngineOverdue(f"the engine has not started {spec.name} within {self._start_timeout:g} s")
+
+    def _end(self, name: str, *verb: str) -> None:
+        """A job of the pool. By the engine's id: a container of that name that is not ours is not touched."""
+        engine_id = self._roster.engine_id(name)
+        if engine_id is not None:
+            self._end_id(engine_id, *verb)
+
+    def _end_id(self, engine_id: str, *verb: str) -> None:
+        output = self._cli.run([*verb, engine_id], END_TIMEOUT)
+        if output.code != 0 and not any(text in output.stderr for text in _OVER):
+            raise RuntimeFailure(f"the engine does not end container {engine_id[:12]}: {output.stderr[:500]}")
+
+    def _remove_abandoned(self, engine_id: str) -> None:
+        with self._lock:
+            if not self._closed:
+                self._changes.submit(self._end_quietly, engine_id)
+
+    def _end_quietly(self, engine_id: str) -> None:
+        try:
+            self._end_id(engine_id, "rm", "--force", "--volumes")
+        except RuntimeFailure as error:  # the next look finds it again
+            log.warning("A container whose start was given up is not removed: %s", error)
+
+    def _look(self) -> None:
+        """The job of a tick."""
+        with self._lock:
+            self._look_waits = False
+        try:
+            self._roster.look()
+        except RuntimeFailure as error:
+            log.warning("The engine's list cannot be read: %s", error)
+        except Exception:  # the top of the job
+            log.exception("the engine's list cannot be read")
+
+    def _connected(self, again: bool) -> None:
+        self._roster.look()
+        with self._lock:
+            self._image_id = ""
+        if again:
+            log.info("The engine answers again")
+            self._health.reached()
+            self._on_engine_up()
+
+    def _ended(self, exit_: Exit) -> None:
+        if not self._closed:
+            self._on_exit(exit_)
+
+    def _current_image(self) -> str:
+        """The image's id: asked for once, and again after the engine was away or has refused a container."""
+        with self._lock:
+            image_id = self._image_id
+        if image_id:
+            return image_id
+        output = self._cli.run(["image", "inspect", "--format={{.Id}}", self._image])
+        if output.code != 0:
+            raise docker_run.failure(output, self._image)
+        with self._lock:
+            self._image_id = output.stdout
+        return output.stdout
+
+
+def _ignore(_: Exit) -> None:
+    """Until somebody listens."""
+
+
+def _ignore_up() -> None:
+    """Until somebody listens."""

@@ -1,0 +1,122 @@
+"""Roster: what is known of this installation's containers, learnt from starts, events and looks at the engine's list.
+
+Called from any thread; starts none. `on_exit` and `on_abandoned` come on the thread that brought the news, without a
+lock held. Its memories are bounded by what the engine holds, or by limits of their own.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from typing import Final
+
+from openclaw.containers.cli import Cli
+from openclaw.containers.docker_events import Event
+from openclaw.containers.docker_run import Row, parse_rows, ps_args
+from openclaw.containers.ledger import ExitLedger
+from openclaw.containers.runtime import Exit
+from openclaw.errors import RuntimeFailure
+
+MAX_ABANDONED: Final = 1024
+"""Starts given up whose containers are still looked for."""
+
+
+class Roster:
+    """Knows the engine's id for each name, tells each end once, and finds what a start that failed left behind."""
+
+    def __init__(
+        self,
+        cli: Cli,
+        installation: str,
+        on_exit: Callable[[Exit], None],
+        on_abandoned: Callable[[str], None],
+    ) -> None:
+        self._cli = cli
+        self._installation = installation
+        self._on_exit = on_exit
+        self._on_abandoned = on_abandoned
+        self._ledger = ExitLedger()
+        self._lock = threading.Lock()
+        # Guarded by _lock: all of these.
+        self._ids: dict[str, str] = {}
+        self._abandoned: OrderedDict[str, None] = OrderedDict()
+        self._out_of_memory: set[str] = set()
+
+    def starting(self, name: str) -> None:
+        """A start of `name` is under way."""
+        self._ledger.starting(name)
+
+    def started(self, engine_id: str, name: str) -> None:
+        """That start has returned, and its caller has been told."""
+        with self._lock:
+            self._ids[name] = engine_id
+        self._tell(self._ledger.started(engine_id, name))
+
+    def not_started(self, name: str, cid: str) -> None:
+        """That start has failed: what it left, or still brings up, goes to `on_abandoned` at every look."""
+        self._ledger.not_started(name)
+        with self._lock:
+            self._abandoned[cid] = None
+            if len(self._abandoned) > MAX_ABANDONED:
+                self._abandoned.popitem(last=False)
+
+    def engine_id(self, name: str) -> str | None:
+        """The engine's id of our container of that name, None where we have none. May block; raises RuntimeFailure."""
+        with self._lock:
+            known = self._ids.get(name)
+        if known is not None:
+            return known
+        return next((row.engine_id for row in self.look() if row.found.name == name), None)
+
+    def heard(self, event: Event) -> None:
+        """The engine has told an event."""
+        with self._lock:
+            if event.action == "oom":
+                self._out_of_memory.add(event.engine_id)
+                return
+            detail = "it ran out of memory" if event.engine_id in self._out_of_memory else ""
+            self._out_of_memory.discard(event.engine_id)
+        self._tell(self._ledger.ended(event.engine_id, Exit(event.name, event.exit_code, detail)))
+
+    def look(self) -> list[Row]:
+        """Everything of ours that the engine has, but for what is abandoned. Blocks; raises RuntimeFailure."""
+        before = self._ledger.running()
+        with self._lock:
+            known = dict(self._ids)
+        output = self._cli.run(ps_args(self._installation))
+        if output.code != 0:
+            raise RuntimeFailure(f"the engine does not list its containers: {output.stderr[:500]}")
+        rows = parse_rows(output.stdout)
+        listed = {row.engine_id for row in rows}
+        with self._lock:
+            self._update_ids(known, rows)
+            self._out_of_memory &= listed
+            abandoned = {row.engine_id for row in rows if row.found.cid in self._abandoned}
+        for engine_id in abandoned:
+            self._on_abandoned(engine_id)
+        rows = [row for row in rows if row.engine_id not in abandoned]
+        self._learn(rows)
+        for exit_ in self._ledger.gone(before, listed):
+            self._on_exit(exit_)
+        return rows
+
+    def _update_ids(self, known: dict[str, str], rows: list[Row]) -> None:
+        """Called with _lock held; `known` are the ids from before the look: what was started since is not in it."""
+        listed = {row.found.name: row.engine_id for row in rows}
+        for name, engine_id in known.items():
+            if listed.get(name) != engine_id and self._ids.get(name) == engine_id:
+                del self._ids[name]
+        for name, engine_id in listed.items():
+            self._ids.setdefault(name, engine_id)
+
+    def _learn(self, rows: list[Row]) -> None:
+        for engine_id, found in rows:
+            if found.running:
+                self._tell(self._ledger.seen_running(engine_id, found.name))
+            elif found.exit_code is not None:
+                self._tell(self._ledger.ended(engine_id, Exit(found.name, found.exit_code, "")))
+
+    def _tell(self, exit_: Exit | None) -> None:
+        if exit_ is not None:
+            self._on_exit(exit_)

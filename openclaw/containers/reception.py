@@ -1,0 +1,209 @@
+"""Reception: what the host dares to take from the `out/` of one container.
+
+`out/` is hostile. Only names of frames that are expected are opened, as regular files of the container's uid with one
+link and a bounded size; all else is a violation, told once, after which nothing more is taken.
+
+Frames are delivered on the watcher's thread, those that lie there already on the thread that calls `listen`; never on
+both at once. All methods may be called from any thread.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import os
+import threading
+from collections.abc import Callable
+from typing import Any, Final
+
+from openclaw.errors import ChannelViolation, FileRefused, InvalidMessage
+from openclaw.message import Frame, FrameKind, frame_name, load_object, parse_frame_name
+from openclaw.message.frames import MAX_FRAME
+from openclaw.spool import DropDir, Watch, Watcher
+
+log = logging.getLogger(__name__)
+
+MAX_ENTRIES: Final = 4096
+"""Entries that `out/` may hold, hidden ones included: two frames for each of a few hundred turns, and room."""
+MAX_STRAYS: Final = 64
+"""Names that are no frame's and are put up with, as temporary files of a tool would be."""
+MAX_LATE: Final = 4096
+"""Frames that nobody expects, over a channel's life: those of turns that the host gave up."""
+MAX_FIRST_SCANS: Final = 8
+"""Scans by `listen` while frames keep coming; what comes after them is found by the watcher's next tick."""
+
+FROM_CONTAINER: Final[tuple[FrameKind, ...]] = ("started", "response", "pong")
+
+OnFrame = Callable[[Frame], None]
+OnViolation = Callable[[str], None]
+
+
+class Reception:
+    """Takes frames from `directory`. `expected(kind, id)` says whether a frame answers something in flight."""
+
+    def __init__(
+        self,
+        cid: str,
+        directory: DropDir,
+        uid: int,
+        watcher: Watcher,
+        expected: Callable[[FrameKind, str], bool],
+    ) -> None:
+        self._cid = cid
+        self._directory = directory
+        self._uid = uid
+        self._watcher = watcher
+        self._expected = expected
+        self._watch: Watch | None = None
+        self._on_frame: OnFrame = _ignore
+        self._on_violation: OnViolation = _ignore
+        # These two belong to the thread that takes: one at a time.
+        self._strays: set[str] = set()
+        self._late = 0
+        self._lock = threading.Lock()
+        # Guarded by _lock: all of these.
+        self._delivered: set[tuple[FrameKind, str]] = set()
+        self._listening = False
+        self._first_scan = False  # `listen` takes; the watcher's thread asks for another scan by _again
+        self._again = False
+        self._taking = False
+        self._when_idle: Callable[[], None] | None = None
+
+    def listen(self, on_frame: OnFrame, on_violation: OnViolation) -> None:
+        """Deliver each frame once, those that lie there first; a violation once, as the last call."""
+        if self._watch is not None:
+            self._watch.close()
+        self._on_frame, self._on_violation = on_frame, on_violation
+        with self._lock:
+            self._delivered.clear()
+            self._listening = self._first_scan = self._again = True
+        self._watch = self._watcher.watch(self._directory.path, self._changed)
+        for _ in range(MAX_FIRST_SCANS):
+            with self._lock:
+                again, self._again = self._again, False
+                self._first_scan = again
+            if not again:
+                return
+            self._take(None)
+        with self._lock:
+            self._first_scan = False
+
+    def close(self, when_idle: Callable[[], None]) -> None:
+        """Deliver nothing more, but for a call that is under way; `when_idle` is called after that one."""
+        with self._lock:
+            self._listening = False
+            taking = self._taking
+            if taking:
+                self._when_idle = when_idle
+        if self._watch is not None:
+            self._watch.close()
+        if not taking:
+            when_idle()
+
+    def forget(self, frame_id: str) -> None:
+        """Delete the frames of `frame_id`."""
+        with self._lock:
+            self._delivered -= {(kind, frame_id) for kind in FROM_CONTAINER}
+        for kind in FROM_CONTAINER:
+            self._remove(frame_name(kind, frame_id))
+
+    def peek(self, kind: FrameKind, frame_id: str) -> Frame | None:
+        """A frame as it lies there, None where there is none. Raises ChannelViolation where it is not one."""
+        name = frame_name(kind, frame_id)
+        try:
+            return Frame(kind, frame_id, self._read(name))
+        except FileNotFoundError:
+            return None
+        except (FileRefused, InvalidMessage) as error:
+            raise ChannelViolation(f"{name} from container {self._cid}: {error}") from error
+        except OSError as error:
+            raise ChannelViolation(f"{name} from container {self._cid} cannot be read: {error.strerror}") from error
+
+    def _read(self, name: str) -> dict[str, Any]:
+        return load_object(self._directory.read(name, MAX_FRAME, uid=self._uid).data)
+
+    def _changed(self, name: str | None) -> None:
+        """The watcher's call: `name` is new in the directory, or None: look at all of it."""
+        with self._lock:
+            self._again = True
+            if self._first_scan:
+                return
+        self._take(name)
+
+    def _take(self, name: str | None) -> None:
+        """Deliver the frame `name`, or all that lie there. One thread at a time: see `listen` and `_changed`."""
+        with self._lock:
+            if not self._listening:
+                return
+            self._taking = True
+        try:
+            for found in self._scan() if name is None else (name,):
+                self._take_one(found)
+        except ChannelViolation as violation:
+            with self._lock:
+                tell, self._listening = self._listening, False
+            if tell:
+                self._on_violation(str(violation))
+        finally:
+            with self._lock:
+                self._taking = False
+                when_idle, self._when_idle = self._when_idle, None
+            if when_idle is not None:
+                when_idle()
+
+    def _scan(self) -> list[str]:
+        """The visible names, each `started` before its `response`."""
+        fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._directory.fd)
+        try:
+            with os.scandir(fd) as entries:
+                names = [entry.name for entry in itertools.islice(entries, MAX_ENTRIES + 1)]
+        finally:
+            os.close(fd)
+        if len(names) > MAX_ENTRIES:
+            raise ChannelViolation(f"container {self._cid} keeps more than {MAX_ENTRIES} files in out/")
+        visible = (name for name in names if not name.startswith("."))
+        return sorted(visible, key=lambda name: (name.endswith(frame_name("response", "")), name))
+
+    def _take_one(self, name: str) -> None:
+        parsed = parse_frame_name(name)
+        if parsed is None or parsed[0] not in FROM_CONTAINER:
+            self._put_up_with(name)
+            return
+        kind, frame_id = parsed
+        if not self._expected(kind, frame_id):
+            self._drop_late(name)
+            return
+        with self._lock:
+            if not self._listening or parsed in self._delivered:
+                return
+            self._delivered.add(parsed)
+        frame = self.peek(kind, frame_id)
+        if frame is None or kind == "pong":
+            with self._lock:
+                self._delivered.discard(parsed)  # nothing of it is there any more
+        if kind == "pong":
+            self._remove(name)
+        if frame is not None:
+            self._on_frame(frame)
+
+    def _put_up_with(self, name: str) -> None:
+        self._strays.add(name)
+        if len(self._strays) > MAX_STRAYS:
+            raise ChannelViolation(f"container {self._cid} writes files that are no frames, such as {name[:80]!r}")
+
+    def _drop_late(self, name: str) -> None:
+        self._late += 1
+        if self._late > MAX_LATE:
+            raise ChannelViolation(f"container {self._cid} has answered {MAX_LATE} times what it was not asked")
+        log.debug("%s from container %s answers nothing in flight, dropped", name, self._cid)
+        self._remove(name)
+
+    def _remove(self, name: str) -> None:
+        try:
+            self._directory.remove(name)
+        except OSError as error:  # a container may have put a directory in its place
+            log.warning("%s from container %s cannot be removed: %s", name, self._cid, error.strerror)
+
+
+def _ignore(_: object) -> None:
+    """Until somebody listens."""

@@ -1,0 +1,123 @@
+"""The interface of a container runtime: what the agents ask for, and what they are told.
+
+Owns nothing and starts no thread; the docker and the process runtime implement `Runtime`. Names are chosen by the
+caller and are unique on one engine; the runtime never retries, restarts or decides: it reports.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple, Protocol
+
+Role = Literal["main", "dedicated"]
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerSpec:
+    """One container to start.
+
+    `channel_path` is the directory that holds `in/` and `out/`, `env` the runner's settings (never a key),
+    `memory_mb` and `pids` the limits in MiB and in processes and threads.
+    """
+
+    name: str
+    role: Role
+    group: str
+    cid: str
+    channel_path: Path
+    group_dir: Path
+    group_writable: bool
+    env: Mapping[str, str]
+    message_id: str = ""
+    """The one message that a dedicated container serves; empty for Main's."""
+    memory_mb: int = 512
+    pids: int = 512
+
+
+class Found(NamedTuple):
+    """A container of this installation as the engine has it."""
+
+    name: str
+    role: str
+    group: str
+    cid: str
+    message_id: str
+    config: str
+    """What `Runtime.config_digest` gave for its spec when it was started."""
+    running: bool
+    exit_code: int | None
+    """None while it runs, and where the engine does not tell."""
+
+
+class Exit(NamedTuple):
+    """The end of a container that was started or found running."""
+
+    name: str
+    code: int | None
+    """As the engine reports it: 137 for KILL, 143 for TERM; None where it vanished without one."""
+    detail: str
+    """For a person: "out of memory", "removed by somebody else"; empty where the code says all."""
+
+
+class Runtime(Protocol):
+    """Starts, kills, removes and watches containers. Every method may be called from any thread.
+
+    Futures fail with a RuntimeFailure (EngineUnavailable, EngineOverdue, ImageMissing, NameConflict, StartFailed).
+    Callbacks come on a thread of the runtime, hold no lock of it, and must be quick.
+    """
+
+    @property
+    def kind(self) -> Literal["docker", "process"]: ...
+
+    @property
+    def container_uid(self) -> int:
+        """The uid by which containers write to `out/`."""
+        ...
+
+    def open(self, on_exit: Callable[[Exit], None], on_engine_up: Callable[[], None]) -> None:
+        """Begin to watch. `on_exit` comes exactly once for each container that ends after it was started by
+        `start` or listed as running; `on_engine_up` each time an engine that was gone answers again."""
+        ...
+
+    def start(self, spec: ContainerSpec) -> Future[None]:
+        """Start a container; done once the engine says that it runs. It may have ended again by then."""
+        ...
+
+    def kill(self, name: str) -> Future[None]:
+        """SIGKILL it, paused or not; `on_exit` follows. One that is gone or has ended is fine."""
+        ...
+
+    def remove(self, name: str) -> Future[None]:
+        """Kill where needed and remove; `on_exit` follows where it ran. One that is gone is fine."""
+        ...
+
+    def list(self) -> Sequence[Found]:
+        """Every container of this installation, ended ones included. Blocks; raises RuntimeFailure."""
+        ...
+
+    def logs_tail(self, name: str) -> str:
+        """The last lines that the container wrote, at most 4 KiB; empty where there are none. Blocks; never raises."""
+        ...
+
+    def config_digest(self, spec: ContainerSpec) -> str:
+        """Identifies the image and the settings with which `spec` would be started; name, channel and message aside.
+
+        Asks the engine for the image's id the first time. Blocks; raises RuntimeFailure."""
+        ...
+
+    def start_delay(self) -> float:
+        """Seconds until a start is worth trying: 0.0 unless the engine is away or does not return from starts.
+        A start before that fails at once with EngineUnavailable."""
+        ...
+
+    def tick(self) -> None:
+        """The health tick: look at what really runs, in the background."""
+        ...
+
+    def close(self) -> None:
+        """Stop watching and end what the runtime started for itself. Docker containers stay as they are; the
+        process runtime's children end. No callback comes afterwards."""
+        ...

@@ -1,0 +1,1 @@
+"""How replies get out: the outbox, callbacks, and what is removed when it is old."""

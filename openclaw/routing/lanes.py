@@ -1,0 +1,50 @@
+"""Lanes: turns of one session run one after another, those of different sessions side by side.
+
+Not thread-safe by itself: the router calls it under its lock.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+
+from openclaw.agents.turn import Turn
+
+Lane = tuple[str, str]
+
+
+class Lanes:
+    """Queues by (group, session). The first of a lane is the one that runs; an empty lane takes no memory."""
+
+    def __init__(self) -> None:
+        self._lanes: dict[Lane, deque[Turn]] = {}
+
+    def join(self, turn: Turn) -> bool:
+        """Put a turn at the end of its lane. True where it is its turn at once."""
+        lane = self._lanes.setdefault(turn.lane, deque())
+        lane.append(turn)
+        return len(lane) == 1
+
+    def leave(self, turn: Turn) -> Turn | None:
+        """Take a turn out of its lane: the one that may run now, if that changes it."""
+        lane = self._lanes.get(turn.lane)
+        if lane is None or turn not in lane:
+            return None
+        was_first = lane[0] is turn
+        lane.remove(turn)
+        if not lane:
+            del self._lanes[turn.lane]
+            return None
+        return lane[0] if was_first else None
+
+    def put_first(self, turn: Turn) -> None:
+        """A turn that runs already is ahead of all others in its lane."""
+        lane = self._lanes[turn.lane]
+        lane.remove(turn)
+        lane.appendleft(turn)
+
+    def firsts(self) -> list[Turn]:
+        """The turn that may run in each lane."""
+        return [lane[0] for lane in self._lanes.values()]
+
+    def __len__(self) -> int:
+        return len(self._lanes)

@@ -1,0 +1,97 @@
+"""Recovery: what containers and channels a process finds at its start, and what becomes of each.
+
+A container that lives and belongs to this installation goes on with its turns. Of one that is gone the channel tells
+whether it had answered, begun, or not. Runs once, before anything is dispatched; blocks on the engine's list.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from openclaw.agents.attachment import Attachment
+from openclaw.errors import RuntimeFailure
+
+if TYPE_CHECKING:
+    from openclaw.agents.dedicated import DedicatedAgents
+    from openclaw.agents.main_agent import MainAgentManager
+    from openclaw.agents.specs import Specs
+    from openclaw.agents.turn import Outcome, Turn
+    from openclaw.containers.channel import Channel, Channels
+    from openclaw.containers.runtime import Found, Runtime
+
+log = logging.getLogger(__name__)
+
+
+class Recovery:
+    """Matches turns with containers. After `run`, `running` and `ended` say what was found."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        channels: Channels,
+        specs: Specs,
+        main: MainAgentManager,
+        dedicated: DedicatedAgents,
+        *,
+        persistent: bool,
+    ) -> None:
+        self._runtime = runtime
+        self._channels = channels
+        self._specs = specs
+        self._main = main
+        self._dedicated = dedicated
+        self._persistent = persistent
+        self.running: set[str] = set()
+        self.ended: list[tuple[Turn, Outcome]] = []
+
+    def run(self, turns: dict[str, Turn], now: float) -> None:
+        """Adopt, bury and remove. `turns` are those in flight, by id; `now` is monotonic. Raises RuntimeFailure."""
+        found = {container.cid: container for container in self._runtime.list()}
+        main_lives = False
+        for cid in self._channels.list():
+            try:
+                channel = self._channels.open(cid)
+            except RuntimeFailure as error:
+                log.warning("%s", error)
+                continue
+            container = found.pop(cid, None)
+            mine = self._turns_of(channel, turns)
+            if container is not None and container.running and (container.role == "main" or mine):
+                main_lives |= container.role == "main"
+                self._adopt(container, channel, mine)
+            else:
+                self._bury(channel, mine, now)
+                if container is not None:
+                    self._runtime.remove(container.name)
+        for container in found.values():  # its channel is gone
+            self._runtime.remove(container.name)
+        if not main_lives:
+            self._main.begin()
+
+    def _turns_of(self, channel: Channel, turns: dict[str, Turn]) -> list[Turn]:
+        """The turns that the channel is about; what is answered already is cleared away."""
+        mine = []
+        for message_id in channel.pending():
+            if message_id in turns and message_id not in self.running:
+                mine.append(turns[message_id])
+            else:
+                channel.forget(message_id)
+        return mine
+
+    def _adopt(self, container: Found, channel: Channel, mine: list[Turn]) -> None:
+        self.running.update(turn.id for turn in mine)
+        if container.role == "main":
+            digest = self._runtime.config_digest(self._specs.main(channel.cid))
+            self._main.adopt(channel, mine, current=self._persistent and container.config == digest)
+        else:
+            self._dedicated.adopt(channel, container.name, mine[0])
+
+    def _bury(self, channel: Channel, mine: list[Turn], now: float) -> None:
+        attachment = Attachment(channel)
+        for turn in mine:
+            attachment.adopt(turn)
+        ended = attachment.lose("the service and the container ended", now)
+        self.running.update(turn.id for turn, _ in ended)
+        self.ended += ended
+        attachment.retire()

@@ -1,0 +1,282 @@
+"""Service: constructs every part, starts them in the order of a message's way, and stops them in reverse.
+
+`start`, `drain` and `close` are called by the main thread. The front's methods are called by HTTP threads.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from openclaw import __version__
+from openclaw.agents.dedicated import DedicatedAgents
+from openclaw.agents.main_agent import MainAgentManager
+from openclaw.agents.specs import Specs
+from openclaw.agents.turn import Turn
+from openclaw.clock import SystemClock, Timers
+from openclaw.config import Config
+from openclaw.containers.channel import Channels
+from openclaw.containers.cli import Cli
+from openclaw.containers.detect import detect
+from openclaw.containers.docker import DockerRuntime
+from openclaw.containers.process import ProcessRuntime
+from openclaw.containers.runtime import Exit, Runtime
+from openclaw.delivery.outbox import Outbox
+from openclaw.delivery.waiters import Waiters
+from openclaw.errors import InvalidMessage, RuntimeFailure, StartupError
+from openclaw.intake.access import Access
+from openclaw.intake.api import Api
+from openclaw.intake.drop import Inbox
+from openclaw.intake.handover import Places
+from openclaw.intake.server import HttpServer
+from openclaw.message import Message, Reply
+from openclaw.observe.metrics import Metrics
+from openclaw.routing.desk import Draft, Receipt
+from openclaw.routing.groups import MAIN, Groups
+from openclaw.routing.ledger import Ledger
+from openclaw.routing.router import Router
+from openclaw.service.home import Home
+from openclaw.service.recovery import Recovery
+from openclaw.spool import Committer, Watcher
+
+log = logging.getLogger(__name__)
+
+HTTP_GRACE = 5.0
+"""Seconds that requests in flight have to end when the service stops."""
+
+RECOVERY_RETRY = 2.0
+"""Seconds between two looks at an engine that does not answer at start."""
+
+
+class Service:
+    """One openclaw on one home."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._clock = SystemClock()
+        self._alarms = Timers(self._clock)
+        self._watcher = Watcher()
+        self._committer = Committer()
+        self._home = Home(config.home)
+        self._started: list[Callable[[], None]] = []
+        self._began = self._clock.monotonic()
+        self._recovered = threading.Event()
+
+    # Start and stop
+
+    def start(self) -> None:
+        """Take the home, what was in flight, and the port. Raises StartupError."""
+        self._home.open()
+        self._build()
+        self._run(self._committer)
+        self._run(self._watcher)
+        self._run(self._alarms)
+        self._run(self._outbox)
+        self.http.bind()
+        turns = self._ledger.load()
+        self._router.recover(turns)
+        self._main.start()
+        self._dedicated.start()
+        self._runtime.open(self._exited, self._engine_up)
+        self._recover({turn.id: turn for turn in turns})
+        self._run(self._inbox)
+        self.http.start()
+        self._started.append(lambda: self.http.close(HTTP_GRACE))
+        self._alarms.call_later(self._config.persistent_health_check_interval, self._tick)
+
+    def stop(self) -> None:
+        """Take nothing more, let turns that run end within DRAIN_TIMEOUT, remove every container, end every thread."""
+        until = self._clock.monotonic() + self._config.drain_timeout
+        self._router.close()
+        drained = [self._main.drain(), self._dedicated.drain()]
+        for future in drained:
+            try:
+                future.result(max(0.0, until - self._clock.monotonic()))
+            except TimeoutError:
+                log.warning("Some turns did not end within DRAIN_TIMEOUT; the next start takes them up again")
+        # In reverse: first the ways in, then the agents and what they need, at last the disk.
+        for close in (self._started.pop(), self._started.pop(), self._main.close, self._dedicated.close):
+            close()
+        self._runtime.close()
+        while self._started:
+            self._started.pop()()
+
+    @property
+    def runtime_kind(self) -> str:
+        return self._runtime.kind
+
+    def _run(self, part: Any) -> None:
+        part.start()
+        self._started.append(part.close)
+
+    def _build(self) -> None:
+        config = self._config
+        inbox, failed = self._home.directory("inbox"), self._home.directory("failed")
+        work, outbox = self._home.directory("work"), self._home.directory("outbox")
+        self._ledger = Ledger(work, outbox, self._committer, self._clock)
+        self._groups = Groups(self._home.groups)
+        self._waiters = Waiters(self._ledger.reply)
+        self._metrics = Metrics()
+        self._router = Router(
+            groups=self._groups,
+            ledger=self._ledger,
+            clock=self._clock,
+            queue_limit=config.queue_limit,
+            deliver=lambda turn, answer: self._outbox.deliver(turn, answer),
+        )
+        self._outbox = Outbox(
+            self._ledger,
+            self._waiters,
+            self._clock,
+            self._alarms,
+            capacity=config.queue_limit,
+            settled=self._router.settled,
+            told=self._observe,
+        )
+        self._runtime = self._choose_runtime()
+        channels = Channels(self._home.channels, self._watcher, self._runtime.container_uid)
+        specs = Specs(config, self._home.channels)
+        self._dedicated = DedicatedAgents(
+            config=config, runtime=self._runtime, channels=channels, specs=specs,
+            clock=self._clock, alarms=self._alarms, ended=self._router.ended,
+        )  # fmt: skip
+        self._main = MainAgentManager(
+            config=config, runtime=self._runtime, channels=channels, specs=specs,
+            clock=self._clock, alarms=self._alarms, overflow=self._dedicated.submit, ended=self._router.ended,
+        )  # fmt: skip
+        self._recovery = Recovery(
+            self._runtime, channels, specs, self._main, self._dedicated, persistent=config.enable_persistent_main
+        )
+        places = Places(inbox=inbox, work=work, failed=failed, outbox=outbox)
+        self._inbox = Inbox(
+            places, desk=self, committer=self._committer, watcher=self._watcher, alarms=self._alarms, clock=self._clock
+        )
+        access = Access(config.openclaw_allowed_hosts, config.openclaw_token)
+        self.http = HttpServer(config.openclaw_host, config.openclaw_port, Api(self), access, self._clock)
+        self._totals = self._metrics.histogram(
+            "openclaw_response_milliseconds", "Times of replies in ms.", labels=("time", "route")
+        )
+        self._metrics.gauge("openclaw_in_flight", "Messages accepted and not yet answered.", self._router.in_flight)
+
+    def _choose_runtime(self) -> Runtime:
+        config = self._config
+        cli = Cli(config.container_cli)
+        wanted = config.container_runtime
+        if wanted != "process":
+            state = detect(cli)
+            if state.usable or wanted == "docker":
+                if not state.usable:
+                    log.error("%s; messages are accepted and wait for it", state.detail)
+                return DockerRuntime(cli, self._clock, self._home.installation(), config.container_image)
+            log.warning(
+                "No container engine (%s): agents run as plain processes WITHOUT isolation. "
+                "Install Docker (apt-get install docker.io), join the group docker, and start again",
+                state.detail,
+            )
+        return ProcessRuntime()
+
+    def _recover(self, turns: dict[str, Turn]) -> None:
+        """Look at the engine; one that does not answer yet is looked at again, and nothing runs before."""
+        try:
+            self._recovery.run(turns, self._clock.monotonic())
+        except RuntimeFailure as error:
+            log.warning("What runs in the engine is not known yet: %s", error)
+            self._alarms.call_later(
+                RECOVERY_RETRY,
+                lambda: threading.Thread(target=self._recover, args=(turns,), name="recovery", daemon=True).start(),
+            )
+            return
+        self._router.open(self, self._recovery.running)
+        for turn, outcome in self._recovery.ended:
+            self._router.ended(turn, outcome)
+        self._recovered.set()
+
+    def _tick(self) -> None:
+        """The health tick: everything that is only hinted at is looked at."""
+        self._alarms.call_later(self._config.persistent_health_check_interval, self._tick)
+        self._watcher.tick()
+        self._runtime.tick()
+
+    # What the runtime tells
+
+    def _exited(self, gone: Exit) -> None:
+        self._main.exited(gone)
+        self._dedicated.exited(gone)
+
+    def _engine_up(self) -> None:
+        self._main.engine_up()
+        self._dedicated.engine_up()
+
+    # Where the router sends turns
+
+    def submit(self, turn: Turn) -> None:
+        if turn.message.group == MAIN and turn.attempt == 1:
+            self._main.submit(turn)
+        else:
+            self._dedicated.submit(turn)
+
+    # The front and the desk
+
+    def accept(self, message: Message) -> Receipt:
+        _refuse_callbacks(message)
+        return self._router.accept(message)
+
+    def accept_all(self, drafts: list[Draft]) -> list[Any]:
+        return self._router.accept_all(drafts)
+
+    def reply(self, message_id: str) -> dict[str, Any] | None:
+        return self._ledger.reply(message_id)
+
+    def progress(self, message_id: str) -> dict[str, Any] | None:
+        return self._router.progress(message_id)
+
+    def wait(self, message_id: str, timeout_s: float, wake: threading.Event) -> dict[str, Any] | None:
+        return self._waiters.wait(message_id, timeout_s, wake)
+
+    def ready(self) -> tuple[bool, str]:
+        if not self._recovered.is_set():
+            return False, "the container engine does not answer yet; messages are accepted and wait"
+        return True, "ready"
+
+    def metrics(self) -> str:
+        return self._metrics.render()
+
+    def groups(self) -> list[dict[str, Any]]:
+        return self._groups.list()
+
+    def status(self) -> dict[str, Any]:
+        """What runs where."""
+        main, dedicated = self._main.status, self._dedicated.status
+        return {
+            "version": __version__,
+            "home": str(self._config.home),
+            "uptime_s": round(self._clock.monotonic() - self._began),
+            "runtime": self._runtime.kind,
+            "engine": "offline",
+            "main": main._asdict(),
+            "dedicated": dedicated._asdict(),
+            "in_flight": self._router.in_flight(),
+            "connections": self.http.open_connections,
+        }
+
+    def _observe(self, reply: Reply) -> None:
+        for name, milliseconds in reply.timing.to_json().items():
+            self._totals.observe(milliseconds, name, reply.route)
+
+    def cancel(self, message_id: str | Turn) -> bool:
+        """By id from the front: cancel it wherever it is. By turn from the router: cancel it where it runs."""
+        if isinstance(message_id, str):
+            return self._router.cancel(message_id)
+        self._main.cancel(message_id.id)
+        self._dedicated.cancel(message_id.id)
+        return True
+
+
+def _refuse_callbacks(message: Message) -> None:
+    if message.callback_url:
+        raise InvalidMessage('"callback_url" is not served by this version; wait with GET /messages/ID?wait=30')
+
+
+__all__ = ["Service", "StartupError"]

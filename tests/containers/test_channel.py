@@ -1,0 +1,326 @@
+"""The channel, seen from the host: frames out, frames in, and an `out/` that lies."""
+
+from __future__ import annotations
+
+import os
+import queue
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from openclaw.containers.channel import Channel, Channels
+from openclaw.containers.reception import MAX_ENTRIES, MAX_STRAYS
+from openclaw.errors import ChannelViolation, RuntimeFailure
+from openclaw.message import Frame, FrameKind, frame_name
+from openclaw.message.frames import MAX_FRAME
+from openclaw.spool import Watcher
+
+
+class Heard:
+    """What a channel delivered. `frame` and `violation` wait for at most 10 s."""
+
+    def __init__(self) -> None:
+        self.frames: queue.SimpleQueue[Frame] = queue.SimpleQueue()
+        self.violations: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def frame(self) -> Frame:
+        return self.frames.get(timeout=10)
+
+    def violation(self) -> str:
+        return self.violations.get(timeout=10)
+
+
+@pytest.fixture
+def watcher() -> Iterator[Watcher]:
+    watcher = Watcher()
+    watcher.start()
+    yield watcher
+    watcher.close()
+
+
+@pytest.fixture
+def channels(tmp_path: Path, watcher: Watcher) -> Channels:
+    return Channels(tmp_path / "channels", watcher)
+
+
+@pytest.fixture
+def channel(channels: Channels) -> Iterator[Channel]:
+    channel = channels.create("c1")
+    yield channel
+    channel.close()
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()
+
+
+def write(channel: Channel, kind: FrameKind, frame_id: str, text: str = "{}") -> None:
+    """As the runner does it: a hidden file, renamed."""
+    hidden = channel.path / "out" / f".{kind}-{frame_id}"
+    hidden.write_text(text)
+    hidden.rename(channel.path / "out" / frame_name(kind, frame_id))
+
+
+def listen(channel: Channel, heard: Heard) -> None:
+    channel.listen(heard.frames.put, heard.violations.put)
+
+
+# Both directions
+
+
+def test_a_new_channel_has_a_public_in_and_a_private_out(channel: Channel) -> None:
+    assert (channel.path / "in").stat().st_mode & 0o777 == 0o755
+    assert (channel.path / "out").stat().st_mode & 0o777 == 0o700
+
+
+def test_a_request_lies_in_in_until_it_is_forgotten(channel: Channel) -> None:
+    channel.send("request", "m1", {"attempt": 1})
+    channel.send("request", "m2", {"attempt": 2})
+    assert channel.pending() == {"m1": {"attempt": 1}, "m2": {"attempt": 2}}
+
+    channel.forget("m1")
+
+    assert list(channel.pending()) == ["m2"]
+    assert os.listdir(channel.path / "in") == ["m2.request.json"]
+
+
+def test_answers_are_delivered_as_they_come(channel: Channel, heard: Heard) -> None:
+    listen(channel, heard)
+    channel.send("request", "m1", {})
+
+    write(channel, "started", "m1")
+    write(channel, "response", "m1", '{"status": "done", "text": "hi"}')
+
+    assert heard.frame() == Frame("started", "m1", {})
+    assert heard.frame() == Frame("response", "m1", {"status": "done", "text": "hi"})
+
+
+def test_answers_from_before_listening_come_first_and_in_order(channel: Channel, heard: Heard) -> None:
+    channel.send("request", "m1", {})
+    write(channel, "response", "m1")
+    write(channel, "started", "m1")
+
+    listen(channel, heard)
+
+    assert [heard.frames.get_nowait().kind for _ in range(2)] == ["started", "response"]
+
+
+def test_each_frame_is_delivered_once_however_often_one_looks(channel: Channel, watcher: Watcher, heard: Heard) -> None:
+    listen(channel, heard)
+    channel.send("request", "m1", {})
+    write(channel, "started", "m1")
+    assert heard.frame().kind == "started"
+
+    watcher.tick()
+    channel.send("request", "m2", {})
+    write(channel, "started", "m2")
+
+    assert heard.frame() == Frame("started", "m2", {})
+
+
+def test_answers_stay_on_disk_until_they_are_forgotten(channel: Channel, heard: Heard) -> None:
+    listen(channel, heard)
+    channel.send("request", "m1", {})
+    write(channel, "response", "m1", '{"text": "hi"}')
+    heard.frame()
+    assert channel.peek("response", "m1") == Frame("response", "m1", {"text": "hi"})
+
+    channel.forget("m1")
+
+    assert channel.peek("response", "m1") is None
+    assert os.listdir(channel.path / "out") == []
+
+
+def test_a_pong_is_removed_with_its_ping(channel: Channel, heard: Heard) -> None:
+    listen(channel, heard)
+    channel.send("ping", "p1", {})
+
+    write(channel, "pong", "p1", '{"turns": 0}')
+
+    assert heard.frame() == Frame("pong", "p1", {"turns": 0})
+    assert os.listdir(channel.path / "in") == []
+    assert os.listdir(channel.path / "out") == []
+
+
+def test_an_answer_to_nothing_in_flight_is_dropped(channel: Channel, heard: Heard) -> None:
+    listen(channel, heard)
+    channel.send("request", "m2", {})
+
+    write(channel, "response", "m1")
+    write(channel, "response", "m2")
+
+    assert heard.frame().id == "m2"
+    assert os.listdir(channel.path / "out") == ["m2.response.json"]
+
+
+def test_a_request_beyond_the_frame_limit_is_refused(channel: Channel) -> None:
+    with pytest.raises(RuntimeFailure, match="a frame takes"):
+        channel.send("request", "m1", {"text": "x" * MAX_FRAME})
+
+
+# Across a restart of the host
+
+
+def test_a_channel_opened_again_knows_what_is_in_flight(channels: Channels, channel: Channel, heard: Heard) -> None:
+    channel.send("request", "m1", {"attempt": 1})
+    channel.close()
+    write(channel, "response", "m1")
+    assert channels.list() == ["c1"]
+
+    again = channels.open("c1")
+    assert again.pending() == {"m1": {"attempt": 1}}
+    listen(again, heard)
+
+    assert heard.frame().kind == "response"
+    again.destroy()
+    assert channels.list() == []
+
+
+def test_a_channel_whose_directory_is_gone_says_so(channels: Channels) -> None:
+    with pytest.raises(RuntimeFailure, match="is gone"):
+        channels.open("c9")
+
+
+def test_nothing_is_delivered_after_close(channel: Channel, watcher: Watcher, channels: Channels) -> None:
+    first, second = Heard(), Heard()
+    listen(channel, first)
+    channel.send("request", "m1", {})
+    channel.close()
+    write(channel, "response", "m1")
+
+    other = channels.open("c1")
+    listen(other, second)
+
+    assert second.frame().kind == "response"
+    assert first.frames.empty()
+    other.close()
+
+
+def test_a_channel_may_be_destroyed_by_the_call_that_delivers(channel: Channel, channels: Channels) -> None:
+    destroyed: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def on_frame(frame: Frame) -> None:
+        channel.destroy()
+        destroyed.put(frame.id)
+
+    channel.listen(on_frame, destroyed.put)
+    channel.send("request", "m1", {})
+    write(channel, "response", "m1")
+
+    assert destroyed.get(timeout=10) == "m1"
+    assert channels.list() == []
+
+
+# A hostile container
+
+
+def symlink(out: Path, name: str) -> None:
+    (out / name).symlink_to("/etc/passwd")
+
+
+def hard_link(out: Path, name: str) -> None:
+    (out / ".own").write_text("{}")
+    os.link(out / ".own", out / name)
+
+
+def fifo(out: Path, name: str) -> None:
+    os.mkfifo(out / name)
+
+
+def directory(out: Path, name: str) -> None:
+    (out / name).mkdir()
+
+
+def sparse_giant(out: Path, name: str) -> None:
+    (out / ".giant").touch()
+    os.truncate(out / ".giant", 1 << 40)
+    (out / ".giant").rename(out / name)
+
+
+def not_json(out: Path, name: str) -> None:
+    (out / ".half").write_text('{"status": "do')
+    (out / ".half").rename(out / name)
+
+
+@pytest.mark.parametrize("plant", [symlink, hard_link, fifo, directory, sparse_giant, not_json])
+@pytest.mark.parametrize("when", ["before listening", "while listening"])
+def test_what_is_no_honest_file_is_a_violation(
+    channel: Channel, heard: Heard, plant: Callable[[Path, str], None], when: str
+) -> None:
+    channel.send("request", "m1", {})
+    if when == "while listening":
+        listen(channel, heard)
+    plant(channel.path / "out", "m1.response.json")
+    if when == "before listening":
+        listen(channel, heard)
+
+    assert "m1.response.json from container c1" in heard.violation()
+    with pytest.raises(ChannelViolation):
+        channel.peek("response", "m1")
+    channel.destroy()
+    assert not channel.path.exists()
+    assert heard.frames.empty()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can make a file of another user")
+def test_a_file_of_another_user_is_a_violation(channel: Channel, heard: Heard) -> None:
+    channel.send("request", "m1", {})
+    write(channel, "response", "m1")
+    os.chown(channel.path / "out" / "m1.response.json", 4242, 4242)
+
+    listen(channel, heard)
+
+    assert "belongs to uid 4242" in heard.violation()
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can hand a directory over")
+def test_out_is_handed_over_to_the_containers_uid(tmp_path: Path, watcher: Watcher, heard: Heard) -> None:
+    channel = Channels(tmp_path, watcher, uid=4242).create("c2")
+    channel.send("request", "m1", {})
+    assert (channel.path / "out").stat().st_uid == 4242
+    write(channel, "response", "m1")
+    os.chown(channel.path / "out" / "m1.response.json", 4242, 4242)
+
+    listen(channel, heard)
+
+    assert heard.frame().kind == "response"
+    channel.close()
+
+
+def test_a_few_strays_are_put_up_with_and_more_are_a_violation(channel: Channel, heard: Heard) -> None:
+    listen(channel, heard)
+    for number in range(MAX_STRAYS):
+        (channel.path / "out" / f"tool-{number}.tmp").touch()
+    channel.send("request", "m1", {})
+    write(channel, "started", "m1")
+    assert heard.frame().kind == "started"
+
+    (channel.path / "out" / "one-more.tmp").touch()
+
+    assert "no frames" in heard.violation()
+
+
+def test_a_heap_of_hidden_files_is_a_violation_too(channel: Channel, heard: Heard) -> None:
+    for number in range(MAX_ENTRIES + 1):
+        (channel.path / "out" / f".hidden-{number}").touch()
+
+    listen(channel, heard)
+
+    assert f"more than {MAX_ENTRIES}" in heard.violation()
+
+
+def test_a_violation_is_told_once_and_is_the_last_word(channel: Channel, watcher: Watcher, heard: Heard) -> None:
+    channel.send("request", "m1", {})
+    channel.send("request", "m2", {})
+    fifo(channel.path / "out", "m1.response.json")
+    listen(channel, heard)
+    heard.violation()
+
+    write(channel, "response", "m2")
+    watcher.tick()
+    watcher.close()
+
+    assert heard.frames.empty()
+    assert heard.violations.empty()

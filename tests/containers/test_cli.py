@@ -1,0 +1,76 @@
+"""The one place that runs the engine's CLI: bounded in time and output, and never with a secret."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+
+from openclaw.containers.cli import OUTPUT_LIMIT, Cli
+from openclaw.errors import EngineOverdue, EngineUnavailable
+
+
+def program(tmp_path: Path, script: str) -> Cli:
+    path = tmp_path / "docker"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return Cli(str(path))
+
+
+def test_a_call_gives_its_code_and_both_streams(tmp_path: Path) -> None:
+    assert program(tmp_path, 'echo "got $*"; echo warned >&2; exit 3').run(["ps", "-a"]) == (3, "got ps -a", "warned")
+
+
+def test_stdin_is_closed(tmp_path: Path) -> None:
+    assert program(tmp_path, "cat; echo end").run(["run"]).stdout == "end"
+
+
+def test_an_overdue_call_is_killed_with_all_that_it_started(tmp_path: Path) -> None:
+    fifo = tmp_path / "alive"
+    os.mkfifo(fifo)
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    cli = program(tmp_path, f'exec 9<>"{fifo}"; sleep 1000 & sleep 1000')
+
+    with pytest.raises(EngineOverdue, match="docker run did not return within"):
+        cli.run(["run"], timeout=0.5)
+
+    os.set_blocking(reader, True)
+    assert os.read(reader, 1) == b"", "nobody holds the other end any more"
+    os.close(reader)
+
+
+def test_output_beyond_the_limit_is_read_and_dropped(tmp_path: Path) -> None:
+    cli = program(tmp_path, f"head -c {OUTPUT_LIMIT * 2} /dev/zero | tr '\\0' x")
+
+    assert len(cli.run(["logs"]).stdout) == OUTPUT_LIMIT
+
+
+def test_a_missing_program_says_how_to_get_it() -> None:
+    with pytest.raises(EngineUnavailable, match="install Docker"):
+        Cli("/nonexistent/docker").run(["ps"])
+
+
+def test_a_dead_engine_says_how_to_start_it(tmp_path: Path) -> None:
+    text = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"
+
+    with pytest.raises(EngineUnavailable, match="systemctl start docker"):
+        program(tmp_path, f"echo '{text}' >&2; exit 1").run(["ps"])
+
+
+def test_a_socket_without_permission_says_which_group_opens_it(tmp_path: Path) -> None:
+    text = "permission denied while trying to connect to the Docker daemon socket"
+
+    with pytest.raises(EngineUnavailable, match="group docker"):
+        program(tmp_path, f"echo '{text}' >&2; exit 1").run(["ps"])
+
+
+def test_secrets_are_not_in_the_environment_of_the_cli(tmp_path: Path) -> None:
+    environ = {"PATH": os.environ["PATH"], "ANTHROPIC_API_KEY": "sk-1", "OPENCLAW_TOKEN": "t", "DOCKER_HOST": "tcp://h"}
+
+    told = Cli(program(tmp_path, "env").program, environ).run(["ps"]).stdout
+
+    assert "DOCKER_HOST=tcp://h" in told
+    assert "ANTHROPIC_API_KEY" not in told
+    assert "OPENCLAW_TOKEN" not in told

@@ -1,0 +1,253 @@
+"""The docker runtime on a scripted engine: what it tells, and what it does when the engine misbehaves."""
+
+from __future__ import annotations
+
+import queue
+from pathlib import Path
+
+import pytest
+
+from openclaw.clock import SystemClock
+from openclaw.containers.cli import Cli
+from openclaw.containers.docker import DockerRuntime
+from openclaw.containers.runtime import Exit
+from openclaw.errors import EngineOverdue, EngineUnavailable, ImageMissing, NameConflict, StartFailed
+from tests.support.exits import Exits
+from tests.support.fake_docker import FakeDocker
+from tests.support.specs import make_spec
+
+WAIT = 30
+
+
+def names(fake: FakeDocker) -> list[str]:
+    return [container["name"] for container in fake.containers()]
+
+
+def test_a_started_container_is_listed_with_what_its_labels_say(runtime: DockerRuntime, tmp_path: Path) -> None:
+    spec = make_spec(tmp_path, "c1", runtime.container_uid)
+
+    runtime.start(spec).result(WAIT)
+
+    (found,) = runtime.list()
+    assert found == ("c1", "dedicated", "main", "c1", "m1", runtime.config_digest(spec), True, None)
+
+
+def test_a_container_that_ends_is_told_with_its_exit_code(
+    runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
+) -> None:
+    fake.knob("command", ["sh", "-c", "exit 7"])
+
+    runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
+
+    assert exits.next() == Exit("c1", 7, "")
+    assert [found.exit_code for found in runtime.list()] == [7]
+
+
+def test_a_kill_is_told_as_137(runtime: DockerRuntime, exits: Exits, tmp_path: Path) -> None:
+    runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
+
+    runtime.kill("c1").result(WAIT)
+
+    assert exits.next() == Exit("c1", 137, "")
+
+
+def test_a_paused_container_is_removed_all_the_same(
+    runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
+) -> None:
+    runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
+    fake.docker("pause", "c1")
+
+    runtime.remove("c1").result(WAIT)
+
+    assert exits.next() == Exit("c1", 137, "")
+    assert runtime.list() == []
+
+
+def test_killing_and_removing_what_is_not_there_is_fine(runtime: DockerRuntime, tmp_path: Path) -> None:
+    runtime.kill("nobody").result(WAIT)
+    runtime.remove("nobody").result(WAIT)
+
+
+def test_the_same_name_started_again_is_told_again(runtime: DockerRuntime, exits: Exits, tmp_path: Path) -> None:
+    for _ in range(2):
+        runtime.start(make_spec(tmp_path, "main", runtime.container_uid)).result(WAIT)
+        runtime.remove("main").result(WAIT)
+        assert exits.next() == Exit("main", 137, "")
+
+
+def test_each_end_is_told_once_however_often_one_looks(
+    runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
+) -> None:
+    runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
+    fake.docker("kill", "c1")
+    for _ in range(3):
+        runtime.list()
+    fake.docker("rm", "c1")
+    runtime.list()
+    runtime.start(make_spec(tmp_path, "c2", runtime.container_uid)).result(WAIT)
+    runtime.kill("c2").result(WAIT)
+
+    assert [exits.next().name, exits.next().name] == ["c1", "c2"]
+
+
+def test_a_container_of_an_earlier_run_is_found_and_watched(fake: FakeDocker, exits: Exits, tmp_path: Path) -> None:
+    first = DockerRuntime(Cli("docker", fake.environ()), SystemClock(), "here", "agent:latest")
+    first.open(Exits().on_exit, Exits().on_engine_up)
+    first.start(make_spec(tmp_path, "c1", first.container_uid)).result(WAIT)
+    first.close()
+
+    second = DockerRuntime(Cli("docker", fake.environ()), SystemClock(), "here", "agent:latest")
+    second.open(exits.on_exit, exits.on_engine_up)
+    assert [found.name for found in second.list()] == ["c1"]
+    fake.docker("kill", "c1")
+
+    assert exits.next() == Exit("c1", 137, "")
+    second.close()
+
+
+def test_our_own_leftover_of_the_name_makes_room(runtime: DockerRuntime, fake: FakeDocker, tmp_path: Path) -> None:
+    fake.docker("run", "--name=main", "--label=openclaw.installation=here", "agent:latest")
+
+    runtime.start(make_spec(tmp_path, "main", runtime.container_uid)).result(WAIT)
+
+    assert [found.cid for found in runtime.list()] == ["main"]
+
+
+def test_a_name_of_another_installation_is_left_alone(runtime: DockerRuntime, fake: FakeDocker, tmp_path: Path) -> None:
+    fake.docker("run", "--name=main", "--label=openclaw.installation=elsewhere", "agent:latest")
+
+    with pytest.raises(NameConflict, match="CONTAINER_PREFIX"):
+        runtime.start(make_spec(tmp_path, "main", runtime.container_uid)).result(WAIT)
+    runtime.remove("main").result(WAIT)
+
+    assert names(fake) == ["main"]
+
+
+def test_a_missing_image_says_how_to_make_it(runtime: DockerRuntime, fake: FakeDocker, tmp_path: Path) -> None:
+    fake.knob("image", "")
+
+    with pytest.raises(ImageMissing, match="make image"):
+        runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
+
+
+def test_a_refused_start_gives_the_engines_reason(runtime: DockerRuntime, fake: FakeDocker, tmp_path: Path) -> None:
+    fake.knob("fail", {"run": "docker: Error response from daemon: no space left on device"})
+
+    with pytest.raises(StartFailed, match=r"refused the container: no space left on device"):
+        runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
+
+
+def test_an_engine_that_is_down_pauses_starts_and_is_noticed_when_it_is_back(
+    runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
+) -> None:
+    runtime.start(make_spec(tmp_path, "c0", runtime.container_uid)).result(WAIT)
+    fake.go_down()
+
+    with pytest.raises(EngineUnavailable, match="no Docker engine answers"):
+        runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
+    assert runtime.start_delay() > 0
+
+    fake.knob("down")
+    exits.engine_up()
+    assert runtime.start_delay() == 0
+    runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
+
+
+def test_what_ended_while_the_engine_was_away_is_told_when_it_is_back(
+    runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
+) -> None:
+    runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
+    fake.go_down()
+    fake.close()
+    (fake.state / "events.log").unlink()
+    fake.knob("down")
+
+    assert exits.next() == Exit("c1", 137, "")
+
+
+def test_a_container_that_vanished_is_told_without_a_code(
+    runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
+) -> None:
+    runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
+    (container,) = fake.containers()
+    record = fake.state / "containers" / f"{container['id']}.json"
+    record.rename(fake.state / "elsewhere.json")
+
+    runtime.tick()
+
+    assert exits.next() == Exit("c1", None, "it was removed")
+    (fake.state / "elsewhere.json").rename(record)
+
+
+def test_a_start_that_hangs_but_runs_counts_as_started(fake: FakeDocker, exits: Exits, tmp_path: Path) -> None:
+    fake.knob("hang_after", ["run"])
+    runtime = DockerRuntime(Cli("docker", fake.environ()), SystemClock(), "here", "agent:latest", start_timeout=2)
+    runtime.open(exits.on_exit, exits.on_engine_up)
+
+    runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
+    fake.docker("kill", "c1")
+
+    assert exits.next() == Exit("c1", 137, "")
+    runtime.close()
+
+
+def test_a_start_given_up_is_removed_when_it_comes_up_late(fake: FakeDocker, exits: Exits, tmp_path: Path) -> None:
+    runtime = DockerRuntime(Cli("docker", fake.environ()), SystemClock(), "here", "agent:latest", start_timeout=0.5)
+    runtime.open(exits.on_exit, exits.on_engine_up)
+    fake.knob("hang", ["run"])
+    with pytest.raises(EngineOverdue, match="has not started c1"):
+        runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
+    fake.knob("hang")
+    fake.docker("run", "--name=c1", "--label=openclaw.installation=here", "--label=openclaw.cid=c1", "agent:latest")
+
+    assert runtime.list() == [], "it is not ours to use"
+    runtime.close()
+
+    assert names(fake) == []
+    with pytest.raises(queue.Empty):
+        exits.told.get_nowait()
+
+
+def test_three_overdue_starts_are_enough(fake: FakeDocker, exits: Exits, tmp_path: Path) -> None:
+    runtime = DockerRuntime(Cli("docker", fake.environ()), SystemClock(), "here", "agent:latest", start_timeout=0.5)
+    runtime.open(exits.on_exit, exits.on_engine_up)
+    fake.knob("hang", ["run"])
+    for number in range(3):
+        with pytest.raises(EngineOverdue):
+            runtime.start(make_spec(tmp_path, f"c{number}", runtime.container_uid)).result(WAIT)
+    assert runtime.start_delay() > 0
+
+    with pytest.raises(EngineUnavailable, match="the next try is in"):
+        runtime.start(make_spec(tmp_path, "c3", runtime.container_uid)).result(WAIT)
+    runtime.close()
+
+
+def test_at_most_eight_calls_change_the_engine_at_once(fake: FakeDocker, exits: Exits, tmp_path: Path) -> None:
+    runtime = DockerRuntime(Cli("docker", fake.environ()), SystemClock(), "here", "agent:latest", start_timeout=3)
+    runtime.open(exits.on_exit, exits.on_engine_up)
+    runtime.config_digest(make_spec(tmp_path, "c0"))
+    fake.knob("hang", ["run"])
+
+    starts = [runtime.start(make_spec(tmp_path, f"c{number}", runtime.container_uid)) for number in range(20)]
+    for start in starts:
+        assert isinstance(start.exception(WAIT), (EngineOverdue, EngineUnavailable))
+
+    assert sum(call[0] == "run" for call in fake.calls()) == 8, "the rest saw that the engine is wedged"
+    runtime.close()
+
+
+def test_the_outputs_tail_can_be_read(runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path) -> None:
+    fake.knob("command", ["sh", "-c", "echo first; echo last >&2; exit 1"])
+    runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
+    exits.next()
+
+    assert runtime.logs_tail("c1") == "first\nlast"
+    assert runtime.logs_tail("nobody") == ""
+
+
+def test_settings_that_change_change_the_digest(runtime: DockerRuntime, fake: FakeDocker, tmp_path: Path) -> None:
+    spec = make_spec(tmp_path, "c1")
+
+    assert runtime.config_digest(make_spec(tmp_path, "c2", message_id="m2")) == runtime.config_digest(spec)
+    for change in ({"env": {"TZ": "UTC"}}, {"memory_mb": 64}, {"pids": 9}, {"group_writable": True}, {"role": "main"}):
+        assert runtime.config_digest(make_spec(tmp_path, "c1", **change)) != runtime.config_digest(spec), change

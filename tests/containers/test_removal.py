@@ -1,0 +1,72 @@
+"""Removing what something hostile has filled."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from openclaw.containers.removal import remove_tree
+
+
+def test_a_tree_is_removed_with_all_kinds_of_entries(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    (tree / "a" / "b").mkdir(parents=True)
+    (tree / "a" / "b" / "file").write_text("x")
+    os.mkfifo(tree / "a" / "fifo")
+
+    assert remove_tree(tree)
+
+    assert not tree.exists()
+
+
+def test_a_missing_tree_is_fine(tmp_path: Path) -> None:
+    assert remove_tree(tmp_path / "nothing")
+
+
+def test_links_are_removed_and_not_followed(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "file").write_text("mine")
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "to-directory").symlink_to(kept)
+    (tree / "to-file").symlink_to(kept / "file")
+    os.link(kept / "file", tree / "hard")
+
+    assert remove_tree(tree)
+
+    assert (kept / "file").read_text() == "mine"
+
+
+def test_a_directory_without_permissions_is_removed(tmp_path: Path) -> None:
+    locked = tmp_path / "tree" / "locked"
+    (locked / "inner").mkdir(parents=True)
+    locked.chmod(0)
+
+    assert remove_tree(tmp_path / "tree")
+
+
+def test_nesting_beyond_any_path_length_is_removed(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    at = os.open(tree, os.O_RDONLY)
+    for _ in range(3000):
+        os.mkdir("a-directory", dir_fd=at)
+        inner = os.open("a-directory", os.O_RDONLY, dir_fd=at)
+        os.close(at)
+        at = inner
+    os.close(at)
+
+    assert remove_tree(tree)
+
+
+def test_what_is_too_much_is_left_for_the_next_call(tmp_path: Path) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for number in range(25):
+        (tree / str(number)).mkdir()
+
+    assert not remove_tree(tree, limit=20)
+    assert remove_tree(tree, limit=20) or remove_tree(tree, limit=20)
+
+    assert not tree.exists()
