@@ -4,7 +4,7 @@ PYTHON ?= python3
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 LINTERS = ruff==0.17.6 mypy==2.4.1 types-requests==2.33.0.20261030 pytest==9.2.0
 
-.PHONY: help venv run test lint bench image
+.PHONY: help venv run test lint image
 .DEFAULT_GOAL := help
 
 help: ## say what can be made
@@ -33,9 +33,6 @@ lint: .venv-lint/made ## ruff and mypy, in an environment of their own
 	$(PYTHON) -m venv .venv-lint
 	.venv-lint/bin/python $(PIP_INSTALL) $(LINTERS)
 	@touch $@
-
-bench: venv ## the figures, measured on this machine
-	.venv/bin/openclaw bench
 
 image: ## the agent's image
 	container/build.sh

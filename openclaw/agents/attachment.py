@@ -1,8 +1,8 @@
 """Attachment: the turns that are in flight over one container's channel.
 
-The agent that owns the container calls everything but `settle`, from its own thread. `settle` comes from whoever made the
-turn's end durable. What a dead container has left is kept until then, so that a host that dies in between finds
-the answer, or the fact that the turn had begun, where it was.
+The agent that owns the container calls everything but `settle`, from its own thread. `settle` comes from whoever
+made the turn's end durable. What a dead container has left is kept until then, so that a host that dies in between
+finds the answer, or the fact that the turn had begun, where it was.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import threading
 from typing import TYPE_CHECKING
 
 from openclaw.agents.turn import Answer, Loss, Outcome, Turn
+from openclaw.errors import RuntimeFailure
 
 if TYPE_CHECKING:
     from openclaw.containers.channel import Channel
@@ -29,12 +30,12 @@ class Attachment:
         self._retired = False
 
     def ask(self, turn: Turn, timeout: float) -> None:
-        """Send the request for `turn`; `timeout` in seconds is told to the runner. Raises OSError."""
+        """Send the request for `turn`; `timeout` in seconds is told to the runner. Raises OSError or RuntimeFailure."""
         self.adopt(turn)
         body = {"message": turn.message.to_json(), "attempt": turn.attempt, "timeout_ms": round(timeout * 1000)}
         try:
             self.channel.send("request", turn.id, body)
-        except OSError:
+        except (OSError, RuntimeFailure):
             del self.open[turn.id]
             raise
 
@@ -74,17 +75,21 @@ class Attachment:
             self._unsettled.discard(turn_id)
             last = self._retired and not self._unsettled
         if last:
-            self.channel.destroy()
+            self._discard()
 
     def retire(self) -> None:
         """The container is gone for good: remove the channel as soon as every turn is settled."""
-        self.channel.close()
         with self._lock:
             first = not self._retired
             self._retired = True
             last = first and not self._unsettled
         if last:
-            self.channel.destroy()
+            self._discard()
+
+    def _discard(self) -> None:
+        """Nobody needs the channel any more; until now `settle` has worked in it."""
+        self.channel.close()
+        self.channel.destroy()
 
 
 def read_answer(frame: Frame) -> Answer:

@@ -14,6 +14,7 @@ import logging
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from openclaw.agents.attachment import Attachment
@@ -269,7 +270,7 @@ class DedicatedAgents:
         for cid, job in self._jobs.items():
             if turn_id in job.attachment.open and job.ending is None:
                 job.ending = answer
-                self._alarms.call_later(CANCEL_GRACE, lambda cid=cid: self._post(self._cancel_overdue, cid))
+                self._alarms.call_later(CANCEL_GRACE, partial(self._post, self._cancel_overdue, cid))
                 job.attachment.channel.send("cancel", turn_id, {})
                 return
 

@@ -37,7 +37,7 @@ class HealthCheck:
         return True
 
     def missed(self, ping_id: str) -> bool | None:
-        """`ping_id` is overdue: True where that makes it hung, False where once more is asked, None where it was answered."""
+        """A ping is overdue: True where that makes it hung, False where one more is due, None where it was answered."""
         if ping_id != self._waiting_for:
             return None
         self._misses += 1

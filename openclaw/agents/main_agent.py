@@ -9,8 +9,8 @@
     DOOMED     it is being killed (hung, or it broke the protocol); turns go to dedicated containers
     STOPPED    nothing runs any more
 
-One thread, "main-agent", owns all of it. Engine calls run on the runtime's threads, frames arrive on the watcher's, times
-on the timers': each posts an event here. Nothing here blocks and nothing is done under a lock.
+One thread, "main-agent", owns all of it. Engine calls run on the runtime's threads, frames arrive on the watcher's,
+times on the timers': each posts an event here. Nothing here blocks and nothing is done under a lock.
 """
 
 from __future__ import annotations
@@ -217,7 +217,7 @@ class MainAgentManager:
             self._ping()
             self._later(self._health.patience, self._start_overdue, self._health.patience, cid=channel.cid)
         else:
-            log.info("MainAgentManager: the persistent container was started with other settings; it ends after its turns")
+            log.info("MainAgentManager: the running container has other settings; it is replaced after its turns")
             self._enter("DRAINING", "older settings")
             self._drain_step()
 
@@ -268,14 +268,15 @@ class MainAgentManager:
         log.info("Using persistent container for Main group")
         try:
             self._attachment.ask(turn, self._config.persistent_request_timeout)
-        except OSError as error:
+        except (OSError, RuntimeFailure) as error:
             self._attachment.settle(turn.id)
-            self._ended(turn, Answer.failed(f"the request could not be written: {error.strerror}; free some disk space"))
+            why = f"the request could not be written: {error}; free some disk space"
+            self._ended(turn, Answer.failed(why))
             return
         self._limit(turn, self._clock.monotonic())
 
     def _limit(self, turn: Turn, now: float) -> None:
-        """Set the turn's time limit. One timer waits for the earliest; limits are set in the order in which they end."""
+        """Set the turn's time limit. One timer waits for the earliest: they end in the order in which they are set."""
         self._deadlines[turn.id] = now + self._config.persistent_request_timeout
         if self._deadline_timer is None:
             self._deadline_timer = self._later(self._config.persistent_request_timeout, self._deadline)
@@ -295,6 +296,11 @@ class MainAgentManager:
 
     def _cancel(self, turn_id: str, answer: Answer) -> None:
         """Tell the runner; what it answers within the grace counts as `answer` unless it had finished."""
+        for turn in self._waiting:
+            if turn.id == turn_id:
+                self._waiting.remove(turn)
+                self._ended(turn, answer)
+                return
         here = self._attachment
         if here is None or turn_id not in here.open or turn_id in self._cancelling:
             return
@@ -342,8 +348,8 @@ class MainAgentManager:
         ping_id = self._health.ping()
         try:
             self._attachment.channel.send("ping", ping_id, {})
-        except OSError as error:
-            log.warning("Health check: the ping could not be written: %s", error.strerror)
+        except (OSError, RuntimeFailure) as error:
+            log.warning("Health check: the ping could not be written: %s", error)
         if self._state == "READY":
             self._later(self._health.patience, self._ping_overdue, ping_id, cid=self._cid)
 

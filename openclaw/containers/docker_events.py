@@ -2,7 +2,8 @@
 
 The thread "docker-events" spawns it, looks at the list once it is up (so that nothing falls between), reads lines
 until the engine or the CLI goes away, and tries again after 0.5 to 5 s. It sleeps in a read and wakes for nothing
-else. What it calls comes on that thread.
+else. What it calls comes on that thread. Should the service be killed, the process ends when the next event finds its
+pipe broken.
 """
 
 from __future__ import annotations

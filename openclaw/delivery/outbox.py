@@ -1,8 +1,8 @@
 """The outbox: replies on their way to the disk and to whoever waits for them.
 
-Owns one thread, "delivery". `deliver` is called by the router from any thread and only queues. A reply is published, then
-those who wait are told, then the work file goes: a death in between repeats a step and loses nothing. A disk that does
-not take a reply is tried again with a growing pause; the reply waits in memory, its message in work/.
+Owns one thread, "delivery". `deliver` is called by the router from any thread and only queues. A reply is published,
+then those who wait are told, then the work file goes: a death in between repeats a step and loses nothing. A disk
+that does not take a reply is tried again with a growing pause; the reply waits in memory, its message in work/.
 """
 
 from __future__ import annotations

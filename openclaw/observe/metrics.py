@@ -22,7 +22,10 @@ MAX_SERIES = 1000
 """Label combinations of one name; the next ones are folded into "other"."""
 OTHER = "other"
 
-DURATIONS_MS = (1, 2.5, 5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 120_000, 300_000, 600_000)
+DURATIONS_MS = (
+    *(1, 2.5, 5, 10, 25, 50, 100, 250, 500),
+    *(1000, 2500, 5000, 10_000, 30_000, 60_000, 120_000, 300_000, 600_000),
+)
 """Upper bounds in ms, from a turn without a model to the longest that a person waits for."""
 
 Labels = tuple[str, ...]
@@ -105,7 +108,7 @@ class _Series:
     def line(self, suffix: str, values: Labels, value: float, labels: Labels | None = None) -> str:
         pairs = zip(self.labels if labels is None else labels, values, strict=True)
         inside = ",".join(f'{label}="{_escape_value(given)}"' for label, given in pairs)
-        return f"{self.name}{suffix}{{{inside}}} {_number(value)}" if inside else f"{self.name}{suffix} {_number(value)}"
+        return f"{self.name}{suffix}{f'{{{inside}}}' if inside else ''} {_number(value)}"
 
 
 class Counter:

@@ -1,8 +1,9 @@
 """The ledger: what was accepted and not yet answered, and what was answered, as files.
 
-`ipc/work/ID.json` exists from the moment a message is accepted until its reply is durable, and is the one truth of what is in
-flight: {"message", "seq", "attempt", "accepted_at", "origin"?}. `ipc/outbox/ID.json` is the reply; its key "receipt" keeps
-the digest of the message, so that an id used again is recognised, and the origin of a dropped file, so that one is never taken twice.
+`ipc/work/ID.json` exists from the moment a message is accepted until its reply is durable, and is the one truth of
+what is in flight: {"message", "seq", "attempt", "accepted_at", "origin"?}. `ipc/outbox/ID.json` is the reply; its key
+"receipt" keeps the digest of the message, so that an id used again is recognised, and the origin of a dropped file, so
+that none is taken twice.
 
 Every method may be called from any thread; writes go through the committer.
 """

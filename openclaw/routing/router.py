@@ -214,7 +214,8 @@ class Router:
     def _send_again(self, turn: Turn, loss: Loss) -> None:
         """No container had begun: the same attempt once more, unless containers keep ending before they begin."""
         if turn.sends >= LAST_SEND:
-            self._finish(turn, Answer.failed(f"{loss.reason} before it began, {turn.sends} times; see `openclaw status`"))
+            why = f"{loss.reason} before it began, {turn.sends} times; see `openclaw status`"
+            self._finish(turn, Answer.failed(why))
             return
         attachment, turn.attachment = turn.attachment, None
         if attachment is not None:
@@ -299,7 +300,7 @@ class Router:
         place.stored.set_exception(NotDurable("the message of this id was not accepted; send it again"))
 
     def _reserve_draft(self, draft: Draft) -> _Place | Receipt:
-        """As `_reserve` for a dropped file; one without an id takes its stem, or the first STEM-2, STEM-3, … that is free."""
+        """As `_reserve`, for a dropped file; without an id it takes its stem, or the first free STEM-2, STEM-3, …"""
         if draft.message.id:
             return self._reserve_or_known(draft.message, draft.origin)
         with self._lock:

@@ -1,4 +1,4 @@
-"""The service: the only room that constructs parts. It starts them in the order of a message's way and stops them in reverse."""
+"""The service: the only room that constructs parts; it starts them in order and stops them in reverse."""
 
 from openclaw.service.service import Service
 

@@ -14,7 +14,7 @@ from openclaw import __version__
 from openclaw.agents.dedicated import DedicatedAgents
 from openclaw.agents.main_agent import MainAgentManager
 from openclaw.agents.specs import Specs
-from openclaw.agents.turn import Turn
+from openclaw.agents.turn import Answer, Turn
 from openclaw.clock import SystemClock, Timers
 from openclaw.config import Config
 from openclaw.containers.channel import Channels
@@ -25,7 +25,7 @@ from openclaw.containers.process import ProcessRuntime
 from openclaw.containers.runtime import Exit, Runtime
 from openclaw.delivery.outbox import Outbox
 from openclaw.delivery.waiters import Waiters
-from openclaw.errors import InvalidMessage, RuntimeFailure, StartupError
+from openclaw.errors import InvalidMessage, MessageRefused, RuntimeFailure
 from openclaw.intake.access import Access
 from openclaw.intake.api import Api
 from openclaw.intake.drop import Inbox
@@ -34,9 +34,10 @@ from openclaw.intake.server import HttpServer
 from openclaw.message import Message, Reply
 from openclaw.observe.metrics import Metrics
 from openclaw.routing.desk import Draft, Receipt
-from openclaw.routing.groups import MAIN, Groups
+from openclaw.routing.groups import Groups
 from openclaw.routing.ledger import Ledger
 from openclaw.routing.router import Router
+from openclaw.service.dispatch import Dispatch
 from openclaw.service.home import Home
 from openclaw.service.recovery import Recovery
 from openclaw.spool import Committer, Watcher
@@ -124,7 +125,7 @@ class Service:
             ledger=self._ledger,
             clock=self._clock,
             queue_limit=config.queue_limit,
-            deliver=lambda turn, answer: self._outbox.deliver(turn, answer),
+            deliver=self._deliver,
         )
         self._outbox = Outbox(
             self._ledger,
@@ -188,7 +189,7 @@ class Service:
                 lambda: threading.Thread(target=self._recover, args=(turns,), name="recovery", daemon=True).start(),
             )
             return
-        self._router.open(self, self._recovery.running)
+        self._router.open(Dispatch(self._main, self._dedicated), self._recovery.running)
         for turn, outcome in self._recovery.ended:
             self._router.ended(turn, outcome)
         self._recovered.set()
@@ -209,22 +210,21 @@ class Service:
         self._main.engine_up()
         self._dedicated.engine_up()
 
-    # Where the router sends turns
-
-    def submit(self, turn: Turn) -> None:
-        if turn.message.group == MAIN and turn.attempt == 1:
-            self._main.submit(turn)
-        else:
-            self._dedicated.submit(turn)
-
     # The front and the desk
 
     def accept(self, message: Message) -> Receipt:
         _refuse_callbacks(message)
         return self._router.accept(message)
 
-    def accept_all(self, drafts: list[Draft]) -> list[Any]:
-        return self._router.accept_all(drafts)
+    def accept_all(self, drafts: list[Draft]) -> list[Receipt | MessageRefused]:
+        refused: dict[int, MessageRefused] = {}
+        for number, draft in enumerate(drafts):
+            try:
+                _refuse_callbacks(draft.message)
+            except MessageRefused as error:
+                refused[number] = error
+        results = iter(self._router.accept_all([draft for n, draft in enumerate(drafts) if n not in refused]))
+        return [refused[number] if number in refused else next(results) for number in range(len(drafts))]
 
     def reply(self, message_id: str) -> dict[str, Any] | None:
         return self._ledger.reply(message_id)
@@ -261,22 +261,17 @@ class Service:
             "connections": self.http.open_connections,
         }
 
+    def _deliver(self, turn: Turn, answer: Answer) -> None:
+        self._outbox.deliver(turn, answer)
+
     def _observe(self, reply: Reply) -> None:
         for name, milliseconds in reply.timing.to_json().items():
             self._totals.observe(milliseconds, name, reply.route)
 
-    def cancel(self, message_id: str | Turn) -> bool:
-        """By id from the front: cancel it wherever it is. By turn from the router: cancel it where it runs."""
-        if isinstance(message_id, str):
-            return self._router.cancel(message_id)
-        self._main.cancel(message_id.id)
-        self._dedicated.cancel(message_id.id)
-        return True
+    def cancel(self, message_id: str) -> bool:
+        return self._router.cancel(message_id)
 
 
 def _refuse_callbacks(message: Message) -> None:
     if message.callback_url:
         raise InvalidMessage('"callback_url" is not served by this version; wait with GET /messages/ID?wait=30')
-
-
-__all__ = ["Service", "StartupError"]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from openclaw.clock import SystemClock
+from openclaw.clock import Clock, SystemClock
 from openclaw.containers.cli import Cli
 from openclaw.containers.docker import DockerRuntime
 from tests.support.exits import Exits
 from tests.support.fake_docker import FakeDocker
+
+MakeRuntime = Callable[..., DockerRuntime]
 
 
 @pytest.fixture
@@ -29,9 +32,20 @@ def exits() -> Exits:
 
 
 @pytest.fixture
-def runtime(fake: FakeDocker, exits: Exits) -> Iterator[DockerRuntime]:
-    """A runtime that watches the fake engine."""
-    runtime = DockerRuntime(Cli("docker", fake.environ()), SystemClock(), "here", "agent:latest", start_timeout=10)
-    runtime.open(exits.on_exit, exits.on_engine_up)
-    yield runtime
-    runtime.close()
+def make_runtime(fake: FakeDocker, exits: Exits) -> Iterator[MakeRuntime]:
+    """Makes runtimes that watch the fake engine."""
+    with ExitStack() as stack:
+
+        def make(start_timeout: float = 20, clock: Clock | None = None) -> DockerRuntime:
+            cli = Cli("docker", fake.environ())
+            runtime = DockerRuntime(cli, clock or SystemClock(), "here", "agent:latest", start_timeout)
+            stack.callback(runtime.close)
+            runtime.open(exits.on_exit, exits.on_engine_up)
+            return runtime
+
+        yield make
+
+
+@pytest.fixture
+def runtime(make_runtime: MakeRuntime) -> DockerRuntime:
+    return make_runtime()

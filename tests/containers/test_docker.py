@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import queue
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,8 @@ from openclaw.containers.cli import Cli
 from openclaw.containers.docker import DockerRuntime
 from openclaw.containers.runtime import Exit
 from openclaw.errors import EngineOverdue, EngineUnavailable, ImageMissing, NameConflict, StartFailed
+from tests.containers.conftest import MakeRuntime
+from tests.support.clock import FakeClock
 from tests.support.exits import Exits
 from tests.support.fake_docker import FakeDocker
 from tests.support.specs import make_spec
@@ -90,19 +94,18 @@ def test_each_end_is_told_once_however_often_one_looks(
     assert [exits.next().name, exits.next().name] == ["c1", "c2"]
 
 
-def test_a_container_of_an_earlier_run_is_found_and_watched(fake: FakeDocker, exits: Exits, tmp_path: Path) -> None:
-    first = DockerRuntime(Cli("docker", fake.environ()), SystemClock(), "here", "agent:latest")
-    first.open(Exits().on_exit, Exits().on_engine_up)
+def test_a_container_of_an_earlier_run_is_found_and_watched(
+    make_runtime: MakeRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
+) -> None:
+    first = make_runtime()
     first.start(make_spec(tmp_path, "c1", first.container_uid)).result(WAIT)
     first.close()
 
-    second = DockerRuntime(Cli("docker", fake.environ()), SystemClock(), "here", "agent:latest")
-    second.open(exits.on_exit, exits.on_engine_up)
+    second = make_runtime()
     assert [found.name for found in second.list()] == ["c1"]
     fake.docker("kill", "c1")
 
     assert exits.next() == Exit("c1", 137, "")
-    second.close()
 
 
 def test_our_own_leftover_of_the_name_makes_room(runtime: DockerRuntime, fake: FakeDocker, tmp_path: Path) -> None:
@@ -138,8 +141,9 @@ def test_a_refused_start_gives_the_engines_reason(runtime: DockerRuntime, fake: 
 
 
 def test_an_engine_that_is_down_pauses_starts_and_is_noticed_when_it_is_back(
-    runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
+    make_runtime: MakeRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
 ) -> None:
+    runtime = make_runtime(clock=FakeClock())
     runtime.start(make_spec(tmp_path, "c0", runtime.container_uid)).result(WAIT)
     fake.go_down()
 
@@ -179,21 +183,22 @@ def test_a_container_that_vanished_is_told_without_a_code(
     (fake.state / "elsewhere.json").rename(record)
 
 
-def test_a_start_that_hangs_but_runs_counts_as_started(fake: FakeDocker, exits: Exits, tmp_path: Path) -> None:
+def test_a_start_that_hangs_but_runs_counts_as_started(
+    make_runtime: MakeRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
+) -> None:
     fake.knob("hang_after", ["run"])
-    runtime = DockerRuntime(Cli("docker", fake.environ()), SystemClock(), "here", "agent:latest", start_timeout=2)
-    runtime.open(exits.on_exit, exits.on_engine_up)
+    runtime = make_runtime(start_timeout=4)
 
     runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
     fake.docker("kill", "c1")
 
     assert exits.next() == Exit("c1", 137, "")
-    runtime.close()
 
 
-def test_a_start_given_up_is_removed_when_it_comes_up_late(fake: FakeDocker, exits: Exits, tmp_path: Path) -> None:
-    runtime = DockerRuntime(Cli("docker", fake.environ()), SystemClock(), "here", "agent:latest", start_timeout=0.5)
-    runtime.open(exits.on_exit, exits.on_engine_up)
+def test_a_start_given_up_is_removed_when_it_comes_up_late(
+    make_runtime: MakeRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
+) -> None:
+    runtime = make_runtime(start_timeout=0.5)
     fake.knob("hang", ["run"])
     with pytest.raises(EngineOverdue, match="has not started c1"):
         runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
@@ -201,16 +206,17 @@ def test_a_start_given_up_is_removed_when_it_comes_up_late(fake: FakeDocker, exi
     fake.docker("run", "--name=c1", "--label=openclaw.installation=here", "--label=openclaw.cid=c1", "agent:latest")
 
     assert runtime.list() == [], "it is not ours to use"
-    runtime.close()
+    runtime.close()  # after what it had begun
 
     assert names(fake) == []
     with pytest.raises(queue.Empty):
         exits.told.get_nowait()
 
 
-def test_three_overdue_starts_are_enough(fake: FakeDocker, exits: Exits, tmp_path: Path) -> None:
-    runtime = DockerRuntime(Cli("docker", fake.environ()), SystemClock(), "here", "agent:latest", start_timeout=0.5)
-    runtime.open(exits.on_exit, exits.on_engine_up)
+def test_three_overdue_starts_are_enough(
+    make_runtime: MakeRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
+) -> None:
+    runtime = make_runtime(start_timeout=0.5, clock=FakeClock())
     fake.knob("hang", ["run"])
     for number in range(3):
         with pytest.raises(EngineOverdue):
@@ -219,21 +225,23 @@ def test_three_overdue_starts_are_enough(fake: FakeDocker, exits: Exits, tmp_pat
 
     with pytest.raises(EngineUnavailable, match="the next try is in"):
         runtime.start(make_spec(tmp_path, "c3", runtime.container_uid)).result(WAIT)
-    runtime.close()
 
 
-def test_at_most_eight_calls_change_the_engine_at_once(fake: FakeDocker, exits: Exits, tmp_path: Path) -> None:
-    runtime = DockerRuntime(Cli("docker", fake.environ()), SystemClock(), "here", "agent:latest", start_timeout=3)
-    runtime.open(exits.on_exit, exits.on_engine_up)
-    runtime.config_digest(make_spec(tmp_path, "c0"))
-    fake.knob("hang", ["run"])
+def test_at_most_eight_calls_change_the_engine_at_once(tmp_path: Path) -> None:
+    """Each call notes its begin and its end; the notes are counted."""
+    program, notes = tmp_path / "docker", tmp_path / "notes"
+    program.write_text(
+        f'#!/bin/sh\n[ $1 = image ] && exec echo sha256:1\n[ $1 = run ] || exit 1\n'
+        f"echo 1 >> '{notes}'; head -c 1000000 /dev/urandom | sha256sum; echo -1 >> '{notes}'\n"
+    )
+    program.chmod(0o755)
+    with closing(DockerRuntime(Cli(str(program)), SystemClock(), "here", "agent:latest")) as runtime:
+        for start in [runtime.start(make_spec(tmp_path, f"c{n}", runtime.container_uid)) for n in range(40)]:
+            start.result(WAIT)
 
-    starts = [runtime.start(make_spec(tmp_path, f"c{number}", runtime.container_uid)) for number in range(20)]
-    for start in starts:
-        assert isinstance(start.exception(WAIT), (EngineOverdue, EngineUnavailable))
-
-    assert sum(call[0] == "run" for call in fake.calls()) == 8, "the rest saw that the engine is wedged"
-    runtime.close()
+    at_once = list(itertools.accumulate(int(note) for note in notes.read_text().split()))
+    assert len(at_once) == 80
+    assert 1 < max(at_once) <= 8
 
 
 def test_the_outputs_tail_can_be_read(runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path) -> None:

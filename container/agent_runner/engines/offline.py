@@ -20,7 +20,7 @@ ECHO_LIMIT = 200
 
 _ABOUT = (
     "I am the offline engine: I answer by a few rules and no model is behind me. "
-    "For a real agent, put ANTHROPIC_API_KEY=… into .env and restart openclaw."
+    "This version has no other engine; agents with a model come with a later one."
 )
 _GREETING = re.compile(r"(hello|hi|hey|good (morning|afternoon|evening))\b", re.I)
 _HELP = re.compile(r"help\b|what can you do|who are you", re.I)

@@ -1,0 +1,121 @@
+"""The whole service, from the door to the reply, with the runner as a child process."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.support.file_events import FileEvents
+from tests.support.service import CHECKOUT, RunningService
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+def test_a_message_by_http_gets_its_reply(home: Path) -> None:
+    with RunningService(home) as service:
+        reply = service.post({"text": "hello"}).json()
+    assert reply["status"] == "done"
+    assert reply["route"] == "persistent"
+    assert reply["attempt"] == 1
+    assert set(reply["timing"]) == {"prepTime", "agentTime", "totalTime"}
+    assert json.loads((home / "ipc/outbox" / f"{reply['id']}.json").read_bytes())["text"] == reply["text"]
+
+
+def test_a_dropped_file_gets_its_reply_in_the_outbox(home: Path) -> None:
+    with RunningService(home), closing(FileEvents(home / "ipc/outbox")) as events:
+        (home / "ipc/inbox/hello.json").write_text('{"text":"hello"}')
+        events.until((home / "ipc/outbox/hello.json").exists)
+        assert json.loads((home / "ipc/outbox/hello.json").read_bytes())["status"] == "done"
+
+
+def test_the_same_id_is_one_message_and_with_other_content_a_conflict(home: Path) -> None:
+    with RunningService(home) as service:
+        first = service.post({"text": "hello", "id": "a"})
+        assert service.post({"text": "hello", "id": "a"}).json() == first.json()
+        assert service.post({"text": "other", "id": "a"}).status_code == 409
+
+
+def test_an_unknown_group_is_404_and_says_which_there_are(home: Path) -> None:
+    with RunningService(home) as service:
+        answer = service.post({"text": "hello", "group": "nobody"})
+    assert answer.status_code == 404
+    assert "main" in answer.json()["detail"]
+
+
+def test_a_full_queue_is_429(home: Path) -> None:
+    with RunningService(home, QUEUE_LIMIT="1", OFFLINE_LATENCY="600000") as service:
+        assert service.post({"text": "first", "id": "a"}, "").status_code == 202
+        assert service.post({"text": "second"}, "").status_code == 429
+        assert service.delete("/messages/a").status_code == 202
+        assert service.get("/messages/a?wait=30").json()["status"] == "cancelled"
+
+
+def test_another_group_gets_a_dedicated_container(home: Path) -> None:
+    with RunningService(home) as service:
+        (home / "groups/friends").mkdir()
+        (home / "groups/friends/group.json").write_text("{}")
+        assert service.post({"text": "hello", "group": "friends"}).json()["route"] == "dedicated"
+
+
+def test_without_the_persistent_container_main_is_served_on_demand(home: Path) -> None:
+    with RunningService(home, ENABLE_PERSISTENT_MAIN="false") as service:
+        assert service.post({"text": "hello"}).json()["route"] == "dedicated"
+        assert service.get("/status").json()["main"]["state"] == "DISABLED"
+    assert "[INFO] Starting container for Main" in (home / "logs/app.log").read_text()
+
+
+def test_the_log_has_the_lines_that_operators_look_for(home: Path) -> None:
+    with RunningService(home) as service:
+        service.post({"text": "hello"})
+        assert service.stop() == 0
+    log = (home / "logs/app.log").read_text()
+    for line in (
+        "[INFO] MainAgentManager: Starting persistent container for Main group",
+        "[INFO] MainAgentManager: Main persistent container ready",
+        "[INFO] Processing message from Main (simple query)",
+        "[INFO] Using persistent container for Main group",
+        "[INFO] Response timing - prepTime: ",
+    ):
+        assert line in log
+
+
+def test_a_turn_that_was_running_at_a_kill_gets_one_reply_as_second_attempt(home: Path) -> None:
+    with RunningService(home, OFFLINE_LATENCY="600000") as service:
+        (channel,) = (home / "ipc/channels").iterdir()
+        with closing(FileEvents(channel / "out")) as events:
+            service.post({"text": "hello", "id": "a"}, "")
+            events.until((channel / "out/a.started.json").exists)
+        service.kill()
+    assert (home / "ipc/work/a.json").exists()
+    with RunningService(home) as service:
+        reply = service.get("/messages/a?wait=30").json()
+        assert (reply["status"], reply["attempt"], reply["route"]) == ("done", 2, "dedicated")
+        assert service.stop() == 0
+    assert not list((home / "ipc/work").glob("*.json"))
+    assert not list((home / "ipc/channels").iterdir())
+
+
+def test_a_second_instance_says_so_and_exits_1(home: Path) -> None:
+    with RunningService(home):
+        second = subprocess.run(
+            [sys.executable, "-m", "openclaw", "serve"],
+            env={"PATH": "", "PYTHONPATH": str(CHECKOUT), "OPENCLAW_HOME": str(home), "OPENCLAW_PORT": "0"},
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert second.returncode == 1
+    assert "runs already" in second.stderr
+
+
+def test_a_callback_address_is_refused_and_not_forgotten(home: Path) -> None:
+    with RunningService(home) as service:
+        answer = service.post({"text": "hello", "callback_url": "http://127.0.0.1:1/"})
+    assert answer.status_code == 400
+    assert "callback_url" in answer.json()["detail"]
