@@ -24,6 +24,7 @@ from openclaw.containers.docker import DockerRuntime
 from openclaw.containers.process import ProcessRuntime
 from openclaw.containers.runtime import Exit, Runtime
 from openclaw.delivery.outbox import Outbox
+from openclaw.delivery.retention import Retention
 from openclaw.delivery.waiters import Waiters
 from openclaw.errors import InvalidMessage, MessageRefused, RuntimeFailure
 from openclaw.intake.access import Access
@@ -49,6 +50,10 @@ HTTP_GRACE = 5.0
 
 RECOVERY_RETRY = 2.0
 """Seconds between two looks at an engine that does not answer at start."""
+
+
+RETENTION_INTERVAL = 3600.0
+"""Seconds between two looks for replies that are older than OUTBOX_RETENTION_DAYS."""
 
 
 class Service:
@@ -86,6 +91,7 @@ class Service:
         self.http.start()
         self._started.append(lambda: self.http.close(HTTP_GRACE))
         self._alarms.call_later(self._config.persistent_health_check_interval, self._tick)
+        self._sweep_old()
 
     def stop(self) -> None:
         """Take nothing more, let turns that run end within DRAIN_TIMEOUT, remove every container, end every thread."""
@@ -117,6 +123,7 @@ class Service:
         inbox, failed = self._home.directory("inbox"), self._home.directory("failed")
         work, outbox = self._home.directory("work"), self._home.directory("outbox")
         self._ledger = Ledger(work, outbox, self._committer, self._clock)
+        self._retention = Retention((outbox, failed), config.outbox_retention_days, self._clock)
         self._groups = Groups(self._home.groups)
         self._waiters = Waiters(self._ledger.reply)
         self._metrics = Metrics()
@@ -199,6 +206,11 @@ class Service:
         self._alarms.call_later(self._config.persistent_health_check_interval, self._tick)
         self._watcher.tick()
         self._runtime.tick()
+
+    def _sweep_old(self) -> None:
+        """Now and every hour, on a thread of its own while it lasts."""
+        self._alarms.call_later(RETENTION_INTERVAL, self._sweep_old)
+        threading.Thread(target=self._retention.sweep, name="retention", daemon=True).start()
 
     # What the runtime tells
 
