@@ -64,15 +64,21 @@ class Alarms(Protocol):
     def call_later(self, delay: float, callback: Callable[[], None]) -> Timer: ...
 
 
+COMPACT_AT = 1024
+"""Timers in the heap at which cancelled ones are first thrown out; they would stay until they come due."""
+
+
 class Timers:
-    """Calls back after a delay in seconds. A cancelled timer is dropped when it comes due."""
+    """Calls back after a delay in seconds. The heap holds at most twice what is pending, and COMPACT_AT."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._order = itertools.count()
         self._changed = threading.Condition()
-        # Guarded by _changed: _heap of (due, order, timer), and _closed. Callbacks run without the lock.
+        # Guarded by _changed: _heap of (due, order, timer), the size at which it is compacted, and _closed. Callbacks
+        # run without the lock.
         self._heap: list[tuple[float, int, Timer]] = []
+        self._compact_at = COMPACT_AT
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="timers", daemon=True)
 
@@ -92,9 +98,17 @@ class Timers:
         timer = Timer(self._clock.monotonic() + delay, callback)
         with self._changed:
             heapq.heappush(self._heap, (timer.due, next(self._order), timer))
+            if len(self._heap) > self._compact_at:
+                self._compact()
             if self._heap[0][2] is timer:
                 self._changed.notify()
         return timer
+
+    def _compact(self) -> None:
+        """Called with _changed held: a pass over the heap for every doubling costs each timer a constant."""
+        self._heap = [entry for entry in self._heap if entry[2].pending]
+        heapq.heapify(self._heap)
+        self._compact_at = max(COMPACT_AT, 2 * len(self._heap))
 
     def _run(self) -> None:
         while (timer := self._next()) is not None:

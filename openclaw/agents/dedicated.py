@@ -38,6 +38,9 @@ CANCEL_GRACE = 1.0
 ENGINE_RETRY = 0.5
 """Least seconds between two starts while the engine does not answer; the runtime may ask for more."""
 
+REMOVE_RETRY = 5.0
+"""Seconds until a removal that the engine refused is tried again; the container keeps its place until then."""
+
 _RANK = {"high": 0, "normal": 1, "low": 2}
 
 
@@ -108,7 +111,7 @@ class DedicatedAgents:
 
     def cancel(self, turn_id: str) -> None:
         """Cancel a turn that waits or runs here; one that does not is let be."""
-        self._post(self._cancel, turn_id, Answer("cancelled", error="cancelled"))
+        self._post(self._cancel, turn_id, Answer.cancelled())
 
     def exited(self, gone: Exit) -> None:
         """The runtime saw a container end; one that is not ours is let be."""
@@ -140,6 +143,9 @@ class DedicatedAgents:
         self.status = DedicatedStatus(len(self._jobs), len(self._waiting), self._engine_down)
 
     def _submit(self, turn: Turn) -> None:
+        if turn.cancelled:
+            self._ended(turn, Answer.cancelled())
+            return
         heapq.heappush(self._waiting, (_RANK[turn.message.priority], turn.seq, turn))
         self._fill()
 
@@ -160,8 +166,9 @@ class DedicatedAgents:
             job = self._open(Attachment(self._channels.create(cid)), spec.name)
             job.attachment.ask(turn, self._config.subagent_timeout)
         except (OSError, RuntimeFailure) as error:
-            self._jobs.pop(cid, None)
             self._ended(turn, Answer.failed(f"the request could not be written: {error}; free some disk space"))
+            if cid in self._jobs:
+                self._let_go(self._jobs[cid])
             return
         started = self._runtime.start(spec)
         started.add_done_callback(lambda future: self._post(self._start_returned, cid, future.exception()))
@@ -211,13 +218,17 @@ class DedicatedAgents:
             self._launch(heapq.heappop(self._waiting)[2])
 
     def _put_back(self, job: _Job) -> None:
-        """The engine did not take the start: the turn goes back to its place in the queue."""
+        """The engine did not take the start: the turn goes back to its place in the queue.
+
+        The runtime removes what such a start may still bring up.
+        """
         for turn in list(job.attachment.open.values()):
             turn.sends -= 1
+            turn.attachment = None
             heapq.heappush(self._waiting, (_RANK[turn.message.priority], turn.seq, turn))
             job.attachment.settle(turn.id)
         job.attachment.open.clear()
-        self._remove(job)
+        self._let_go(job)
 
     def _frame(self, cid: str, frame: Frame) -> None:
         job = self._jobs.get(cid)
@@ -291,19 +302,32 @@ class DedicatedAgents:
         job.over = True
         if job.limit is not None:
             job.limit.cancel()
+        self._remove_again(job)
+
+    def _remove_again(self, job: _Job) -> None:
         cid = job.attachment.channel.cid
         removed = self._runtime.remove(job.name)
         removed.add_done_callback(lambda future: self._post(self._removed, cid, future.exception()))
 
     def _removed(self, cid: str, error: BaseException | None) -> None:
-        job = self._jobs.pop(cid)
+        job = self._jobs[cid]
         if isinstance(error, OpenClawError):
-            log.warning("The container %s could not be removed, a sweep will try again: %s", job.name, error)
-        elif error is not None:
+            log.warning("The container %s could not be removed; next try in %.0f s: %s", job.name, REMOVE_RETRY, error)
+            self._alarms.call_later(REMOVE_RETRY, partial(self._post, self._remove_again, job))
+            return
+        if error is not None:
             log.error("removing the container %s failed", job.name, exc_info=error)
-        job.attachment.retire()
+        self._let_go(job)
         self._fill()
         self._drain_step()
+
+    def _let_go(self, job: _Job) -> None:
+        """No container is left of this job: its place is free, and its channel goes when the turn is settled."""
+        job.over = True
+        if job.limit is not None:
+            job.limit.cancel()
+        del self._jobs[job.attachment.channel.cid]
+        job.attachment.retire()
 
     def _drain(self, drained: Future[None]) -> None:
         self._drained = drained

@@ -128,7 +128,7 @@ class MainAgentManager:
 
     def cancel(self, turn_id: str) -> None:
         """Cancel a turn that runs here; one that does not is let be."""
-        self._post(self._cancel, turn_id, Answer("cancelled", error="cancelled"))
+        self._post(self._cancel, turn_id, Answer.cancelled())
 
     def exited(self, gone: Exit) -> None:
         """The runtime saw Main's container end."""
@@ -249,7 +249,9 @@ class MainAgentManager:
     # Turns
 
     def _submit(self, turn: Turn) -> None:
-        if self._state == "READY":
+        if turn.cancelled:
+            self._ended(turn, Answer.cancelled())
+        elif self._state == "READY":
             self._run(turn)
         elif self._state in ("STARTING", "STOPPED") or self._drained is not None:
             self._waiting.append(turn)
@@ -425,7 +427,7 @@ class MainAgentManager:
 
     def _restart(self) -> None:
         if self._state == "BACKOFF":
-            self._launch()
+            self._begin()
 
     def _retry(self) -> None:
         if self._state == "FALLBACK":
@@ -481,6 +483,6 @@ class MainAgentManager:
 def _log_failure(removed: Future[None]) -> None:
     error = removed.exception()
     if isinstance(error, OpenClawError):
-        log.warning("Main's container could not be removed, a sweep will try again: %s", error)
+        log.warning("Main's container could not be removed; the next start clears its name: %s", error)
     elif error is not None:
         log.error("removing Main's container failed", exc_info=error)

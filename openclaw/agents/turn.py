@@ -1,7 +1,8 @@
 """Turn: one accepted message on its way to its reply, and the two ways in which an attempt at it ends.
 
 A turn is written by one thread at a time: by the router until it is dispatched, by the agent that works on it
-until that hands it back with an Answer or a Loss, then by delivery. Whoever has handed it on never writes to it again.
+until that hands it back with an Answer or a Loss, then by delivery. Whoever has handed it on never writes to it again,
+but for `cancelled`, which the router sets once, whoever has the turn; every later hand looks at it.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Turn:
     route: Route = "persistent"
     state: Literal["queued", "running"] = "queued"
     begun: float | None = None
+    cancelled: bool = False
     attachment: Attachment | None = field(default=None, repr=False)
 
     @property
@@ -74,6 +76,10 @@ class Answer(NamedTuple):
     text: str = ""
     error: str = ""
     agent_ms: int = 0
+
+    @classmethod
+    def cancelled(cls) -> Answer:
+        return cls("cancelled", error="cancelled")
 
     @classmethod
     def failed(cls, error: str) -> Answer:

@@ -131,6 +131,9 @@ class Outbox:
             self._ledger.settle(turn)
         except OSError as error:
             log.error("ipc/work/%s.json could not be removed: %s; the next start does it", turn.id, error)
-        if turn.attachment is not None:
-            turn.attachment.settle(turn.id)
+        try:
+            if turn.attachment is not None:
+                turn.attachment.settle(turn.id)
+        except OSError as error:
+            log.error("the frames of %s could not be removed: %s; the next start does it", turn.id, error)
         self._settled(turn)

@@ -26,15 +26,18 @@ class Lanes:
 
     def leave(self, turn: Turn) -> Turn | None:
         """Take a turn out of its lane: the one that may run now, if that changes it."""
-        lane = self._lanes.get(turn.lane)
-        if lane is None or turn not in lane:
+        if turn not in self:
             return None
+        lane = self._lanes[turn.lane]
         was_first = lane[0] is turn
         lane.remove(turn)
         if not lane:
             del self._lanes[turn.lane]
             return None
         return lane[0] if was_first else None
+
+    def __contains__(self, turn: Turn) -> bool:
+        return turn in self._lanes.get(turn.lane, ())
 
     def put_first(self, turn: Turn) -> None:
         """A turn that runs already is ahead of all others in its lane."""

@@ -127,12 +127,13 @@ class Router:
             if place is None:
                 return False
             turn = place.turn
-            waits = turn.state == "queued" and place.stored.done()
+            turn.cancelled = True  # wherever it is between two hands, the next one sees it
+            waits = turn.state == "queued" and turn in self._lanes
             following = self._lanes.leave(turn) if waits else None
             if waits:
                 turn.state = "running"
         if waits:
-            self._deliver(turn, Answer("cancelled", error="cancelled before it began"))
+            self._deliver(turn, Answer.cancelled())
             self._dispatch([following] if following else [])
         elif self._agents is not None:
             self._agents.cancel(turn)
@@ -193,6 +194,8 @@ class Router:
         """An attempt at `turn` is over; called by the agent that worked on it."""
         if isinstance(outcome, Answer):
             self._finish(turn, outcome)
+        elif turn.cancelled:
+            self._finish(turn, Answer.cancelled())
         elif not outcome.begun:
             self._send_again(turn, outcome)
         elif turn.attempt < LAST_ATTEMPT:

@@ -63,6 +63,9 @@ class Home:
         record = {"id": identity, "home": str(self.root), "device": here.st_dev, "inode": here.st_ino}
         if record != known:
             fresh = path.with_name(".installation.new")
-            fresh.write_bytes(dump_bytes(record))
+            with open(fresh, "wb") as file:
+                file.write(dump_bytes(record))
+                file.flush()
+                os.fsync(file.fileno())  # an empty file after a power cut would give the containers to nobody
             fresh.replace(path)
         return identity

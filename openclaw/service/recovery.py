@@ -7,6 +7,8 @@ whether it had answered, begun, or not. Runs once, before anything is dispatched
 from __future__ import annotations
 
 import logging
+from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING
 
 from openclaw.agents.attachment import Attachment
@@ -63,9 +65,9 @@ class Recovery:
             else:
                 self._bury(channel, mine, now)
                 if container is not None:
-                    self._runtime.remove(container.name)
+                    self._remove(container)
         for container in found.values():  # its channel is gone
-            self._runtime.remove(container.name)
+            self._remove(container)
         if not main_lives:
             self._main.begin()
 
@@ -82,10 +84,21 @@ class Recovery:
     def _adopt(self, container: Found, channel: Channel, mine: list[Turn]) -> None:
         self.running.update(turn.id for turn in mine)
         if container.role == "main":
-            digest = self._runtime.config_digest(self._specs.main(channel.cid))
-            self._main.adopt(channel, mine, current=self._persistent and container.config == digest)
+            self._main.adopt(channel, mine, current=self._persistent and self._is_current(container))
         else:
             self._dedicated.adopt(channel, container.name, mine[0])
+
+    def _is_current(self, container: Found) -> bool:
+        """Whether it runs with the settings and the image of now."""
+        try:
+            return container.config == self._runtime.config_digest(self._specs.main(container.cid))
+        except RuntimeFailure as error:
+            log.warning("Whether the persistent container is up to date is not known: %s", error)
+            return False
+
+    def _remove(self, container: Found) -> None:
+        removed = self._runtime.remove(container.name)
+        removed.add_done_callback(partial(_log_failure, container.name))
 
     def _bury(self, channel: Channel, mine: list[Turn], now: float) -> None:
         attachment = Attachment(channel)
@@ -95,3 +108,8 @@ class Recovery:
         self.running.update(turn.id for turn, _ in ended)
         self.ended += ended
         attachment.retire()
+
+
+def _log_failure(name: str, removed: Future[None]) -> None:
+    if (error := removed.exception()) is not None:
+        log.warning("The container %s could not be removed; the next start tries again: %s", name, error)

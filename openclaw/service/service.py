@@ -24,7 +24,7 @@ from openclaw.containers.docker import DockerRuntime
 from openclaw.containers.process import ProcessRuntime
 from openclaw.containers.runtime import Exit, Runtime
 from openclaw.delivery.outbox import Outbox
-from openclaw.delivery.retention import Retention
+from openclaw.delivery.retention import MAX_REMOVALS, Retention
 from openclaw.delivery.waiters import Waiters
 from openclaw.errors import InvalidMessage, MessageRefused, RuntimeFailure
 from openclaw.intake.access import Access
@@ -55,6 +55,9 @@ RECOVERY_RETRY = 2.0
 RETENTION_INTERVAL = 3600.0
 """Seconds between two looks for replies that are older than OUTBOX_RETENTION_DAYS."""
 
+RETENTION_PAUSE = 10.0
+"""Seconds until the next look where one pass was not enough."""
+
 
 class Service:
     """One openclaw on one home."""
@@ -76,6 +79,8 @@ class Service:
         """Take the home, what was in flight, and the port. Raises StartupError."""
         self._home.open()
         self._build()
+        if self._config.anthropic_api_key or self._config.claude_code_oauth_token:
+            log.warning("A model's credential is set, but this version has the offline engine only; it is not used")
         self._run(self._committer)
         self._run(self._watcher)
         self._run(self._alarms)
@@ -209,8 +214,15 @@ class Service:
 
     def _sweep_old(self) -> None:
         """Now and every hour, on a thread of its own while it lasts."""
-        self._alarms.call_later(RETENTION_INTERVAL, self._sweep_old)
-        threading.Thread(target=self._retention.sweep, name="retention", daemon=True).start()
+        threading.Thread(target=self._sweep_once, name="retention", daemon=True).start()
+
+    def _sweep_once(self) -> None:
+        full = False
+        try:
+            full = self._retention.sweep() >= MAX_REMOVALS
+        except Exception:  # the top of the thread: it is tried again in an hour
+            log.exception("old files could not be removed")
+        self._alarms.call_later(RETENTION_PAUSE if full else RETENTION_INTERVAL, self._sweep_old)
 
     # What the runtime tells
 
