@@ -114,6 +114,20 @@ def test_a_second_instance_says_so_and_exits_1(home: Path) -> None:
     assert "runs already" in second.stderr
 
 
+def test_a_port_that_is_taken_ends_the_start_with_a_word_on_the_setting(home: Path, tmp_path: Path) -> None:
+    with RunningService(home) as service:
+        second = subprocess.run(
+            [sys.executable, "-m", "openclaw", "serve"],
+            env={
+                "PATH": "", "PYTHONPATH": str(CHECKOUT), "OPENCLAW_HOME": str(tmp_path / "second"),
+                "OPENCLAW_PORT": service.url.rpartition(":")[2],
+            },
+            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert second.returncode == 1
+    assert "OPENCLAW_PORT" in second.stderr
+
+
 def test_a_callback_address_is_refused_and_not_forgotten(home: Path) -> None:
     with RunningService(home) as service:
         answer = service.post({"text": "hello", "callback_url": "http://127.0.0.1:1/"})

@@ -49,6 +49,12 @@ class ManualTimers:
         with self._changed:
             assert self._changed.wait_for(lambda: len(self.delays()) >= count, timeout), "no timer was set"
 
+    def wait_set(self, delay: float, timeout: float = 10.0) -> None:
+        """Block until a timer is pending that comes due in just `delay` seconds."""
+        with self._changed:
+            found = self._changed.wait_for(lambda: any(abs(one - delay) < 1e-6 for one in self.delays()), timeout)
+            assert found, f"no timer was set to {delay} s, only to {self.delays()}"
+
     def delays(self) -> list[float]:
         """Seconds until each pending timer, soonest first."""
         now = self.clock.monotonic()

@@ -1,0 +1,58 @@
+"""Agents over real channels, with a runtime and time that the test drives by hand."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from openclaw.agents.specs import Specs
+from openclaw.agents.turn import Outcome, Turn
+from openclaw.config import Config, load
+from openclaw.containers.channel import Channels
+from openclaw.message import Message, dump_bytes, frame_name
+from openclaw.spool import DropDir, Watcher
+from tests.support.clock import FakeClock, ManualTimers
+from tests.support.runtime import HandRuntime, Start
+
+
+@dataclass
+class Stage:
+    """What the agents get, and what they hand back."""
+
+    config: Config
+    channels: Channels
+    specs: Specs
+    clock: FakeClock
+    alarms: ManualTimers
+    runtime: HandRuntime = field(default_factory=HandRuntime)
+    ended: queue.Queue[tuple[Turn, Outcome]] = field(default_factory=queue.Queue)
+
+    def turn(self, turn_id: str) -> Turn:
+        return Turn(Message("hello", id=turn_id), 1, self.clock.monotonic(), self.clock.time())
+
+    def next_start(self) -> Start:
+        return self.runtime.starts.get(timeout=10)
+
+    def next_end(self) -> tuple[Turn, Outcome]:
+        return self.ended.get(timeout=10)
+
+    def frame(self, start: Start, kind: str, frame_id: str, body: dict[str, object]) -> None:
+        """Write a frame as the runner of `start` would."""
+        with closing(DropDir(start.spec.channel_path / "out")) as out:
+            out.place(frame_name(kind, frame_id), dump_bytes(body))  # type: ignore[arg-type]  # a FrameKind of the test
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    watcher = Watcher()
+    watcher.start()
+    config = load({"OPENCLAW_HOME": str(tmp_path)})
+    clock = FakeClock()
+    root = tmp_path / "channels"
+    with closing(watcher):
+        yield Stage(config, Channels(root, watcher), Specs(config, root), clock, ManualTimers(clock))

@@ -1,0 +1,98 @@
+"""A container for one turn: started on it, removed after it, and nothing lost where the engine is away."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from openclaw.agents.dedicated import ENGINE_RETRY, DedicatedAgents
+from openclaw.agents.turn import Answer, Loss
+from openclaw.containers.runtime import Exit
+from openclaw.errors import EngineUnavailable, ImageMissing
+from tests.agents.conftest import Stage
+
+
+@pytest.fixture
+def agents(stage: Stage) -> Iterator[DedicatedAgents]:
+    agents = DedicatedAgents(
+        config=stage.config, runtime=stage.runtime, channels=stage.channels, specs=stage.specs,
+        clock=stage.clock, alarms=stage.alarms, ended=lambda turn, outcome: stage.ended.put((turn, outcome)),
+    )  # fmt: skip
+    agents.start()
+    with closing(agents):
+        yield agents
+
+
+def test_an_answered_turn_ends_and_its_container_is_removed(stage: Stage, agents: DedicatedAgents) -> None:
+    turn = stage.turn("a")
+    agents.submit(turn)
+    start = stage.next_start()
+    start.done.set_result(None)
+    stage.frame(start, "started", "a", {})
+    stage.frame(start, "response", "a", {"status": "done", "text": "hi", "agent_ms": 3})
+    assert stage.next_end() == (turn, Answer("done", "hi", "", 3))
+    assert stage.runtime.removed.get(timeout=10) == start.spec.name
+
+
+def test_a_container_that_ends_loses_its_turn_and_tells_whether_it_had_begun(
+    stage: Stage, agents: DedicatedAgents
+) -> None:
+    agents.submit(stage.turn("a"))
+    start = stage.next_start()
+    start.done.set_result(None)
+    agents.exited(Exit(start.spec.name, 137, ""))
+    assert stage.next_end()[1] == Loss("the container ended (exit 137)", begun=False)
+    agents.submit(stage.turn("b"))
+    start = stage.next_start()
+    start.done.set_result(None)
+    stage.frame(start, "started", "b", {})
+    agents.exited(Exit(start.spec.name, 137, ""))
+    assert stage.next_end()[1] == Loss("the container ended (exit 137)", begun=True)
+
+
+def test_an_answer_that_was_left_behind_counts(stage: Stage, agents: DedicatedAgents) -> None:
+    agents.submit(stage.turn("a"))
+    start = stage.next_start()
+    stage.frame(start, "response", "a", {"status": "done", "text": "hi", "agent_ms": 0})
+    agents.exited(Exit(start.spec.name, 0, ""))
+    assert stage.next_end()[1] == Answer("done", "hi")
+
+
+def test_while_the_engine_is_away_the_turn_waits_and_is_started_when_it_answers(
+    stage: Stage, agents: DedicatedAgents
+) -> None:
+    agents.submit(stage.turn("a"))
+    stage.next_start().done.set_exception(EngineUnavailable("no engine"))
+    stage.alarms.wait_set(ENGINE_RETRY)
+    stage.alarms.advance(ENGINE_RETRY)
+    again = stage.next_start()
+    assert again.spec.message_id == "a"
+    assert stage.ended.empty()
+
+
+def test_a_missing_image_is_told_to_the_sender(stage: Stage, agents: DedicatedAgents) -> None:
+    agents.submit(stage.turn("a"))
+    stage.next_start().done.set_exception(ImageMissing("run `make image`"))
+    assert stage.next_end()[1] == Answer.failed("run `make image`")
+
+
+def test_a_turn_that_was_cancelled_on_its_way_is_not_started(stage: Stage, agents: DedicatedAgents) -> None:
+    turn = stage.turn("a")
+    turn.cancelled = True
+    agents.submit(turn)
+    assert stage.next_end() == (turn, Answer.cancelled())
+    assert stage.runtime.starts.empty()
+
+
+def test_a_turn_over_its_time_limit_fails_and_its_container_goes(stage: Stage, agents: DedicatedAgents) -> None:
+    agents.submit(stage.turn("a"))
+    start = stage.next_start()
+    start.done.set_result(None)
+    stage.alarms.wait_set(stage.config.subagent_timeout)
+    stage.alarms.advance(stage.config.subagent_timeout)
+    outcome = stage.next_end()[1]
+    assert isinstance(outcome, Answer)
+    assert "SUBAGENT_TIMEOUT" in outcome.error
+    assert stage.runtime.removed.get(timeout=10) == start.spec.name

@@ -1,0 +1,111 @@
+"""Main's persistent container: ready when it answers, started again when it crashes, at last given up."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from openclaw.agents.main_agent import MainAgentManager
+from openclaw.agents.turn import Answer, Loss, Turn
+from openclaw.containers.runtime import Exit
+from tests.agents.conftest import Stage
+from tests.support.file_events import FileEvents
+from tests.support.runtime import Start
+
+
+class Main:
+    """The manager, and the turns that it handed on to dedicated containers."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.stage = stage
+        self.overflow: queue.Queue[Turn] = queue.Queue()
+        self.manager = MainAgentManager(
+            config=stage.config, runtime=stage.runtime, channels=stage.channels, specs=stage.specs,
+            clock=stage.clock, alarms=stage.alarms, overflow=self.overflow.put,
+            ended=lambda turn, outcome: stage.ended.put((turn, outcome)),
+        )  # fmt: skip
+
+    def come_up(self) -> Start:
+        """Let the next start succeed, and its runner answer every ping that lies there."""
+        start = self.stage.next_start()
+        self.answer_pings(start)
+        return start
+
+    def answer_pings(self, start: Start) -> None:
+        """The engine has started it, and its runner answers."""
+        start.done.set_result(None)
+        for ping in (start.spec.channel_path / "in").glob("*.ping.json"):
+            self.stage.frame(start, "pong", ping.name.partition(".")[0], {})
+
+    def run(self, turn_id: str, start: Start) -> None:
+        """Submit a turn and return when its request is in the channel."""
+        inside = start.spec.channel_path / "in"
+        with closing(FileEvents(inside)) as events:
+            self.manager.submit(self.stage.turn(turn_id))
+            events.until((inside / f"{turn_id}.request.json").exists)
+
+    def crash(self, code: int = 137) -> None:
+        self.manager.exited(Exit(self.stage.specs.main_name, code, ""))
+
+
+@pytest.fixture
+def main(stage: Stage) -> Iterator[Main]:
+    main = Main(stage)
+    main.manager.start()
+    with closing(main.manager):
+        main.manager.begin()
+        yield main
+
+
+def test_a_turn_waits_for_the_start_and_runs_when_the_runner_answers(stage: Stage, main: Main) -> None:
+    turn = stage.turn("a")
+    main.manager.submit(turn)
+    start = stage.next_start()
+    inside = start.spec.channel_path / "in"
+    with closing(FileEvents(inside)) as events:
+        assert not (inside / "a.request.json").exists()
+        main.answer_pings(start)
+        events.until((inside / "a.request.json").exists)
+    stage.frame(start, "response", "a", {"status": "done", "text": "hi", "agent_ms": 0})
+    assert stage.next_end() == (turn, Answer("done", "hi"))
+    assert turn.route == "persistent"
+
+
+def test_a_crash_hands_its_turns_back_and_others_go_to_dedicated_containers(stage: Stage, main: Main) -> None:
+    start = main.come_up()
+    main.run("a", start)
+    main.crash()
+    assert stage.next_end()[1] == Loss("Main's container ended (exit 137)", begun=False)
+    main.manager.submit(stage.turn("b"))
+    assert main.overflow.get(timeout=10).id == "b"
+
+
+def test_three_restarts_then_fallback_and_the_way_back(stage: Stage, main: Main) -> None:
+    for delay in (1, 2, 4):
+        main.run("a", main.come_up())
+        main.crash()
+        stage.next_end()
+        stage.alarms.wait_set(delay)
+        stage.alarms.advance(delay)
+    main.run("a", main.come_up())
+    main.crash()
+    stage.next_end()
+    main.manager.submit(stage.turn("b"))
+    assert main.overflow.get(timeout=10).id == "b"
+    assert main.manager.status.crashes == 4
+    stage.alarms.advance(stage.config.persistent_retry_after)
+    main.come_up()
+
+
+def test_a_turn_over_its_time_limit_is_cancelled_and_fails(stage: Stage, main: Main) -> None:
+    start = main.come_up()
+    main.run("a", start)
+    stage.alarms.wait_set(stage.config.persistent_request_timeout)
+    stage.alarms.advance(stage.config.persistent_request_timeout)
+    stage.frame(start, "response", "a", {"status": "cancelled", "text": "", "agent_ms": 0})
+    outcome = stage.next_end()[1]
+    assert isinstance(outcome, Answer)
+    assert "PERSISTENT_REQUEST_TIMEOUT" in outcome.error

@@ -1,0 +1,56 @@
+"""Messages as they are checked at the door, and replies as they go out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from openclaw.errors import InvalidMessage
+from openclaw.message import Message, Reply, Timing
+
+
+def test_a_text_is_all_that_a_message_needs() -> None:
+    message = Message.from_json({"text": "hello"})
+    assert (message.group, message.session, message.priority, message.id) == ("main", "default", "normal", "")
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        ({}, 'needs "text"'),
+        ({"text": " \n"}, "empty"),
+        ({"text": 1}, "must be a string"),
+        ({"text": "a", "sesion": "b"}, "unknown key 'sesion'"),
+        ({"text": "a", "priority": "urgent"}, '"high", "normal" or "low"'),
+        ({"text": "a", "sender": "two\nlines"}, '"sender"'),
+        ({"text": "a", "sender": "x" * 201}, '"sender"'),
+        ({"text": "a", "callback_url": "file:///etc/passwd"}, "http or https"),
+        ({"text": "a", "callback_url": "http://[::1"}, "http or https"),
+        ({"text": "a", "callback_url": "http://a:99999/"}, "http or https"),
+    ],
+)
+def test_a_bad_message_is_refused_and_the_error_names_the_key(value: dict[str, Any], says: str) -> None:
+    with pytest.raises(InvalidMessage, match=says):
+        Message.from_json(value)
+
+
+@pytest.mark.parametrize("key", ["id", "group", "session"])
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a.b", "-a", "a\n", "a\0", "\x1b[0m", "x" * 65, "\uff41", "é"])
+def test_one_pattern_holds_for_every_name(key: str, name: str) -> None:
+    with pytest.raises(InvalidMessage, match=f'"{key}" must be'):
+        Message.from_json({"text": "a", key: name})
+
+
+def test_the_digest_is_of_the_content_and_not_of_the_id() -> None:
+    message = Message("hello", id="a")
+    assert message.digest() == message.with_id("b").digest()
+    assert message.digest() != Message("hello", session="other").digest()
+
+
+def test_a_reply_has_the_keys_of_the_contract_and_an_error_only_where_there_is_one() -> None:
+    reply = Reply("a", "main", "default", "done", "hi", "persistent", 1, Timing(1, 2, 3))
+    assert reply.to_json() == {
+        "id": "a", "group": "main", "session": "default", "status": "done", "text": "hi", "route": "persistent",
+        "attempt": 1, "timing": {"prepTime": 1, "agentTime": 2, "totalTime": 3},
+    }  # fmt: skip

@@ -1,0 +1,34 @@
+"""The home: one owner, and an id that a copy does not share."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from openclaw.errors import StartupError
+from openclaw.service.home import Home
+
+
+def test_a_new_home_gets_its_folders(tmp_path: Path) -> None:
+    Home(tmp_path / "home").open()
+    assert {path.name for path in (tmp_path / "home").iterdir()} == {"groups", "ipc", "logs"}
+
+
+def test_one_process_owns_it(tmp_path: Path) -> None:
+    first = Home(tmp_path)
+    first.open()
+    with pytest.raises(StartupError, match="runs already"):
+        Home(tmp_path).open()
+
+
+def test_the_id_stays_when_the_home_is_moved_and_changes_when_it_is_copied(tmp_path: Path) -> None:
+    home = Home(tmp_path / "a")
+    home.open()
+    identity = home.installation()
+    assert Home(tmp_path / "a").installation() == identity
+    shutil.copytree(tmp_path / "a", tmp_path / "copy")
+    assert Home(tmp_path / "copy").installation() != identity
+    (tmp_path / "a").rename(tmp_path / "moved")
+    assert Home(tmp_path / "moved").installation() == identity

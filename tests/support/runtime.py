@@ -1,0 +1,65 @@
+"""A runtime by hand: every start waits for the test to say how it went."""
+
+from __future__ import annotations
+
+import os
+import queue
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Final, Literal, NamedTuple
+
+from openclaw.containers.runtime import ContainerSpec, Exit, Found
+
+
+class Start(NamedTuple):
+    """A start that was asked for, and its future."""
+
+    spec: ContainerSpec
+    done: Future[None]
+
+
+class HandRuntime:
+    """Starts and removals arrive in queues; kills and removals succeed at once."""
+
+    kind: Final[Literal["docker"]] = "docker"
+
+    def __init__(self) -> None:
+        self.container_uid: Final = os.getuid()
+        self.starts: queue.Queue[Start] = queue.Queue()
+        self.removed: queue.Queue[str] = queue.Queue()
+
+    def open(self, on_exit: Callable[[Exit], None], on_engine_up: Callable[[], None]) -> None: ...
+
+    def start(self, spec: ContainerSpec) -> Future[None]:
+        start = Start(spec, Future())
+        self.starts.put(start)
+        return start.done
+
+    def kill(self, name: str) -> Future[None]:
+        return _done()
+
+    def remove(self, name: str) -> Future[None]:
+        self.removed.put(name)
+        return _done()
+
+    def list(self) -> Sequence[Found]:
+        return []
+
+    def logs_tail(self, name: str) -> str:
+        return ""
+
+    def config_digest(self, spec: ContainerSpec) -> str:
+        return "digest"
+
+    def start_delay(self) -> float:
+        return 0.0
+
+    def tick(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def _done() -> Future[None]:
+    done: Future[None] = Future()
+    done.set_result(None)
+    return done
