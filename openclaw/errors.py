@@ -12,6 +12,7 @@
     ├── NameTaken               publish found the name in use
     ├── FileRefused             a file that is not what we take: a link, too large, another owner
     ├── ChannelViolation        a container broke the protocol; it is killed for that
+    ├── CallbackFailed          a callback_url did not take its reply this time
     └── RuntimeFailure          a container could not be started or reached
         ├── EngineUnavailable   no engine answers; try again later
         ├── EngineOverdue       the engine did not return in time
@@ -78,6 +79,10 @@ class FileRefused(OpenClawError):
 
 class ChannelViolation(OpenClawError):
     """A container broke the protocol of its channel."""
+
+
+class CallbackFailed(OpenClawError):
+    """A reply could not be posted to its callback_url, and why."""
 
 
 class RuntimeFailure(OpenClawError):

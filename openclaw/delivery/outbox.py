@@ -1,8 +1,9 @@
 """The outbox: replies on their way to the disk and to whoever waits for them.
 
 Owns one thread, "delivery". `deliver` is called by the router from any thread and only queues. A reply is published,
-then those who wait are told, then the work file goes: a death in between repeats a step and loses nothing. A disk
-that does not take a reply is tried again with a growing pause; the reply waits in memory, its message in work/.
+then what is owed to a callback_url is noted, then those who wait are told, then the work file goes: a death in between
+repeats a step and loses nothing. A disk that does not take a reply is tried again with a growing pause; the reply waits
+in memory, its message in work/.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ import queue
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from openclaw.errors import NameTaken, NotDurable
-from openclaw.message import Reply
 
 if TYPE_CHECKING:
     from openclaw.agents.turn import Answer, Turn
     from openclaw.clock import Alarms, Clock
+    from openclaw.delivery.callbacks import Callbacks
     from openclaw.delivery.waiters import Waiters
     from openclaw.routing.ledger import Ledger
 
@@ -34,11 +35,19 @@ _COMMIT_TIMEOUT = 60.0
 
 
 class _Parcel(NamedTuple):
-    """A reply to be delivered, and the pause before its next try, seconds."""
+    """A reply to be delivered, and the pause before its next try, seconds. No answer: the reply is out already."""
 
     turn: Turn
-    answer: Answer
+    answer: Answer | None
     pause: float = FIRST_PAUSE
+
+
+class _Published(NamedTuple):
+    """A reply that is in the outbox. `first`: this process has put it there."""
+
+    parcel: _Parcel
+    record: dict[str, Any]
+    first: bool
 
 
 class Outbox:
@@ -48,15 +57,17 @@ class Outbox:
         self,
         ledger: Ledger,
         waiters: Waiters,
+        callbacks: Callbacks,
         clock: Clock,
         alarms: Alarms,
         *,
         capacity: int,
         settled: Callable[[Turn], None],
-        told: Callable[[Reply], None],
+        told: Callable[[dict[str, Any]], None],
     ) -> None:
         self._ledger = ledger
         self._waiters = waiters
+        self._callbacks = callbacks
         self._clock = clock
         self._alarms = alarms
         self._settled = settled
@@ -78,6 +89,10 @@ class Outbox:
         """Queue the reply to `turn`."""
         self._parcels.put(_Parcel(turn, answer), timeout=_COMMIT_TIMEOUT)
 
+    def resume(self, turn: Turn) -> None:
+        """Queue what is left to do for a turn whose reply was out when the last process ended."""
+        self._parcels.put(_Parcel(turn, None), timeout=_COMMIT_TIMEOUT)
+
     def _run(self) -> None:
         ending = False
         while not ending:
@@ -94,39 +109,75 @@ class Outbox:
                 if parcel is not None:
                     batch.append(parcel)
             try:
-                self._publish(batch)
+                self._deliver(batch)
             except Exception:  # the top of the thread: the turns stay in work/ and are taken up at the next start
                 log.exception("replies could not be delivered")
 
-    def _publish(self, batch: list[_Parcel]) -> None:
+    def _deliver(self, batch: list[_Parcel]) -> None:
+        for published in self._note_debts(self._publish(batch)):
+            self._finish(published)
+
+    def _publish(self, batch: list[_Parcel]) -> list[_Published]:
+        """Put replies into the outbox; what the disk does not take is tried again later."""
         now = self._clock.monotonic()
-        sent: list[tuple[_Parcel, Reply, Future[None]]] = []
+        published: list[_Published] = []
+        sent: list[tuple[_Parcel, dict[str, Any], Future[None]]] = []
         for parcel in batch:
-            reply = parcel.turn.reply(parcel.answer, now)
-            sent.append((parcel, reply, self._ledger.store_reply(parcel.turn, reply)))
-        for parcel, reply, stored in sent:
+            if parcel.answer is None:
+                published.append(self._out_already(parcel))
+            else:
+                reply = parcel.turn.reply(parcel.answer, now)
+                sent.append((parcel, reply.to_json(), self._ledger.store_reply(parcel.turn, reply)))
+        for parcel, record, stored in sent:
+            try:
+                stored.result(_COMMIT_TIMEOUT)
+                published.append(_Published(parcel, record, first=True))
+            except NameTaken:
+                log.info("Message %s has its reply already", parcel.turn.id)
+                published.append(self._out_already(parcel))
+            except (NotDurable, TimeoutError) as error:
+                self._try_again(parcel, error)
+        return published
+
+    def _out_already(self, parcel: _Parcel) -> _Published:
+        return _Published(parcel, self._ledger.reply(parcel.turn.id) or {}, first=False)
+
+    def _note_debts(self, replies: list[_Published]) -> list[_Published]:
+        """Make durable what is owed to a callback_url: the turn may be forgotten only then."""
+        noted: list[_Published] = []
+        owed: list[tuple[_Published, Future[None]]] = []
+        for published in replies:
+            message = published.parcel.turn.message
+            if message.callback_url:
+                owed.append((published, self._callbacks.owe(message.id, message.callback_url, published.record)))
+            else:
+                noted.append(published)
+        for published, stored in owed:
             try:
                 stored.result(_COMMIT_TIMEOUT)
             except NameTaken:
-                log.info("Message %s has its reply already", reply.id)
+                log.debug("the reply to %s is owed already", published.parcel.turn.id)
             except (NotDurable, TimeoutError) as error:
-                self._try_again(parcel, error)
+                self._try_again(published.parcel, error)
                 continue
-            self._finish(parcel.turn, reply)
+            noted.append(published)
+        return noted
 
     def _try_again(self, parcel: _Parcel, error: Exception) -> None:
         log.error("The reply to %s could not be stored: %s; next try in %.0f s", parcel.turn.id, error, parcel.pause)
         later = parcel._replace(pause=min(2 * parcel.pause, LONGEST_PAUSE))
         self._alarms.call_later(parcel.pause, lambda: self._parcels.put(later, timeout=_COMMIT_TIMEOUT))
 
-    def _finish(self, turn: Turn, reply: Reply) -> None:
-        self._waiters.tell(reply.id, reply.to_json())
-        timing = reply.timing
-        log.info(
-            "Response timing - prepTime: %dms, agentTime: %dms, totalTime: %dms",
-            timing.prep_ms, timing.agent_ms, timing.total_ms,
-        )  # fmt: skip
-        self._told(reply)
+    def _finish(self, published: _Published) -> None:
+        turn, record = published.parcel.turn, published.record
+        self._waiters.tell(turn.id, record)
+        if published.first:
+            timing = record["timing"]
+            log.info(
+                "Response timing - prepTime: %dms, agentTime: %dms, totalTime: %dms",
+                timing["prepTime"], timing["agentTime"], timing["totalTime"],
+            )  # fmt: skip
+            self._told(record)
         try:
             self._ledger.settle(turn)
         except OSError as error:
@@ -137,3 +188,5 @@ class Outbox:
         except OSError as error:
             log.error("the frames of %s could not be removed: %s; the next start does it", turn.id, error)
         self._settled(turn)
+        if turn.message.callback_url:
+            self._callbacks.send(turn.id, turn.message.callback_url)

@@ -36,6 +36,14 @@ class Remembered(NamedTuple):
     origin: Origin | None
 
 
+class Left(NamedTuple):
+    """What the last process left in work/, each in the order of acceptance."""
+
+    open: list[Turn]
+    answered: list[Turn]
+    """Their reply is out; only what delivery does after that is missing."""
+
+
 class Ledger:
     """Reads and writes work/ and outbox/."""
 
@@ -66,9 +74,9 @@ class Ledger:
         return self._committer.publish(self._outbox, f"{turn.id}.json", dump_bytes(record))
 
     def amend_reply(self, message_id: str, key: str, value: Any) -> Future[None] | None:
-        """Add a key to a published reply; None where it is gone by now."""
+        """Add a key to a published reply; None where it is gone by now, or damaged."""
         record = self._read(self._outbox, message_id)
-        if record is None:
+        if not record:
             return None
         record[key] = value
         return self._committer.publish(self._outbox, f"{message_id}.json", dump_bytes(record), replace=True)
@@ -94,12 +102,9 @@ class Ledger:
         """The reply is durable: the work is done. Raises OSError."""
         self._work.remove(f"{turn.id}.json")
 
-    def load(self) -> list[Turn]:
-        """What was in flight when the last process ended, in the order of acceptance.
-
-        A message whose reply is out is only crossed off. A file that cannot be read is left where it is, and said.
-        """
-        turns = []
+    def load(self) -> Left:
+        """What was in flight when the last process ended. A file that cannot be read is left where it is, and said."""
+        left = Left([], [])
         for name in self._work.names():
             message_id = name.removesuffix(".json")
             try:
@@ -107,11 +112,10 @@ class Ledger:
             except (FileRefused, InvalidMessage, KeyError, TypeError, ValueError, OSError) as error:
                 log.error("ipc/work/%s cannot be read and is left there; look at it by hand: %s", name, error)
                 continue
-            if self._outbox.exists(name):
-                self._work.remove(name)
-            else:
-                turns.append(turn)
-        return sorted(turns, key=lambda turn: turn.seq)
+            (left.answered if self._outbox.exists(name) else left.open).append(turn)
+        for turns in left:
+            turns.sort(key=lambda turn: turn.seq)
+        return left
 
     def _turn(self, record: dict[str, Any], message_id: str) -> Turn:
         message = Message.from_json(record["message"])

@@ -44,7 +44,7 @@ class Recovery:
         self._main = main
         self._dedicated = dedicated
         self._persistent = persistent
-        self.running: set[str] = set()
+        self.running: dict[str, Turn] = {}
         self.ended: list[tuple[Turn, Outcome]] = []
 
     def run(self, turns: dict[str, Turn], now: float) -> None:
@@ -82,7 +82,7 @@ class Recovery:
         return mine
 
     def _adopt(self, container: Found, channel: Channel, mine: list[Turn]) -> None:
-        self.running.update(turn.id for turn in mine)
+        self.running.update((turn.id, turn) for turn in mine)
         if container.role == "main":
             self._main.adopt(channel, mine, current=self._persistent and self._is_current(container))
         else:
@@ -105,7 +105,7 @@ class Recovery:
         for turn in mine:
             attachment.adopt(turn)
         ended = attachment.lose("the service and the container ended", now)
-        self.running.update(turn.id for turn, _ in ended)
+        self.running.update((turn.id, turn) for turn, _ in ended)
         self.ended += ended
         attachment.retire()
 

@@ -14,7 +14,7 @@ from openclaw import __version__
 from openclaw.agents.dedicated import DedicatedAgents
 from openclaw.agents.main_agent import MainAgentManager
 from openclaw.agents.specs import Specs
-from openclaw.agents.turn import Answer, Turn
+from openclaw.agents.turn import Turn
 from openclaw.clock import SystemClock, Timers
 from openclaw.config import Config
 from openclaw.containers.channel import Channels
@@ -23,20 +23,22 @@ from openclaw.containers.detect import detect
 from openclaw.containers.docker import DockerRuntime
 from openclaw.containers.process import ProcessRuntime
 from openclaw.containers.runtime import Exit, Runtime
+from openclaw.delivery.callbacks import Callbacks
 from openclaw.delivery.outbox import Outbox
 from openclaw.delivery.retention import MAX_REMOVALS, Retention
 from openclaw.delivery.waiters import Waiters
-from openclaw.errors import InvalidMessage, MessageRefused, RuntimeFailure
+from openclaw.errors import RuntimeFailure
 from openclaw.intake.access import Access
 from openclaw.intake.api import Api
 from openclaw.intake.drop import Inbox
 from openclaw.intake.handover import Places
 from openclaw.intake.server import HttpServer
-from openclaw.message import Message, Reply
+from openclaw.message import Message
 from openclaw.observe.metrics import Metrics
-from openclaw.routing.desk import Draft, Receipt
+from openclaw.routing.desk import Receipt
 from openclaw.routing.groups import Groups
 from openclaw.routing.ledger import Ledger
+from openclaw.routing.reservations import Reservations
 from openclaw.routing.router import Router
 from openclaw.service.dispatch import Dispatch
 from openclaw.service.home import Home
@@ -84,14 +86,18 @@ class Service:
         self._run(self._committer)
         self._run(self._watcher)
         self._run(self._alarms)
+        self._started.append(self._callbacks.close)
         self._run(self._outbox)
         self.http.bind()
-        turns = self._ledger.load()
-        self._router.recover(turns)
+        left = self._ledger.load()
+        self._router.recover(left.open)
+        self._callbacks.load()
+        for turn in left.answered:
+            self._outbox.resume(turn)
         self._main.start()
         self._dedicated.start()
         self._runtime.open(self._exited, self._engine_up)
-        self._recover({turn.id: turn for turn in turns})
+        self._recover({turn.id: turn for turn in left.open})
         self._run(self._inbox)
         self.http.start()
         self._started.append(lambda: self.http.close(HTTP_GRACE))
@@ -127,27 +133,19 @@ class Service:
         config = self._config
         inbox, failed = self._home.directory("inbox"), self._home.directory("failed")
         work, outbox = self._home.directory("work"), self._home.directory("outbox")
+        callbacks = self._home.directory("callbacks")
         self._ledger = Ledger(work, outbox, self._committer, self._clock)
         self._retention = Retention((outbox, failed), config.outbox_retention_days, self._clock)
         self._groups = Groups(self._home.groups)
         self._waiters = Waiters(self._ledger.reply)
         self._metrics = Metrics()
-        self._router = Router(
-            groups=self._groups,
-            ledger=self._ledger,
-            clock=self._clock,
-            queue_limit=config.queue_limit,
-            deliver=self._deliver,
-        )
+        self._callbacks = Callbacks(callbacks, self._committer, self._ledger, self._alarms)
+        self._reservations = Reservations(self._ledger, self._clock, admit=self._admit, limit=config.queue_limit)
         self._outbox = Outbox(
-            self._ledger,
-            self._waiters,
-            self._clock,
-            self._alarms,
-            capacity=config.queue_limit,
-            settled=self._router.settled,
-            told=self._observe,
-        )
+            self._ledger, self._waiters, self._callbacks, self._clock, self._alarms,
+            capacity=config.queue_limit, settled=self._reservations.settled, told=self._observe,
+        )  # fmt: skip
+        self._router = Router(self._reservations, self._ledger, deliver=self._outbox.deliver)
         self._runtime = self._choose_runtime()
         channels = Channels(self._home.channels, self._watcher, self._runtime.container_uid)
         specs = Specs(config, self._home.channels)
@@ -164,14 +162,17 @@ class Service:
         )
         places = Places(inbox=inbox, work=work, failed=failed, outbox=outbox)
         self._inbox = Inbox(
-            places, desk=self, committer=self._committer, watcher=self._watcher, alarms=self._alarms, clock=self._clock
-        )
+            places, desk=self._router, committer=self._committer,
+            watcher=self._watcher, alarms=self._alarms, clock=self._clock,
+        )  # fmt: skip
         access = Access(config.openclaw_allowed_hosts, config.openclaw_token)
         self.http = HttpServer(config.openclaw_host, config.openclaw_port, Api(self), access, self._clock)
         self._totals = self._metrics.histogram(
             "openclaw_response_milliseconds", "Times of replies in ms.", labels=("time", "route")
         )
-        self._metrics.gauge("openclaw_in_flight", "Messages accepted and not yet answered.", self._router.in_flight)
+        self._metrics.gauge(
+            "openclaw_in_flight", "Messages accepted and not yet answered.", self._reservations.__len__
+        )
 
     def _choose_runtime(self) -> Runtime:
         config = self._config
@@ -201,7 +202,7 @@ class Service:
                 lambda: threading.Thread(target=self._recover, args=(turns,), name="recovery", daemon=True).start(),
             )
             return
-        self._router.open(Dispatch(self._main, self._dedicated), self._recovery.running)
+        self._router.open(Dispatch(self._main, self._dedicated), list(self._recovery.running.values()))
         for turn, outcome in self._recovery.ended:
             self._router.ended(turn, outcome)
         self._recovered.set()
@@ -237,18 +238,7 @@ class Service:
     # The front and the desk
 
     def accept(self, message: Message) -> Receipt:
-        _refuse_callbacks(message)
         return self._router.accept(message)
-
-    def accept_all(self, drafts: list[Draft]) -> list[Receipt | MessageRefused]:
-        refused: dict[int, MessageRefused] = {}
-        for number, draft in enumerate(drafts):
-            try:
-                _refuse_callbacks(draft.message)
-            except MessageRefused as error:
-                refused[number] = error
-        results = iter(self._router.accept_all([draft for n, draft in enumerate(drafts) if n not in refused]))
-        return [refused[number] if number in refused else next(results) for number in range(len(drafts))]
 
     def reply(self, message_id: str) -> dict[str, Any] | None:
         return self._ledger.reply(message_id)
@@ -281,21 +271,20 @@ class Service:
             "engine": "offline",
             "main": main._asdict(),
             "dedicated": dedicated._asdict(),
-            "in_flight": self._router.in_flight(),
+            "in_flight": len(self._reservations),
             "connections": self.http.open_connections,
         }
-
-    def _deliver(self, turn: Turn, answer: Answer) -> None:
-        self._outbox.deliver(turn, answer)
-
-    def _observe(self, reply: Reply) -> None:
-        for name, milliseconds in reply.timing.to_json().items():
-            self._totals.observe(milliseconds, name, reply.route)
 
     def cancel(self, message_id: str) -> bool:
         return self._router.cancel(message_id)
 
+    # What the parts ask and tell
 
-def _refuse_callbacks(message: Message) -> None:
-    if message.callback_url:
-        raise InvalidMessage('"callback_url" is not served by this version; wait with GET /messages/ID?wait=30')
+    def _admit(self, message: Message) -> None:
+        """Raise the MessageRefused of what is not taken."""
+        self._groups.check(message.group)
+        self._callbacks.admit(message.callback_url)
+
+    def _observe(self, reply: dict[str, Any]) -> None:
+        for name, milliseconds in reply["timing"].items():
+            self._totals.observe(milliseconds, name, reply["route"])

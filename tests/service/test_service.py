@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.file_events import FileEvents
+from tests.support.receiver import Receiver
 from tests.support.service import CHECKOUT, RunningService
 
 
@@ -128,8 +129,29 @@ def test_a_port_that_is_taken_ends_the_start_with_a_word_on_the_setting(home: Pa
     assert "OPENCLAW_PORT" in second.stderr
 
 
-def test_a_callback_address_is_refused_and_not_forgotten(home: Path) -> None:
+def test_a_reply_is_posted_to_its_callback_address(home: Path) -> None:
+    with Receiver() as receiver, RunningService(home) as service:
+        reply = service.post({"text": "hello", "callback_url": receiver.url}).json()
+        posted = receiver.next()
+        assert service.stop() == 0
+    assert posted.body == reply
+    assert posted.headers["Idempotency-Key"] == reply["id"]
+    assert not list((home / "ipc/callbacks").iterdir())
+
+
+def test_a_reply_that_is_owed_when_the_service_is_killed_is_posted_by_the_next_one(home: Path) -> None:
+    with Receiver(500) as receiver:
+        with RunningService(home) as service:
+            reply = service.post({"text": "hello", "callback_url": receiver.url}).json()
+            receiver.next()
+            service.kill()
+        assert (home / "ipc/callbacks" / f"{reply['id']}.json").exists()
+        with RunningService(home):
+            assert receiver.next().body == reply
+
+
+def test_a_callback_address_that_is_none_is_refused_with_the_reason(home: Path) -> None:
     with RunningService(home) as service:
-        answer = service.post({"text": "hello", "callback_url": "http://127.0.0.1:1/"})
+        answer = service.post({"text": "hello", "callback_url": "ftp://host/"})
     assert answer.status_code == 400
     assert "callback_url" in answer.json()["detail"]

@@ -1,0 +1,215 @@
+"""Reservations: which ids are in flight, and the number that each message got in the order of acceptance.
+
+An id is reserved before its file in work/ is written, so that of two messages with one id exactly one is written. Owns
+the table of what is in flight. Any thread may call; one lock guards the tables, the disk is read and written without.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, NamedTuple
+
+from openclaw.agents.turn import Turn
+from openclaw.errors import IdConflict, NameTaken, NotDurable, OpenClawError, QueueFull
+from openclaw.message import Message
+from openclaw.routing.desk import Draft, Receipt
+
+if TYPE_CHECKING:
+    from openclaw.clock import Clock
+    from openclaw.routing.ledger import Ledger
+    from openclaw.spool import Origin
+
+log = logging.getLogger(__name__)
+
+STORE_TIMEOUT = 30.0
+"""Seconds that an accept waits for the disk; a disk slower than that is refused as not durable."""
+
+STEMS_REMEMBERED = 10_000
+"""File stems whose last number is kept in memory, so that the same name dropped again needs no search."""
+
+
+class Place(NamedTuple):
+    """A turn that has its id, and the future of its file in work/. Not `fresh`: it was in flight already."""
+
+    turn: Turn
+    stored: Future[None]
+    fresh: bool
+
+
+class Reservations:
+    """Gives ids out, makes what has one durable, and forgets it when it is settled."""
+
+    def __init__(self, ledger: Ledger, clock: Clock, *, admit: Callable[[Message], None], limit: int) -> None:
+        """`admit` raises a MessageRefused for what is not taken; `limit` is the most messages in flight."""
+        self._ledger = ledger
+        self._clock = clock
+        self._admit = admit
+        self._limit = limit
+        self._lock = threading.Lock()
+        # Guarded by _lock: what is in flight by id, how storing each of it ended, the next sequence number, and the
+        # last number of a file's stem.
+        self._flight: dict[str, Place] = {}
+        self._next_seq = 1
+        self._stems: OrderedDict[str, int] = OrderedDict()
+
+    def reserve(self, message: Message, origin: Origin | None = None) -> Place | Receipt:
+        """A place for the message, whose file is being written, or the receipt of one that is answered already.
+
+        Raises the MessageRefused that says why there is neither.
+        """
+        self._admit(message)
+        digest = message.digest()
+        named = bool(message.id)
+        if not named:
+            message = message.with_id(secrets.token_hex(8))
+        place = self._take(message, digest, origin)
+        if not place.fresh:
+            if place.turn.digest != digest:
+                raise IdConflict(f"the id {message.id!r} is in use for another message; send it under another id")
+            return place
+        if named and self._was_answered(place):
+            return Receipt(message.id, duplicate=True)
+        self._ledger.store(place.turn).add_done_callback(lambda written: self._stored(place, written))
+        return place
+
+    def reserve_draft(self, draft: Draft) -> Place | Receipt:
+        """As `reserve`, for a dropped file; without an id it takes its stem, or the first free STEM-2, STEM-3, …"""
+        if draft.message.id:
+            return self.reserve(draft.message, draft.origin)
+        with self._lock:
+            number = self._stems.get(draft.stem, 1)
+        while True:
+            candidate = draft.stem if number == 1 else f"{draft.stem}-{number}"
+            taken, by = self._taken(candidate)
+            if taken and by == draft.origin:
+                return Receipt(candidate, duplicate=True)
+            if not taken:
+                self._remember_stem(draft.stem, number)
+                try:
+                    return self.reserve(draft.message.with_id(candidate), draft.origin)
+                except IdConflict:
+                    log.debug("the id %s was taken a moment ago", candidate)
+            number += 1
+
+    def confirm(self, place: Place) -> None:
+        """Wait until the turn's file is durable. Raises NotDurable, and gives its place back."""
+        try:
+            place.stored.result(STORE_TIMEOUT)
+        except TimeoutError:
+            too_slow = NotDurable("the disk is too slow: ipc/work did not take it; send it again later")
+            if not place.fresh or self._end_storing(place, too_slow):
+                raise too_slow from None  # the id stays reserved until the file has come and gone
+            self.confirm(place)  # decided this very moment
+        except NameTaken:
+            if place.fresh:
+                self.settled(place.turn)
+            raise NotDurable("ipc/work holds a damaged file of this id; send it under another id") from None
+        except NotDurable:
+            if place.fresh:
+                self.settled(place.turn)
+            raise
+
+    def restore(self, turns: list[Turn]) -> None:
+        """Take up what the last process left in flight."""
+        stored: Future[None] = Future()
+        stored.set_result(None)
+        with self._lock:
+            for turn in turns:
+                self._flight[turn.id] = Place(turn, stored, fresh=False)
+                self._next_seq = max(self._next_seq, turn.seq + 1)
+
+    def find(self, message_id: str) -> Turn | None:
+        """The turn in flight under an id."""
+        with self._lock:
+            place = self._flight.get(message_id)
+        return None if place is None else place.turn
+
+    def settled(self, turn: Turn) -> None:
+        """Nothing of the turn is left to do: its place is free."""
+        with self._lock:
+            self._flight.pop(turn.id, None)
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._flight)
+
+    def _take(self, message: Message, digest: str, origin: Origin | None) -> Place:
+        accepted = self._clock.monotonic()
+        accepted_at = self._clock.time()
+        with self._lock:
+            place = self._flight.get(message.id)
+            if place is not None:
+                return place._replace(fresh=False)
+            if len(self._flight) >= self._limit:
+                raise QueueFull(f"{self._limit} messages wait already; try again in a moment")
+            turn = Turn(message, self._next_seq, accepted, accepted_at, digest, origin)
+            self._next_seq += 1
+            place = self._flight[message.id] = Place(turn, Future(), fresh=True)
+            return place
+
+    def _was_answered(self, place: Place) -> bool:
+        """Whether the id has its reply already; its place is free then. Raises IdConflict where to another message."""
+        turn = place.turn
+        try:
+            remembered = self._ledger.remembered(turn.id)
+        except (OSError, OpenClawError) as error:
+            self._give_back(place)
+            raise NotDurable(f"ipc/outbox cannot be read: {error}") from error
+        if remembered is None:
+            return False
+        self._give_back(place)
+        if remembered.digest != turn.digest:
+            raise IdConflict(f"the id {turn.id!r} was used for another message; send it under another id")
+        return True
+
+    def _stored(self, place: Place, written: Future[None]) -> None:
+        """On the committer's thread: the file is durable or never will be; one that is refused by now goes again."""
+        error = written.exception()
+        in_time = self._end_storing(place, error)
+        if in_time:
+            return
+        if error is None:
+            try:
+                self._ledger.settle(place.turn)
+            except OSError as problem:
+                log.error("ipc/work/%s.json was refused and cannot be removed: %s", place.turn.id, problem)
+        self.settled(place.turn)
+
+    def _end_storing(self, place: Place, error: BaseException | None) -> bool:
+        """Decide once how storing ended, for everybody who waits for it. False: that was decided before."""
+        with self._lock:
+            if place.stored.done():
+                return False
+            if error is None:
+                place.stored.set_result(None)
+            else:
+                place.stored.set_exception(error)
+            return True
+
+    def _give_back(self, place: Place) -> None:
+        """The turn is not accepted after all; whoever waits for the same id is told."""
+        self.settled(place.turn)
+        self._end_storing(place, NotDurable("the message of this id was not accepted; send it again"))
+
+    def _taken(self, message_id: str) -> tuple[bool, Origin | None]:
+        """Whether an id is in use, and the origin of the file that it was given to."""
+        turn = self.find(message_id)
+        if turn is not None:
+            return True, turn.origin
+        try:
+            remembered = self._ledger.remembered(message_id)
+        except (OSError, OpenClawError) as error:
+            raise NotDurable(f"ipc/outbox cannot be read: {error}") from error
+        return (False, None) if remembered is None else (True, remembered.origin)
+
+    def _remember_stem(self, stem: str, number: int) -> None:
+        with self._lock:
+            self._stems[stem] = number
+            self._stems.move_to_end(stem)
+            if len(self._stems) > STEMS_REMEMBERED:
+                self._stems.popitem(last=False)
