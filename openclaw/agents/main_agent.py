@@ -24,8 +24,9 @@ from openclaw.agents.attachment import Attachment
 from openclaw.agents.health import HealthCheck
 from openclaw.agents.mailbox import Mailbox
 from openclaw.agents.restarts import Restarts
+from openclaw.agents.running_turns import RunningTurns
 from openclaw.agents.specs import Specs, new_cid
-from openclaw.agents.turn import Answer, Turn, TurnEnded
+from openclaw.agents.turn import Answer, Outcome, Turn, TurnEnded
 from openclaw.errors import EngineOverdue, EngineUnavailable, OpenClawError, RuntimeFailure
 
 if TYPE_CHECKING:
@@ -39,9 +40,6 @@ log = logging.getLogger(__name__)
 
 START_TIMEOUT = 30.0
 """Seconds from the engine's start call to the runner's first pong; beyond it the start counts as a crash."""
-
-CANCEL_GRACE = 5.0
-"""Seconds that a runner has to confirm a cancelled turn before the turn is ended without it."""
 
 ENGINE_RETRY = 0.5
 """Least seconds between two starts while the engine does not answer; the runtime may ask for more."""
@@ -99,13 +97,10 @@ class MainAgentManager:
         self._reason = ""
         self._restarts = Restarts(config.persistent_max_restarts, config.persistent_stable_after)
         self._health = HealthCheck(config.persistent_health_check_interval)
-        self._attachment: Attachment | None = None
+        self._turns: RunningTurns | None = None  # those of the container that is there
         self._runs = False  # the engine has said so; an exit before that is the last container's
         self._removal: Future[None] | None = None  # of the container before; its name is free when this is done
         self._waiting: list[Turn] = []
-        self._deadlines: dict[str, float] = {}  # turn id → monotonic; begun in order, so the first is the next
-        self._cancelling: dict[str, Answer] = {}  # turn id → how it ends if the runner does not confirm
-        self._deadline_timer: Timer | None = None
         self._drained: Future[None] | None = None
         self.status = self._snapshot()
 
@@ -128,7 +123,7 @@ class MainAgentManager:
 
     def cancel(self, turn_id: str) -> None:
         """Cancel a turn that runs here; one that does not is let be."""
-        self._post(self._cancel, turn_id, Answer.cancelled())
+        self._post(self._cancel, turn_id)
 
     def exited(self, gone: Exit) -> None:
         """The runtime saw Main's container end."""
@@ -158,15 +153,14 @@ class MainAgentManager:
         return self._alarms.call_later(delay, lambda: self._post(act, *args, cid=cid))
 
     def _handle(self, event: _Event) -> None:
-        if not event.cid or (self._attachment is not None and event.cid == self._attachment.channel.cid):
+        if not event.cid or event.cid == self._cid:
             event.act(*event.args)
         self.status = self._snapshot()
 
     def _snapshot(self) -> MainStatus:
-        here = self._attachment
-        name = self._specs.main_name if here else ""
-        open_turns = len(here.open) if here else 0
-        return MainStatus(self._state, name, open_turns, len(self._waiting), self._restarts.crashes, self._reason)
+        name = "" if self._turns is None else self._specs.main_name
+        running = 0 if self._turns is None else len(self._turns)
+        return MainStatus(self._state, name, running, len(self._waiting), self._restarts.crashes, self._reason)
 
     # Start, adoption, readiness
 
@@ -185,7 +179,7 @@ class MainAgentManager:
         log.info("MainAgentManager: Starting persistent container for Main group")
         cid = new_cid()
         try:
-            self._listen(Attachment(self._channels.create(cid)))
+            self._attend(self._channels.create(cid))
         except RuntimeFailure as error:
             self._crashed(str(error))
             return
@@ -194,22 +188,24 @@ class MainAgentManager:
         started = self._runtime.start(self._specs.main(cid))
         started.add_done_callback(lambda future: self._post(self._start_returned, future.exception(), cid=cid))
 
-    def _listen(self, attachment: Attachment) -> None:
-        self._attachment = attachment
-        cid = attachment.channel.cid
-        attachment.channel.listen(
+    def _attend(self, channel: Channel) -> RunningTurns:
+        """Have what happens in the container of `channel` told to this thread."""
+        cid = channel.cid
+
+        def later(delay: float, act: Callable[..., None], *args: str) -> object:
+            return self._later(delay, act, *args, cid=cid)
+
+        self._turns = RunningTurns(
+            Attachment(channel), self._config.persistent_request_timeout, self._clock, later, self._turn_ended
+        )
+        channel.listen(
             lambda frame: self._post(self._frame, frame, cid=cid),
             lambda text: self._post(self._violation, text, cid=cid),
         )
+        return self._turns
 
     def _adopt(self, channel: Channel, turns: list[Turn], current: bool) -> None:
-        now = self._clock.monotonic()
-        attachment = Attachment(channel)
-        for turn in turns:
-            turn.route = "persistent"
-            attachment.adopt(turn)
-            self._limit(turn, now)
-        self._listen(attachment)
+        self._attend(channel).adopt(turns)
         self._runs = True
         if current:
             log.info("MainAgentManager: took over the persistent container with %d turns in flight", len(turns))
@@ -233,7 +229,7 @@ class MainAgentManager:
             self._crashed(str(error))
 
     def _engine_up(self) -> None:
-        if self._state == "STARTING" and self._attachment is None:
+        if self._state == "STARTING" and self._turns is None:
             self._launch()
 
     def _start_overdue(self, seconds: float) -> None:
@@ -264,73 +260,29 @@ class MainAgentManager:
             self._submit(turn)
 
     def _run(self, turn: Turn) -> None:
-        assert self._attachment is not None
-        turn.route = "persistent"
-        turn.sends += 1
+        assert self._turns is not None
         log.info("Using persistent container for Main group")
-        try:
-            self._attachment.ask(turn, self._config.persistent_request_timeout)
-        except (OSError, RuntimeFailure) as error:
-            self._attachment.settle(turn.id)
-            why = f"the request could not be written: {error}; free some disk space"
-            self._ended(turn, Answer.failed(why))
-            return
-        self._limit(turn, self._clock.monotonic())
+        self._turns.run(turn)
 
-    def _limit(self, turn: Turn, now: float) -> None:
-        """Set the turn's time limit. One timer waits for the earliest: they end in the order in which they are set."""
-        self._deadlines[turn.id] = now + self._config.persistent_request_timeout
-        if self._deadline_timer is None:
-            self._deadline_timer = self._later(self._config.persistent_request_timeout, self._deadline)
-
-    def _deadline(self) -> None:
-        self._deadline_timer = None
-        now = self._clock.monotonic()
-        while self._deadlines:
-            turn_id, due = next(iter(self._deadlines.items()))
-            if due > now:
-                self._deadline_timer = self._later(due - now, self._deadline)
-                return
-            seconds = self._config.persistent_request_timeout
-            log.warning("Message %s took longer than %.0f s; cancelling it", turn_id, seconds)
-            del self._deadlines[turn_id]
-            self._cancel(turn_id, Answer.failed(f"timed out after {seconds:.0f} s (PERSISTENT_REQUEST_TIMEOUT)"))
-
-    def _cancel(self, turn_id: str, answer: Answer) -> None:
-        """Tell the runner; what it answers within the grace counts as `answer` unless it had finished."""
+    def _cancel(self, turn_id: str) -> None:
         for turn in self._waiting:
             if turn.id == turn_id:
                 self._waiting.remove(turn)
-                self._ended(turn, answer)
+                self._ended(turn, Answer.cancelled())
                 return
-        here = self._attachment
-        if here is None or turn_id not in here.open or turn_id in self._cancelling:
-            return
-        self._cancelling[turn_id] = answer
-        self._later(CANCEL_GRACE, self._cancel_overdue, turn_id, cid=here.channel.cid)
-        here.channel.send("cancel", turn_id, {})
-
-    def _cancel_overdue(self, turn_id: str) -> None:
-        here = self._attachment
-        if here is not None and turn_id in self._cancelling and turn_id in here.open:
-            log.warning("Main's runner did not confirm that %s was cancelled", turn_id)
-            self._end(here.open.pop(turn_id), self._cancelling[turn_id])
+        if self._turns is not None:
+            self._turns.cancel(turn_id, Answer.cancelled())
 
     def _frame(self, frame: Frame) -> None:
-        assert self._attachment is not None
+        assert self._turns is not None
         if frame.kind == "pong":
             self._pong(frame.id)
         elif frame.kind == "started":
-            self._attachment.begin(frame.id, self._clock.monotonic())
-        elif frame.kind == "response" and (ended := self._attachment.answer(frame)) is not None:
-            turn, answer = ended
-            if answer.status == "cancelled":
-                answer = self._cancelling.get(turn.id, answer)
-            self._end(turn, answer)
+            self._turns.started(frame)
+        elif frame.kind == "response":
+            self._turns.answered(frame)
 
-    def _end(self, turn: Turn, outcome: Any) -> None:
-        self._deadlines.pop(turn.id, None)
-        self._cancelling.pop(turn.id, None)
+    def _turn_ended(self, turn: Turn, outcome: Outcome) -> None:
         self._ended(turn, outcome)
         if self._state == "DRAINING":
             self._drain_step()
@@ -339,17 +291,17 @@ class MainAgentManager:
 
     @property
     def _cid(self) -> str:
-        return self._attachment.channel.cid if self._attachment else ""
+        return "" if self._turns is None else self._turns.attachment.channel.cid
 
     def _check_health(self) -> None:
         if self._state == "READY":
             self._ping()
 
     def _ping(self) -> None:
-        assert self._attachment is not None
+        assert self._turns is not None
         ping_id = self._health.ping()
         try:
-            self._attachment.channel.send("ping", ping_id, {})
+            self._turns.attachment.channel.send("ping", ping_id, {})
         except (OSError, RuntimeFailure) as error:
             log.warning("Health check: the ping could not be written: %s", error)
         if self._state == "READY":
@@ -390,7 +342,7 @@ class MainAgentManager:
         killed.add_done_callback(lambda _: self._post(self._crashed, f"exit {KILLED}", reason, cid=cid))
 
     def _exited(self, gone: Exit) -> None:
-        if self._attachment is None or not self._runs or gone.name != self._specs.main_name:
+        if self._turns is None or not self._runs or gone.name != self._specs.main_name:
             return  # of the container before this one
         how = "gone" if gone.code is None else f"exit {gone.code}"
         if self._state == "DRAINING":
@@ -435,33 +387,30 @@ class MainAgentManager:
             self._launch()
 
     def _lose(self, reason: str) -> None:
-        if self._attachment is not None:
-            for turn, outcome in self._attachment.lose(reason, self._clock.monotonic()):
-                self._deadlines.pop(turn.id, None)
-                cancelled = self._cancelling.pop(turn.id, None)
-                self._ended(turn, cancelled if cancelled and not isinstance(outcome, Answer) else outcome)
+        if self._turns is not None:
+            self._turns.lose(reason)
 
     def _detach(self) -> None:
         """Remove the container and let go of its channel, which goes when its last turn is settled."""
-        here, self._attachment = self._attachment, None
+        here, self._turns = self._turns, None
         self._runs = False
         if here is not None:
             self._removal = self._runtime.remove(self._specs.main_name)
             self._removal.add_done_callback(_log_failure)
-            here.retire()
+            here.attachment.retire()
 
     # The end
 
     def _drain(self, drained: Future[None]) -> None:
         self._drained = drained
-        if self._attachment is not None and self._state in ("READY", "DRAINING"):
+        if self._turns is not None and self._state in ("READY", "DRAINING"):
             self._enter("DRAINING")
         else:
             self._enter("STOPPED")
         self._drain_step()
 
     def _drain_step(self) -> None:
-        if self._attachment is not None and self._attachment.open:
+        if self._turns:  # some run still
             return
         if self._drained is not None:
             if not self._drained.done():

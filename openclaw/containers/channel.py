@@ -34,13 +34,18 @@ class Channels:
         self._uid = os.getuid() if uid is None else uid
 
     def create(self, cid: str) -> Channel:
-        """Make the directories of a new channel. Raises RuntimeFailure where the disk does not take them."""
+        """Make the directories of a new channel; it is there as a whole, or not at all.
+
+        Raises RuntimeFailure where the disk does not take them.
+        """
         path = self._root / cid
+        hidden = self._root / f".new.{cid}"
         try:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            path.mkdir(mode=0o700)
-            _make(path / "in", 0o755, None)
-            _make(path / "out", 0o700, self._uid if self._uid != os.getuid() else None)
+            hidden.mkdir(mode=0o700)
+            _make(hidden / "in", 0o755, None)
+            _make(hidden / "out", 0o700, self._uid if self._uid != os.getuid() else None)
+            hidden.rename(path)
         except OSError as error:
             raise RuntimeFailure(f"the channel {path} cannot be made: {error.strerror}") from error
         return Channel(cid, path, self._watcher, self._uid)
@@ -58,6 +63,20 @@ class Channels:
             return sorted(name for name in os.listdir(self._root) if is_name(name))
         except FileNotFoundError:
             return []
+
+    def discard(self, cid: str) -> None:
+        """Remove a channel that is not open; one that is no channel any more too."""
+        _remove(self._root / cid)
+
+    def sweep(self) -> None:
+        """Remove what a process that is gone was making or removing. Before the first `create`."""
+        try:
+            names = os.listdir(self._root)
+        except FileNotFoundError:
+            return
+        for name in names:
+            if name.startswith((".new.", ".gone.")):
+                _remove(self._root / name)
 
 
 class Channel:
@@ -136,13 +155,9 @@ class Channel:
             self._reception.close(self._close_directories)
 
     def destroy(self) -> None:
-        """Close, and remove the directories. What was heaped up there beyond all measure stays for the next call."""
+        """Close, and remove the directories. What was heaped up there beyond all measure goes at the next start."""
         self.close()
-        try:
-            if not remove_tree(self.path):
-                log.warning("Channel %s holds too many files to remove at once", self.cid)
-        except OSError as error:
-            log.warning("Channel %s cannot be removed: %s", self.path, error)
+        _remove(self.path)
 
     def _is_expected(self, kind: FrameKind, frame_id: str) -> bool:
         with self._lock:
@@ -159,3 +174,17 @@ def _make(path: Path, mode: int, owner: int | None) -> None:
     path.chmod(mode)
     if owner is not None:
         os.chown(path, owner, owner)
+
+
+def _remove(path: Path) -> None:
+    """Remove a channel, hidden first: a process that dies meanwhile leaves none that looks whole."""
+    gone = path if path.name.startswith(".") else path.with_name(f".gone.{path.name}")
+    try:
+        if gone != path:
+            path.rename(gone)
+        if not remove_tree(gone):
+            log.warning("%s holds too many files to remove at once; the next start goes on", gone)
+    except FileNotFoundError:
+        log.debug("%s is gone already", path)
+    except OSError as error:
+        log.warning("The channel %s cannot be removed: %s", path, error)

@@ -51,11 +51,13 @@ class Recovery:
         """Adopt, bury and remove. `turns` are those in flight, by id; `now` is monotonic. Raises RuntimeFailure."""
         found = {container.cid: container for container in self._runtime.list()}
         main_lives = False
+        self._channels.sweep()
         for cid in self._channels.list():
             try:
                 channel = self._channels.open(cid)
             except RuntimeFailure as error:
                 log.warning("%s", error)
+                self._channels.discard(cid)
                 continue
             container = found.pop(cid, None)
             mine = self._turns_of(channel, turns)

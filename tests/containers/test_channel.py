@@ -198,6 +198,24 @@ def test_nothing_is_delivered_after_close(channel: Channel, watcher: Watcher, ch
     other.close()
 
 
+def test_what_a_process_left_half_made_or_half_removed_is_swept(channels: Channels) -> None:
+    whole = channels.create("whole")
+    root = whole.path.parent
+    (root / ".new.half" / "in").mkdir(parents=True)
+    (root / ".gone.half" / "out").mkdir(parents=True)
+    channels.sweep()
+    assert [entry.name for entry in root.iterdir()] == ["whole"]
+
+
+def test_a_folder_that_is_no_channel_can_be_discarded(channels: Channels, channel: Channel) -> None:
+    root = channel.path.parent
+    (root / "half" / "in").mkdir(parents=True)
+    with pytest.raises(RuntimeFailure):
+        channels.open("half")
+    channels.discard("half")
+    assert [entry.name for entry in root.iterdir()] == ["c1"]
+
+
 def test_a_channel_may_be_destroyed_by_the_call_that_delivers(channel: Channel, channels: Channels) -> None:
     destroyed: queue.SimpleQueue[str] = queue.SimpleQueue()
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from openclaw.message import is_name
 from tests.support.file_events import FileEvents
 from tests.support.receiver import Receiver
 from tests.support.service import CHECKOUT, RunningService
@@ -90,7 +91,7 @@ def test_the_log_has_the_lines_that_operators_look_for(home: Path) -> None:
 
 def test_a_turn_that_was_running_at_a_kill_gets_one_reply_as_second_attempt(home: Path) -> None:
     with RunningService(home, OFFLINE_LATENCY="600000") as service:
-        (channel,) = (home / "ipc/channels").iterdir()
+        channel = main_channel(home)
         with closing(FileEvents(channel / "out")) as events:
             service.post({"text": "hello", "id": "a"}, "")
             events.until((channel / "out/a.started.json").exists)
@@ -102,6 +103,15 @@ def test_a_turn_that_was_running_at_a_kill_gets_one_reply_as_second_attempt(home
         assert service.stop() == 0
     assert not list((home / "ipc/work").glob("*.json"))
     assert not list((home / "ipc/channels").iterdir())
+
+
+def main_channel(home: Path) -> Path:
+    """The channel of Main's container, which is made while the service says that it is ready."""
+    channels = home / "ipc/channels"
+    with closing(FileEvents(channels)) as events:
+        events.until(lambda: any(is_name(entry.name) for entry in channels.iterdir()))
+    (channel,) = (entry for entry in channels.iterdir() if is_name(entry.name))
+    return channel
 
 
 def test_a_second_instance_says_so_and_exits_1(home: Path) -> None:
