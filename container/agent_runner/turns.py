@@ -7,13 +7,14 @@ ends before it began. Reads and writes no file, and lets nobody wait for a turn.
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
 from enum import Enum, auto
-from typing import Any
+from typing import Any, ParamSpec
 
 from agent_runner.engines import Engine
 from openclaw.errors import OpenClawError
@@ -30,6 +31,12 @@ MAX_HELD = 512
 IDLE_SECONDS = 30.0
 """How long a worker without work stays before its thread ends."""
 
+DISK_RETRY = 1.0
+"""Seconds between two tries to tell the host something for which its disk is too full."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+P = ParamSpec("P")
 Response = dict[str, Any]
 
 
@@ -217,13 +224,13 @@ class Turns:
 
     def _run(self, turn: Turn) -> None:
         try:
-            self._on_started(turn.message.id)
+            _tell(turn, self._on_started, turn.message.id)
             body = self._answer(turn)
         finally:
             with self._changed:
                 wanted = self._end(turn)
         if wanted:
-            self._on_response(turn.message.id, body)
+            _tell(turn, self._on_response, turn.message.id, body)
 
     def _answer(self, turn: Turn) -> Response:
         begun = time.monotonic()
@@ -239,3 +246,19 @@ class Turns:
         if turn.cancel.is_set():
             return response("cancelled", agent_ms=agent_ms)
         return response("failed" if error else "done", text, error, agent_ms)
+
+
+def _tell(turn: Turn, tell: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
+    """Tell the host, as soon as its disk has room for it; without, the host would wait for the turn's time limit.
+
+    Given up where nobody waits for the turn any more. Raises what `tell` raises then, and any other error.
+    """
+    while True:
+        try:
+            tell(*args, **kwargs)
+            return
+        except OSError as error:
+            if error.errno not in _FULL or turn.cancel.is_set():
+                raise
+            log.warning("turn %s waits for room on the disk", turn.message.id)
+        turn.cancel.wait(DISK_RETRY)

@@ -7,15 +7,18 @@ finds the answer, or the fact that the turn had begun, where it was.
 
 from __future__ import annotations
 
+import logging
 import threading
 from typing import TYPE_CHECKING
 
 from openclaw.agents.turn import Answer, Loss, Outcome, Turn
-from openclaw.errors import RuntimeFailure
+from openclaw.errors import ChannelViolation, RuntimeFailure
 
 if TYPE_CHECKING:
     from openclaw.containers.channel import Channel
     from openclaw.message import Frame
+
+log = logging.getLogger(__name__)
 
 
 class Attachment:
@@ -61,8 +64,13 @@ class Attachment:
         """The container is gone: every open turn ends, by its answer where one was left behind."""
         ended: list[tuple[Turn, Outcome]] = []
         for turn in self.open.values():
-            response = self.channel.peek("response", turn.id)
-            if response is None and turn.begun is None and self.channel.peek("started", turn.id) is not None:
+            try:
+                response = self.channel.peek("response", turn.id)
+                begun = response is None and self.channel.peek("started", turn.id) is not None
+            except ChannelViolation as violation:  # what could not be read was written: it had begun
+                log.error("What the container of message %s left behind is no frame: %s", turn.id, violation)
+                response, begun = None, True
+            if begun and turn.begun is None:
                 turn.begun = now
             ended.append((turn, read_answer(response) if response else Loss(reason, turn.begun is not None)))
         self.open.clear()

@@ -44,6 +44,9 @@ START_TIMEOUT = 30.0
 ENGINE_RETRY = 0.5
 """Least seconds between two starts while the engine does not answer; the runtime may ask for more."""
 
+PING_RETRY = 1.0
+"""Seconds until a ping that the disk did not take is written again; it says nothing about the container."""
+
 KILLED = 137
 """What a container that we had to kill reports: 128 + SIGKILL."""
 
@@ -304,8 +307,14 @@ class MainAgentManager:
             self._turns.attachment.channel.send("ping", ping_id, {})
         except (OSError, RuntimeFailure) as error:
             log.warning("Health check: the ping could not be written: %s", error)
+            self._later(PING_RETRY, self._ping_again, cid=self._cid)
+            return
         if self._state == "READY":
             self._later(self._health.patience, self._ping_overdue, ping_id, cid=self._cid)
+
+    def _ping_again(self) -> None:
+        if self._state in ("STARTING", "READY"):
+            self._ping()
 
     def _pong(self, ping_id: str) -> None:
         if not self._health.pong(ping_id):

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from openclaw.containers.reception import FROM_CONTAINER, OnFrame, OnViolation, Reception
 from openclaw.containers.removal import remove_tree
-from openclaw.errors import RuntimeFailure
+from openclaw.errors import InvalidMessage, RuntimeFailure
 from openclaw.message import Frame, FrameKind, dump_bytes, frame_name, is_name, load_object, parse_frame_name
 from openclaw.message.frames import MAX_FRAME
 from openclaw.spool import DropDir, Watcher
@@ -117,10 +117,18 @@ class Channel:
         self._reception.forget(frame_id)
 
     def pending(self) -> dict[str, dict[str, Any]]:
-        """The requests that were not forgotten, as id → body, oldest first."""
+        """The requests that were not forgotten, as id → body, oldest first; {} for one that a power cut damaged."""
         parsed = (parse_frame_name(name) for name in self._in.names())
-        frames = (self.peek(*one) for one in parsed if one is not None and one[0] == "request")
-        return {frame.id: frame.body for frame in frames if frame is not None}
+        requests = [frame_id for kind, frame_id in filter(None, parsed) if kind == "request"]
+        return {frame_id: self._request(frame_id) for frame_id in requests}
+
+    def _request(self, frame_id: str) -> dict[str, Any]:
+        try:
+            frame = self.peek("request", frame_id)
+        except InvalidMessage as error:
+            log.warning("%s of channel %s is damaged: %s", frame_name("request", frame_id), self.cid, error)
+            frame = None
+        return {} if frame is None else frame.body
 
     def peek(self, kind: FrameKind, frame_id: str) -> Frame | None:
         """A frame as it lies on disk, None where there is none. Raises ChannelViolation where it is not one."""

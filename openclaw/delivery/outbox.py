@@ -15,7 +15,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from openclaw.errors import NameTaken, NotDurable
+from openclaw.errors import NameTaken, NotDurable, OpenClawError
 
 if TYPE_CHECKING:
     from openclaw.agents.turn import Answer, Turn
@@ -140,7 +140,12 @@ class Outbox:
         return published
 
     def _out_already(self, parcel: _Parcel) -> _Published:
-        return _Published(parcel, self._ledger.reply(parcel.turn.id) or {}, first=False)
+        record: dict[str, Any] | None = None
+        try:
+            record = self._ledger.reply(parcel.turn.id)
+        except (OSError, OpenClawError) as error:  # the others of the batch are not to blame
+            log.error("The reply to %s is there and cannot be read: %s", parcel.turn.id, error)
+        return _Published(parcel, record or {}, first=False)
 
     def _note_debts(self, replies: list[_Published]) -> list[_Published]:
         """Make durable what is owed to a callback_url: the turn may be forgotten only then."""

@@ -98,6 +98,10 @@ class Ledger:
             return Remembered("", None)
         return Remembered(kept["digest"], _origin(kept))
 
+    def has_work(self, message_id: str) -> bool:
+        """Whether work/ has a file of that id, damaged or not."""
+        return self._work.exists(f"{message_id}.json")
+
     def settle(self, turn: Turn) -> None:
         """The reply is durable: the work is done. Raises OSError."""
         self._work.remove(f"{turn.id}.json")
@@ -118,7 +122,7 @@ class Ledger:
         return left
 
     def _turn(self, record: dict[str, Any], message_id: str) -> Turn:
-        message = Message.from_json(record["message"])
+        message = Message.from_json(dict(record["message"]))  # a ValueError or TypeError for what is no object
         if message.id != message_id:
             raise ValueError(f"it is about {message.id}")
         accepted_at = float(record["accepted_at"])

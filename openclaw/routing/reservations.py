@@ -12,16 +12,16 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from openclaw.agents.turn import Turn
-from openclaw.errors import IdConflict, NameTaken, NotDurable, OpenClawError, QueueFull
+from openclaw.errors import IdConflict, MessageRefused, NameTaken, NotDurable, OpenClawError, QueueFull
 from openclaw.message import Message
 from openclaw.routing.desk import Draft, Receipt
 
 if TYPE_CHECKING:
     from openclaw.clock import Clock
-    from openclaw.routing.ledger import Ledger
+    from openclaw.routing.ledger import Ledger, Remembered
     from openclaw.spool import Origin
 
 log = logging.getLogger(__name__)
@@ -29,15 +29,22 @@ log = logging.getLogger(__name__)
 STORE_TIMEOUT = 30.0
 """Seconds that an accept waits for the disk; a disk slower than that is refused as not durable."""
 
-STEMS_REMEMBERED = 10_000
-"""File stems whose last number is kept in memory, so that the same name dropped again needs no search."""
+REMEMBERED = 10_000
+"""Dropped files, and stems of them, whose id or last number is kept in memory: the same again needs no search."""
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 class Place(NamedTuple):
-    """A turn that has its id, and the future of its file in work/. Not `fresh`: it was in flight already."""
+    """A turn that has its id, and the future of its file in work/. Not `fresh`: it was in flight already.
+
+    `undecided` is taken, for good, by whoever says how storing it ended.
+    """
 
     turn: Turn
     stored: Future[None]
+    undecided: threading.Lock
     fresh: bool
 
 
@@ -51,11 +58,12 @@ class Reservations:
         self._admit = admit
         self._limit = limit
         self._lock = threading.Lock()
-        # Guarded by _lock: what is in flight by id, how storing each of it ended, the next sequence number, and the
-        # last number of a file's stem.
+        # Guarded by _lock: what is in flight by id, the next sequence number, the last number of a file's stem, and
+        # which id a dropped file got.
         self._flight: dict[str, Place] = {}
         self._next_seq = 1
         self._stems: OrderedDict[str, int] = OrderedDict()
+        self._origins: OrderedDict[Origin, str] = OrderedDict()
 
     def reserve(self, message: Message, origin: Origin | None = None) -> Place | Receipt:
         """A place for the message, whose file is being written, or the receipt of one that is answered already.
@@ -82,14 +90,16 @@ class Reservations:
         if draft.message.id:
             return self.reserve(draft.message, draft.origin)
         with self._lock:
+            known = self._origins.get(draft.origin)
             number = self._stems.get(draft.stem, 1)
+        if known is not None and (given := self._given(known, draft.origin)) is not None:
+            return given
         while True:
             candidate = draft.stem if number == 1 else f"{draft.stem}-{number}"
-            taken, by = self._taken(candidate)
-            if taken and by == draft.origin:
-                return Receipt(candidate, duplicate=True)
-            if not taken:
-                self._remember_stem(draft.stem, number)
+            if (given := self._given(candidate, draft.origin)) is not None:
+                return given
+            if not self._taken(candidate):
+                self._remember(draft, candidate, number)
                 try:
                     return self.reserve(draft.message.with_id(candidate), draft.origin)
                 except IdConflict:
@@ -120,7 +130,7 @@ class Reservations:
         stored.set_result(None)
         with self._lock:
             for turn in turns:
-                self._flight[turn.id] = Place(turn, stored, fresh=False)
+                self._flight[turn.id] = Place(turn, stored, threading.Lock(), fresh=False)
                 self._next_seq = max(self._next_seq, turn.seq + 1)
 
     def find(self, message_id: str) -> Turn | None:
@@ -149,7 +159,7 @@ class Reservations:
                 raise QueueFull(f"{self._limit} messages wait already; try again in a moment")
             turn = Turn(message, self._next_seq, accepted, accepted_at, digest, origin)
             self._next_seq += 1
-            place = self._flight[message.id] = Place(turn, Future(), fresh=True)
+            place = self._flight[message.id] = Place(turn, Future(), threading.Lock(), fresh=True)
             return place
 
     def _was_answered(self, place: Place) -> bool:
@@ -158,13 +168,16 @@ class Reservations:
         try:
             remembered = self._ledger.remembered(turn.id)
         except (OSError, OpenClawError) as error:
-            self._give_back(place)
-            raise NotDurable(f"ipc/outbox cannot be read: {error}") from error
+            unread = NotDurable(f"ipc/outbox cannot be read: {error}")
+            self._give_back(place, unread)
+            raise unread from error
         if remembered is None:
             return False
-        self._give_back(place)
         if remembered.digest != turn.digest:
-            raise IdConflict(f"the id {turn.id!r} was used for another message; send it under another id")
+            conflict = IdConflict(f"the id {turn.id!r} was used for another message; send it under another id")
+            self._give_back(place, conflict)
+            raise conflict
+        self._give_back(place, None)
         return True
 
     def _stored(self, place: Place, written: Future[None]) -> None:
@@ -182,34 +195,48 @@ class Reservations:
 
     def _end_storing(self, place: Place, error: BaseException | None) -> bool:
         """Decide once how storing ended, for everybody who waits for it. False: that was decided before."""
-        with self._lock:
-            if place.stored.done():
-                return False
-            if error is None:
-                place.stored.set_result(None)
-            else:
-                place.stored.set_exception(error)
-            return True
+        if not place.undecided.acquire(blocking=False):
+            return False
+        if error is None:
+            place.stored.set_result(None)
+        else:
+            place.stored.set_exception(error)
+        return True
 
-    def _give_back(self, place: Place) -> None:
-        """The turn is not accepted after all; whoever waits for the same id is told."""
+    def _give_back(self, place: Place, error: MessageRefused | None) -> None:
+        """The turn needs no place; whoever waits for the same message is told the same: `error`, or it is answered."""
         self.settled(place.turn)
-        self._end_storing(place, NotDurable("the message of this id was not accepted; send it again"))
+        self._end_storing(place, error)
 
-    def _taken(self, message_id: str) -> tuple[bool, Origin | None]:
-        """Whether an id is in use, and the origin of the file that it was given to."""
-        turn = self.find(message_id)
-        if turn is not None:
-            return True, turn.origin
+    def _given(self, message_id: str, origin: Origin) -> Place | Receipt | None:
+        """What a dropped file got when it was offered before, where that was this id."""
+        with self._lock:
+            place = self._flight.get(message_id)
+        if place is not None:
+            return place._replace(fresh=False) if place.turn.origin == origin else None
+        remembered = self._remembered(message_id)
+        known = remembered is not None and remembered.origin == origin
+        return Receipt(message_id, duplicate=True) if known else None
+
+    def _taken(self, message_id: str) -> bool:
+        """Whether an id is in use, be it by a damaged file in work/."""
+        in_work = self.find(message_id) is not None or self._ledger.has_work(message_id)
+        return in_work or self._remembered(message_id) is not None
+
+    def _remembered(self, message_id: str) -> Remembered | None:
         try:
-            remembered = self._ledger.remembered(message_id)
+            return self._ledger.remembered(message_id)
         except (OSError, OpenClawError) as error:
             raise NotDurable(f"ipc/outbox cannot be read: {error}") from error
-        return (False, None) if remembered is None else (True, remembered.origin)
 
-    def _remember_stem(self, stem: str, number: int) -> None:
+    def _remember(self, draft: Draft, message_id: str, number: int) -> None:
         with self._lock:
-            self._stems[stem] = number
-            self._stems.move_to_end(stem)
-            if len(self._stems) > STEMS_REMEMBERED:
-                self._stems.popitem(last=False)
+            _put(self._stems, draft.stem, number)
+            _put(self._origins, draft.origin, message_id)
+
+
+def _put(table: OrderedDict[K, V], key: K, value: V) -> None:
+    table[key] = value
+    table.move_to_end(key)
+    if len(table) > REMEMBERED:
+        table.popitem(last=False)

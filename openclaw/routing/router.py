@@ -130,8 +130,9 @@ class Router:
             self._agents = agents
             self._open = True
             for turn in running:
-                turn.state = "running"
-                self._lanes.put_first(turn)
+                if turn in self._lanes:  # it was not cancelled meanwhile
+                    turn.state = "running"
+                    self._lanes.put_first(turn)
             firsts = [turn for turn in self._lanes.firsts() if turn.state == "queued"]
         self._dispatch(firsts)
 
@@ -171,7 +172,7 @@ class Router:
         if attachment is not None:
             attachment.settle(turn.id)
         log.info("Message %s had not begun when %s; sending it again", turn.id, loss.reason)
-        self._dispatch([turn])
+        self._dispatch_again(turn)
 
     def _second_attempt(self, turn: Turn, loss: Loss) -> None:
         """It had begun: note the second attempt durably, so that there is never a third, then send it."""
@@ -187,7 +188,7 @@ class Router:
         attachment, turn.attachment = turn.attachment, None
         if attachment is not None and error is None:
             attachment.settle(turn.id)
-        self._dispatch([turn])
+        self._dispatch_again(turn)
 
     # Dispatch
 
@@ -197,16 +198,25 @@ class Router:
         self._dispatch(ready)
 
     def _dispatch(self, turns: list[Turn]) -> None:
-        """Hand turns that are first in their lanes to the agents; before `open` and after `close` they wait."""
+        """Hand turns that are first in their lanes to the agents; before `open` and after `close` they wait.
+
+        One may run already: taken over while the reply before it was not on the disk yet, or sent by `open` as well.
+        """
         for turn in turns:
             with self._lock:
-                agents = self._agents if self._open else None
+                agents = self._agents if self._open and turn.state == "queued" else None
                 if agents is not None:
                     turn.state = "running"
             if agents is not None:
                 kind = "complex" if complexity_signals(turn.message.text) else "simple"
                 log.info("Processing message from %s (%s query)", group_title(turn.message.group), kind)
                 agents.submit(turn)
+
+    def _dispatch_again(self, turn: Turn) -> None:
+        """The agents have handed it back."""
+        with self._lock:
+            turn.state = "queued"
+        self._dispatch([turn])
 
 
 def _result(act: Callable[[A], R], argument: A) -> R | MessageRefused:

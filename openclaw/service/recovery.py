@@ -74,11 +74,15 @@ class Recovery:
             self._main.begin()
 
     def _turns_of(self, channel: Channel, turns: dict[str, Turn]) -> list[Turn]:
-        """The turns that the channel is about; what is answered already is cleared away."""
+        """The turns that the channel is about; what is answered already is cleared away.
+
+        So is a request whose next attempt is noted in work/: its container was lost before the service was.
+        """
         mine = []
-        for message_id in channel.pending():
-            if message_id in turns and message_id not in self.running:
-                mine.append(turns[message_id])
+        for message_id, request in channel.pending().items():
+            turn = turns.get(message_id)
+            if turn is not None and message_id not in self.running and request.get("attempt", 1) >= turn.attempt:
+                mine.append(turn)
             else:
                 channel.forget(message_id)
         return mine

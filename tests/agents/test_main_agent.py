@@ -109,3 +109,16 @@ def test_a_turn_over_its_time_limit_is_cancelled_and_fails(stage: Stage, main: M
     outcome = stage.next_end()[1]
     assert isinstance(outcome, Answer)
     assert "PERSISTENT_REQUEST_TIMEOUT" in outcome.error
+
+
+@pytest.mark.parametrize("kind", ["started", "response"])
+def test_a_frame_that_is_none_ends_the_container_and_its_turn_is_handed_back(
+    stage: Stage, main: Main, kind: str
+) -> None:
+    start = main.come_up()
+    main.run("a", start)
+    out = start.spec.channel_path / "out"
+    (out / ".hidden").write_bytes(b"what is this")
+    (out / ".hidden").rename(out / f"a.{kind}.json")
+    assert stage.next_end()[1] == Loss("Main's container ended (exit 137)", begun=True)
+    stage.alarms.wait_set(1)

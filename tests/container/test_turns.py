@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import queue
 import threading
 from collections import defaultdict
@@ -168,7 +169,7 @@ def test_a_response_that_cannot_be_written_costs_one_turn(
 ) -> None:
     def on_response(turn_id: str, body: Response) -> None:
         if turn_id == "a":
-            raise OSError(28, "No space left on device")
+            raise OSError(errno.EIO, "Input/output error")
         host.on_response(turn_id, body)
 
     turns = Turns(engine, host.started.put, on_response)
@@ -176,8 +177,48 @@ def test_a_response_that_cannot_be_written_costs_one_turn(
     turns.submit(turn("b", text="at once"))
 
     assert host.next_response()[0] == "b"
-    assert "No space left on device" in caplog.text
+    assert "Input/output error" in caplog.text
     assert turns.count == 0
+
+
+def test_a_full_disk_is_waited_for_with_both_frames_of_a_turn(
+    engine: GatedEngine, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("agent_runner.turns.DISK_RETRY", 0.01)
+    refusals = [OSError(errno.ENOSPC, "No space left on device") for _ in range(3)]
+
+    def on_started(turn_id: str) -> None:
+        if len(refusals) > 1:
+            raise refusals.pop()
+        host.started.put(turn_id)
+
+    def on_response(turn_id: str, body: Response) -> None:
+        if refusals:
+            raise refusals.pop()
+        host.on_response(turn_id, body)
+
+    Turns(engine, on_started, on_response).submit(turn("a", text="at once"))
+
+    assert host.next_started() == "a"
+    assert host.next_response()[1]["text"] == "answer to a"
+    assert not refusals
+
+
+def test_a_turn_that_is_withdrawn_waits_for_no_disk(engine: GatedEngine, host: Host) -> None:
+    refused = threading.Event()
+
+    def on_started(turn_id: str) -> None:
+        refused.set()
+        if turn_id == "a":
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    turns = Turns(engine, on_started, host.on_response)
+    turns.submit(turn("a", text="at once"))
+    turns.submit(turn("b", text="at once"))
+    assert refused.wait(TIMEOUT)
+    turns.withdraw("a")
+
+    assert host.next_response()[0] == "b"
 
 
 def test_what_is_held_has_a_bound_and_room_is_told_once(engine: GatedEngine, host: Host) -> None:

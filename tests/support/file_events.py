@@ -14,10 +14,18 @@ class FileEvents:
 
     def __init__(self, *directories: Path) -> None:
         self._inotify = Inotify()
-        for directory in directories:
-            self._inotify.add_watch(directory, IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE | IN_MOVED_FROM)
+        self.watch(*directories)
         self._poll = select.poll()
         self._poll.register(self._inotify.fileno(), select.POLLIN)
+
+    def watch(self, *directories: Path) -> None:
+        """Look again when something changes in these, too; those that are watched already may be among them."""
+        for directory in directories:
+            self._inotify.add_watch(directory, IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE | IN_MOVED_FROM)
+
+    def wake_for(self, fd: int) -> None:
+        """Look again when `fd` is readable, too: a pidfd is, once its process has ended."""
+        self._poll.register(fd, select.POLLIN)
 
     def until(self, fact: Callable[[], bool], timeout: float = 10.0) -> None:
         """Return once `fact()` holds; fails where nothing changes for `timeout` seconds."""

@@ -1,0 +1,260 @@
+"""What a process finds at its start: containers that live go on, of those that are gone the channel tells the rest."""
+
+from __future__ import annotations
+
+import os
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import pytest
+
+from openclaw.agents.turn import Answer, Loss
+from openclaw.errors import RuntimeFailure
+from tests.service.conftest import Crew
+from tests.support.file_events import FileEvents
+
+DONE = Answer("done", "hi", "", 3)
+GONE = "the service and the container ended"
+
+
+def test_where_nothing_was_left_mains_container_is_started(crew: Crew) -> None:
+    crew.recover()
+    assert crew.engine.starts.get(timeout=10).spec.role == "main"
+    assert crew.recovery.running == {}
+    assert crew.recovery.ended == []
+
+
+# Containers that live
+
+
+def test_mains_container_goes_on_with_its_turns_and_no_other_is_started(crew: Crew) -> None:
+    first, second = crew.turn("a"), crew.turn("b")
+    inside = crew.left_channel("c1", first, second) / "in"
+    crew.left_container("c1", "main")
+    with closing(FileEvents(inside)) as events:
+        crew.recover(first, second)
+        events.until(lambda: any(inside.glob("*.ping.json")))
+    assert crew.recovery.running == {"a": first, "b": second}
+    assert crew.recovery.ended == []
+    crew.answer("c1", "b")
+    assert crew.next_end() == (second, DONE)
+    assert first.route == second.route == "persistent"
+    assert crew.engine.starts.empty()
+    assert crew.engine.removed.empty()
+
+
+def test_an_answer_that_came_while_no_process_ran_counts(crew: Crew) -> None:
+    turn = crew.turn("a")
+    crew.left_channel("c1", turn)
+    crew.left_container("c1", "main")
+    crew.answer("c1", "a")
+    crew.recover(turn)
+    assert crew.next_end() == (turn, DONE)
+
+
+def test_a_dedicated_container_goes_on_with_its_turn_and_is_removed_after_it(crew: Crew) -> None:
+    turn = crew.turn("a", group="friends")
+    crew.left_channel("c1", turn)
+    name = crew.left_container("c1")
+    crew.recover(turn)
+    assert crew.recovery.running == {"a": turn}
+    assert crew.engine.removed.empty()
+    crew.answer("c1", "a")
+    assert crew.next_end() == (turn, DONE)
+    assert turn.route == "dedicated"
+    assert crew.engine.removed.get(timeout=10) == name
+
+
+def test_mains_container_with_other_settings_ends_its_turns_and_is_then_replaced(crew: Crew) -> None:
+    turn = crew.turn("a")
+    crew.left_channel("c1", turn)
+    name = crew.left_container("c1", "main", config="of an older image")
+    crew.recover(turn)
+    crew.answer("c1", "a")
+    assert crew.next_end() == (turn, DONE)
+    assert crew.engine.removed.get(timeout=10) == name
+    assert crew.engine.starts.get(timeout=10).spec.role == "main"
+
+
+def test_where_the_settings_cannot_be_compared_it_is_replaced_too(crew: Crew) -> None:
+    crew.left_channel("c1")
+    name = crew.left_container("c1", "main")
+    crew.engine.has_image = False
+    crew.recover()
+    assert crew.engine.removed.get(timeout=10) == name
+    assert crew.engine.starts.get(timeout=10).spec.role == "main"
+
+
+def test_where_main_is_to_be_served_on_demand_its_container_ends_its_turns_and_is_not_replaced(
+    tmp_path: Path, stack: ExitStack
+) -> None:
+    crew = Crew(tmp_path, stack, ENABLE_PERSISTENT_MAIN="false")
+    turn = crew.turn("a")
+    crew.left_channel("c1", turn)
+    name = crew.left_container("c1", "main")
+    crew.recover(turn)
+    crew.answer("c1", "a")
+    assert crew.next_end() == (turn, DONE)
+    assert crew.engine.removed.get(timeout=10) == name
+    later = crew.turn("b")
+    crew.main.submit(later)
+    assert crew.overflow.get(timeout=10) is later
+    assert crew.engine.starts.empty()
+
+
+def test_a_dedicated_container_whose_turn_is_answered_already_is_removed(crew: Crew) -> None:
+    channel = crew.left_channel("c1", crew.turn("a"))
+    name = crew.left_container("c1")
+    crew.recover()
+    assert crew.engine.removed.get(timeout=10) == name
+    assert not channel.exists()
+
+
+# Containers that are gone
+
+
+@pytest.mark.parametrize("role", ["main", "dedicated"])
+def test_a_dead_container_is_removed_and_its_turns_end_by_what_it_left(crew: Crew, role: str) -> None:
+    answered, begun, unread = (crew.turn(message_id) for message_id in ("a", "b", "c"))
+    crew.left_channel("c1", answered, begun, unread)
+    name = crew.left_container("c1", role, running=False)
+    crew.frame("c1", "started", "a")
+    crew.answer("c1", "a")
+    crew.frame("c1", "started", "b")
+    crew.recover(answered, begun, unread)
+    assert crew.recovery.ended == [
+        (answered, DONE), (begun, Loss(GONE, begun=True)), (unread, Loss(GONE, begun=False)),
+    ]  # fmt: skip
+    assert set(crew.recovery.running) == {"a", "b", "c"}
+    assert crew.engine.removed.get(timeout=10) == name
+    assert crew.engine.starts.get(timeout=10).spec.role == "main"
+    assert crew.ended.empty()  # they are the router's
+
+
+def test_a_channel_whose_container_is_gone_tells_the_same(crew: Crew) -> None:
+    turn = crew.turn("a")
+    crew.left_channel("c1", turn)
+    crew.frame("c1", "started", "a")
+    crew.recover(turn)
+    assert crew.recovery.ended == [(turn, Loss(GONE, begun=True))]
+    assert crew.engine.removed.empty()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]"])
+@pytest.mark.parametrize("kind", ["started", "response"])
+def test_what_is_no_frame_tells_that_the_turn_had_begun(
+    crew: Crew, caplog: pytest.LogCaptureFixture, kind: str, content: bytes
+) -> None:
+    turn = crew.turn("a")
+    channel = crew.left_channel("c1", turn)
+    (channel / f"out/a.{kind}.json").write_bytes(content)
+    crew.recover(turn)
+    assert crew.recovery.ended == [(turn, Loss(GONE, begun=True))]
+    assert f"a.{kind}.json" in caplog.text
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]"])
+def test_a_request_that_a_power_cut_damaged_is_sent_again(crew: Crew, content: bytes) -> None:
+    turn = crew.turn("a")
+    channel = crew.left_channel("c1", turn)
+    (channel / "in/a.request.json").write_bytes(content)
+    crew.recover(turn)
+    assert crew.recovery.ended == [(turn, Loss(GONE, begun=False))]
+
+
+def test_a_buried_channel_stays_until_the_last_of_its_turns_is_settled(crew: Crew) -> None:
+    turns = [crew.turn("a"), crew.turn("b")]
+    channel = crew.left_channel("c1", *turns)
+    crew.recover(*turns)
+    for turn in turns:
+        assert channel.exists()
+        assert turn.attachment is not None
+        turn.attachment.settle(turn.id)
+    assert not channel.exists()
+
+
+def test_a_channel_in_which_nothing_is_left_goes_at_once(crew: Crew) -> None:
+    channel = crew.left_channel("c1")
+    crew.recover()
+    assert not channel.exists()
+
+
+def test_a_container_whose_channel_is_gone_is_removed(crew: Crew) -> None:
+    name = crew.left_container("c1", "main")
+    crew.recover()
+    assert crew.engine.removed.get(timeout=10) == name
+    assert crew.engine.starts.get(timeout=10).spec.role == "main"
+
+
+def test_a_channel_that_is_half_there_goes_and_its_container_too(crew: Crew) -> None:
+    (crew.root / "c1" / "in").mkdir(parents=True)
+    name = crew.left_container("c1")
+    crew.recover()
+    assert crew.engine.removed.get(timeout=10) == name
+    assert not (crew.root / "c1").exists()
+
+
+# Messages and channels
+
+
+def test_what_a_living_channel_holds_of_messages_that_are_not_in_flight_is_cleared_away(crew: Crew) -> None:
+    turn = crew.turn("a")
+    channel = crew.left_channel("c1", turn, crew.turn("answered"))
+    crew.left_container("c1", "main")
+    crew.answer("c1", "answered")
+    crew.recover(turn)
+    assert crew.recovery.running == {"a": turn}
+    assert not [name for side in ("in", "out") for name in os.listdir(channel / side) if name.startswith("answered")]
+    assert (channel / "in/a.request.json").exists()
+
+
+def test_a_message_that_no_channel_knows_waits_to_be_sent(crew: Crew) -> None:
+    crew.recover(crew.turn("a"))
+    assert crew.recovery.running == {}
+    assert crew.recovery.ended == []
+
+
+def test_a_message_in_two_channels_is_taken_up_once(crew: Crew) -> None:
+    turn = crew.turn("a")
+    crew.left_channel("c1", turn)
+    other = crew.left_channel("c2", turn)
+    crew.recover(turn)
+    assert [ended for ended, _ in crew.recovery.ended] == [turn]
+    assert not other.exists()
+
+
+def test_the_channel_of_a_first_attempt_says_nothing_of_a_second_that_was_noted(crew: Crew) -> None:
+    """The process died between noting the second attempt and clearing the first one away."""
+    channel = crew.left_channel("c1", crew.turn("a", attempt=1))
+    crew.frame("c1", "started", "a")
+    crew.recover(crew.turn("a", attempt=2))
+    assert crew.recovery.ended == []
+    assert crew.recovery.running == {}
+    assert not channel.exists()
+
+
+def test_a_second_attempt_that_had_begun_is_lost_as_such(crew: Crew) -> None:
+    turn = crew.turn("a", attempt=2)
+    crew.left_channel("c1", turn)
+    crew.frame("c1", "started", "a")
+    crew.recover(turn)
+    assert crew.recovery.ended == [(turn, Loss(GONE, begun=True))]
+
+
+# An engine that does not answer
+
+
+def test_while_the_engine_does_not_answer_nothing_is_touched_and_it_can_be_asked_again(crew: Crew) -> None:
+    turn = crew.turn("a")
+    channel = crew.left_channel("c1", turn)
+    crew.left_container("c1", "main")
+    crew.engine.away = True
+    with pytest.raises(RuntimeFailure):
+        crew.recover(turn)
+    assert crew.recovery.running == {}
+    assert (channel / "in/a.request.json").exists()
+    crew.engine.away = False
+    crew.recover(turn)
+    crew.answer("c1", "a")
+    assert crew.next_end() == (turn, DONE)
+    assert crew.engine.starts.empty()
