@@ -6,12 +6,19 @@
     ├── MessageRefused          a message that is not accepted; says so to its sender, with an HTTP status
     │   ├── InvalidMessage      400  malformed JSON, a missing text, a bad name
     │   ├── UnknownGroup        404
+    │   ├── SenderRefused       403  the group does not listen to this sender
+    │   ├── DamagedGroup        500  the group's settings cannot be read
     │   ├── IdConflict          409  the id was used with other content
     │   ├── QueueFull           429
     │   └── NotDurable          503  the disk did not take it; nothing was accepted
+    ├── GroupRefused            a change to a group that is not made; says so to its caller, with an HTTP status
+    │   ├── InvalidGroup        400  a bad name, or settings that make no sense
+    │   └── GroupProtected      403  Main and global stay
+    ├── MountRefused            a place on the host that no container is given
     ├── NameTaken               publish found the name in use
     ├── FileRefused             a file that is not what we take: a link, too large, another owner
     ├── ChannelViolation        a container broke the protocol; it is killed for that
+    ├── CallRefused             what an agent asked of the host is not done, and why
     ├── CallbackFailed          a callback_url did not take its reply this time
     └── RuntimeFailure          a container could not be started or reached
         ├── EngineUnavailable   no engine answers; try again later
@@ -54,6 +61,16 @@ class UnknownGroup(MessageRefused):
     title = "Unknown group"
 
 
+class SenderRefused(MessageRefused):
+    status = 403
+    title = "Sender refused"
+
+
+class DamagedGroup(MessageRefused):
+    status = 500
+    title = "Group damaged"
+
+
 class IdConflict(MessageRefused):
     status = 409
     title = "Id already used"
@@ -69,6 +86,26 @@ class NotDurable(MessageRefused):
     title = "Not stored"
 
 
+class GroupRefused(OpenClawError):
+    """A change to a group that is not made. `status` is the HTTP status, `title` the problem's short name."""
+
+    status = 400
+    title = "Group refused"
+
+
+class InvalidGroup(GroupRefused):
+    title = "Invalid group"
+
+
+class GroupProtected(GroupRefused):
+    status = 403
+    title = "Group protected"
+
+
+class MountRefused(OpenClawError):
+    """A place on the host that no container is given. The text says why, and what would change that."""
+
+
 class NameTaken(OpenClawError):
     """A file of that name is there already."""
 
@@ -79,6 +116,10 @@ class FileRefused(OpenClawError):
 
 class ChannelViolation(OpenClawError):
     """A container broke the protocol of its channel."""
+
+
+class CallRefused(OpenClawError):
+    """What an agent asked of the host is not done. Its text is for the agent to act on."""
 
 
 class CallbackFailed(OpenClawError):

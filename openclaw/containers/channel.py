@@ -12,17 +12,30 @@ import threading
 from pathlib import Path
 from typing import Any, Final
 
-from openclaw.containers.reception import FROM_CONTAINER, OnFrame, OnViolation, Reception
+from openclaw.containers.reception import FROM_CONTAINER, OnEvents, OnFrame, OnViolation, Reception
 from openclaw.containers.removal import remove_tree
 from openclaw.errors import InvalidMessage, RuntimeFailure
-from openclaw.message import Frame, FrameKind, dump_bytes, frame_name, is_name, load_object, parse_frame_name
+from openclaw.message import (
+    Frame,
+    FrameKind,
+    FrameName,
+    dump_bytes,
+    frame_name,
+    is_name,
+    load_object,
+    parse_frame_name,
+)
 from openclaw.message.frames import MAX_FRAME
 from openclaw.spool import DropDir, Watcher
 
 log = logging.getLogger(__name__)
 
-_FROM_HOST: Final[tuple[FrameKind, ...]] = ("request", "cancel", "ping")
-_ANSWERED: Final[dict[FrameKind, FrameKind]] = {"started": "request", "response": "request", "pong": "ping"}
+_BELONGS_TO: Final[dict[FrameKind, FrameKind]] = {
+    "started": "request",
+    "response": "request",
+    "call": "request",
+    "pong": "ping",
+}
 
 
 class Channels:
@@ -88,38 +101,54 @@ class Channel:
         self._in = DropDir(path / "in")
         self._in.sweep_staging()
         self._out = DropDir(path / "out")
-        self._reception = Reception(cid, self._out, uid, watcher, self._is_expected)
+        self._reception = Reception(
+            cid, self._out, uid, watcher, expected=self._is_expected, in_flight=self._in_flight
+        )
         self._lock = threading.Lock()
-        # Guarded by _lock: _open, the requests and pings that lie in `in/`: only these may be answered; and _closed.
+        # Guarded by _lock: _open, the frames that lie in `in/`: only a request and a ping may be answered; and _closed.
         self._open = {parsed for name in self._in.names() if (parsed := parse_frame_name(name))}
         self._closed = False
 
-    def send(self, kind: FrameKind, frame_id: str, body: dict[str, Any]) -> None:
+    def send(self, kind: FrameKind, frame_id: str, body: dict[str, Any], number: int = 0) -> None:
         """Place a frame in `in/`. Raises RuntimeFailure where the disk does not take it or it is beyond MAX_FRAME."""
         data = dump_bytes(body)
         if len(data) > MAX_FRAME:
             raise RuntimeFailure(f"the {kind} {frame_id} has {len(data)} bytes; a frame takes {MAX_FRAME}")
+        name = FrameName(kind, frame_id, number)
         with self._lock:
-            self._open.add((kind, frame_id))  # before the file is there: the answer may come before `place` returns
+            self._open.add(name)  # before the file is there: the answer may come before `place` returns
         try:
-            self._in.place(frame_name(kind, frame_id), data)
+            self._in.place(frame_name(*name), data)
         except OSError as error:
             with self._lock:
-                self._open.discard((kind, frame_id))
+                self._open.discard(name)
             raise RuntimeFailure(f"the channel {self.path} takes no file: {error.strerror}") from error
 
+    def answer(self, call: FrameName, body: dict[str, Any]) -> None:
+        """Place the result of a call, then delete the call. Nothing happens where its turn is over by now.
+
+        Raises RuntimeFailure as `send` does.
+        """
+        if not self._is_expected(call):
+            return
+        self.send("result", call.id, body, call.number)
+        self._reception.answered(call)
+        if not self._is_expected(call):  # its turn has ended meanwhile
+            self.forget(call.id)
+
     def forget(self, frame_id: str) -> None:
-        """Delete everything of `frame_id`, in both directions."""
+        """Delete everything of the turn `frame_id`, in both directions."""
         with self._lock:
-            self._open -= {(kind, frame_id) for kind in _FROM_HOST}
-        for kind in _FROM_HOST:
-            self._in.remove(frame_name(kind, frame_id))
+            mine = {name for name in self._open if name.id == frame_id and name.kind != "ping"}
+            self._open -= mine
+        for name in mine:
+            self._in.remove(frame_name(*name))
         self._reception.forget(frame_id)
 
     def pending(self) -> dict[str, dict[str, Any]]:
         """The requests that were not forgotten, as id → body, oldest first; {} for one that a power cut damaged."""
         parsed = (parse_frame_name(name) for name in self._in.names())
-        requests = [frame_id for kind, frame_id in filter(None, parsed) if kind == "request"]
+        requests = [name.id for name in filter(None, parsed) if name.kind == "request"]
         return {frame_id: self._request(frame_id) for frame_id in requests}
 
     def _request(self, frame_id: str) -> dict[str, Any]:
@@ -139,21 +168,25 @@ class Channel:
         except FileNotFoundError:
             return None
 
-    def listen(self, on_frame: OnFrame, on_violation: OnViolation) -> None:
+    def listen(self, on_frame: OnFrame, on_events: OnEvents, on_violation: OnViolation) -> None:
         """Deliver each frame of the container once, those that lie there first; a violation once, as the last call.
 
         They come on the watcher's thread, the first ones on this one, never on both at once. `started` and `response`
-        stay on disk until `forget`; a pong is removed, with its ping, when it is taken.
+        stay on disk until `forget`, a call until `answer`; a pong is removed, with its ping, when it is taken. Events
+        are delivered from the first on, also by a process that takes over a channel.
         """
 
         def deliver(frame: Frame) -> None:
             if frame.kind == "pong":
                 with self._lock:
-                    self._open.discard(("ping", frame.id))
+                    self._open.discard(FrameName("ping", frame.id))
                 self._in.remove(frame_name("ping", frame.id))
-            on_frame(frame)
+            if frame.kind == "call" and self._has_result(frame):
+                self._reception.answered(FrameName(frame.kind, frame.id, frame.number))
+            else:
+                on_frame(frame)
 
-        self._reception.listen(deliver, on_violation)
+        self._reception.listen(deliver, on_events, on_violation)
 
     def close(self) -> None:
         """Deliver nothing more, but for a call that is under way, and let go of the directories as they are."""
@@ -167,9 +200,18 @@ class Channel:
         self.close()
         _remove(self.path)
 
-    def _is_expected(self, kind: FrameKind, frame_id: str) -> bool:
+    def _is_expected(self, name: FrameName) -> bool:
         with self._lock:
-            return (_ANSWERED[kind], frame_id) in self._open
+            return FrameName(_BELONGS_TO[name.kind], name.id) in self._open
+
+    def _in_flight(self) -> int:
+        with self._lock:
+            return sum(name.kind == "request" for name in self._open)
+
+    def _has_result(self, call: Frame) -> bool:
+        """Whether a process that died between the two steps has left the call behind."""
+        with self._lock:
+            return FrameName("result", call.id, call.number) in self._open
 
     def _close_directories(self) -> None:
         self._in.close()

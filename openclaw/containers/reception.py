@@ -3,8 +3,8 @@
 `out/` is hostile. Only names of frames that are expected are opened, as regular files of the container's uid with one
 link and a bounded size; all else is a violation, told once, after which nothing more is taken.
 
-Frames are delivered on the watcher's thread, those that lie there already on the thread that calls `listen`; never on
-both at once. All methods may be called from any thread.
+Frames and events are delivered on the watcher's thread, those that lie there already on the thread that calls
+`listen`; never on both at once. All methods may be called from any thread.
 """
 
 from __future__ import annotations
@@ -16,15 +16,26 @@ import threading
 from collections.abc import Callable
 from typing import Any, Final
 
+from openclaw.containers.event_tail import Event, EventTail
 from openclaw.errors import ChannelViolation, FileRefused, InvalidMessage
-from openclaw.message import Frame, FrameKind, frame_name, load_object, parse_frame_name
-from openclaw.message.frames import MAX_FRAME
-from openclaw.spool import DropDir, Watch, Watcher
+from openclaw.message import (
+    Frame,
+    FrameKind,
+    FrameName,
+    events_name,
+    frame_name,
+    load_object,
+    parse_events_name,
+    parse_frame_name,
+)
+from openclaw.message.frames import MAX_CALLS, MAX_FRAME
+from openclaw.spool import DROPPED, IN_MODIFY, DropDir, Watch, Watcher
 
 log = logging.getLogger(__name__)
 
 MAX_ENTRIES: Final = 4096
-"""Entries that `out/` may hold, hidden ones included: two frames for each of a few hundred turns, and room."""
+PER_TURN: Final = 8
+"""Entries that `out/` may hold, hidden ones included: some for each turn in flight, and room."""
 MAX_STRAYS: Final = 64
 """Names that are no frame's and are put up with, as temporary files of a tool would be."""
 MAX_LATE: Final = 4096
@@ -32,14 +43,19 @@ MAX_LATE: Final = 4096
 MAX_FIRST_SCANS: Final = 8
 """Scans by `listen` while frames keep coming; what comes after them is found by the watcher's next tick."""
 
-FROM_CONTAINER: Final[tuple[FrameKind, ...]] = ("started", "response", "pong")
+FROM_CONTAINER: Final[tuple[FrameKind, ...]] = ("started", "response", "pong", "call")
 
 OnFrame = Callable[[Frame], None]
+OnEvents = Callable[[str, list[Event]], None]
+"""Called with a turn's id and what has happened in it since the last call."""
 OnViolation = Callable[[str], None]
 
 
 class Reception:
-    """Takes frames from `directory`. `expected(kind, id)` says whether a frame answers something in flight."""
+    """Takes frames and events from `directory`.
+
+    `expected(name)` says whether one belongs to something in flight, `in_flight()` how many turns are.
+    """
 
     def __init__(
         self,
@@ -47,37 +63,43 @@ class Reception:
         directory: DropDir,
         uid: int,
         watcher: Watcher,
-        expected: Callable[[FrameKind, str], bool],
+        *,
+        expected: Callable[[FrameName], bool],
+        in_flight: Callable[[], int],
     ) -> None:
         self._cid = cid
         self._directory = directory
         self._uid = uid
         self._watcher = watcher
         self._expected = expected
+        self._in_flight = in_flight
         self._watch: Watch | None = None
         self._on_frame: OnFrame = _ignore
+        self._on_events: OnEvents = _ignore_events
         self._on_violation: OnViolation = _ignore
-        # These two belong to the thread that takes: one at a time.
+        # These belong to the thread that takes: one at a time.
         self._strays: set[str] = set()
         self._late = 0
+        self._tails: dict[str, EventTail] = {}
         self._lock = threading.Lock()
         # Guarded by _lock: all of these.
-        self._delivered: set[tuple[FrameKind, str]] = set()
+        self._delivered: set[FrameName] = set()
+        self._forgotten: set[str] = set()  # ids whose tails are to be closed by the thread that takes
         self._listening = False
         self._first_scan = False  # `listen` takes; the watcher's thread asks for another scan by _again
         self._again = False
         self._taking = False
         self._when_idle: Callable[[], None] | None = None
 
-    def listen(self, on_frame: OnFrame, on_violation: OnViolation) -> None:
-        """Deliver each frame once, those that lie there first; a violation once, as the last call."""
+    def listen(self, on_frame: OnFrame, on_events: OnEvents, on_violation: OnViolation) -> None:
+        """Deliver each frame and event once, those that lie there first; a violation once, as the last call."""
         if self._watch is not None:
             self._watch.close()
-        self._on_frame, self._on_violation = on_frame, on_violation
+        self._on_frame, self._on_events, self._on_violation = on_frame, on_events, on_violation
         with self._lock:
             self._delivered.clear()
             self._listening = self._first_scan = self._again = True
-        self._watch = self._watcher.watch(self._directory.path, self._changed)
+        self._watch = self._watcher.watch(self._directory.path, self._changed, DROPPED | IN_MODIFY)
         for _ in range(MAX_FIRST_SCANS):
             with self._lock:
                 again, self._again = self._again, False
@@ -90,28 +112,47 @@ class Reception:
 
     def close(self, when_idle: Callable[[], None]) -> None:
         """Deliver nothing more, but for a call that is under way; `when_idle` is called after that one."""
+
+        def let_go() -> None:
+            for tail in self._tails.values():
+                tail.close()
+            self._tails.clear()
+            when_idle()
+
         with self._lock:
             self._listening = False
             taking = self._taking
             if taking:
-                self._when_idle = when_idle
+                self._when_idle = let_go
         if self._watch is not None:
             self._watch.close()
         if not taking:
-            when_idle()
+            let_go()
 
     def forget(self, frame_id: str) -> None:
-        """Delete the frames of `frame_id`."""
+        """Delete the frames and events of the turn `frame_id`; a ping may bear the same id and stays."""
         with self._lock:
-            self._delivered -= {(kind, frame_id) for kind in FROM_CONTAINER}
-        for kind in FROM_CONTAINER:
-            self._remove(frame_name(kind, frame_id))
+            calls = [name for name in self._delivered if name.id == frame_id and name.kind == "call"]
+            self._delivered = {name for name in self._delivered if name.id != frame_id or name.kind == "pong"}
+            if self._listening:
+                self._forgotten.add(frame_id)
+        self._remove(frame_name("started", frame_id))
+        self._remove(frame_name("response", frame_id))
+        for call in calls:
+            self._remove(frame_name(*call))
+        self._remove(events_name(frame_id))
 
-    def peek(self, kind: FrameKind, frame_id: str) -> Frame | None:
+    def answered(self, call: FrameName) -> None:
+        """Delete a call that has its result."""
+        with self._lock:
+            self._delivered.discard(call)
+        self._remove(frame_name(*call))
+
+    def peek(self, kind: FrameKind, frame_id: str, number: int = 0) -> Frame | None:
         """A frame as it lies there, None where there is none. Raises ChannelViolation where it is not one."""
-        name = frame_name(kind, frame_id)
+        name = frame_name(kind, frame_id, number)
         try:
-            return Frame(kind, frame_id, self._read(name))
+            return Frame(kind, frame_id, self._read(name), number)
         except FileNotFoundError:
             return None
         except (FileRefused, InvalidMessage) as error:
@@ -137,6 +178,7 @@ class Reception:
                 return
             self._taking = True
         try:
+            self._close_forgotten()
             for found in self._scan() if name is None else (name,):
                 self._take_one(found)
         except ChannelViolation as violation:
@@ -152,39 +194,70 @@ class Reception:
                 when_idle()
 
     def _scan(self) -> list[str]:
-        """The visible names, each `started` before its `response`."""
+        """The visible names, each turn's events before its `response`."""
+        limit = MAX_ENTRIES + PER_TURN * self._in_flight()
         fd = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._directory.fd)
         try:
             with os.scandir(fd) as entries:
-                names = [entry.name for entry in itertools.islice(entries, MAX_ENTRIES + 1)]
+                names = [entry.name for entry in itertools.islice(entries, limit + 1)]
         finally:
             os.close(fd)
-        if len(names) > MAX_ENTRIES:
-            raise ChannelViolation(f"container {self._cid} keeps more than {MAX_ENTRIES} files in out/")
+        if len(names) > limit:
+            raise ChannelViolation(f"container {self._cid} keeps more than {limit} files in out/")
         visible = (name for name in names if not name.startswith("."))
         return sorted(visible, key=lambda name: (name.endswith(frame_name("response", "")), name))
 
     def _take_one(self, name: str) -> None:
         parsed = parse_frame_name(name)
-        if parsed is None or parsed[0] not in FROM_CONTAINER:
+        if parsed is not None and parsed.kind in FROM_CONTAINER:
+            self._take_frame(name, parsed)
+        elif (turn_id := parse_events_name(name)) is not None:
+            self._take_events(name, turn_id)
+        else:
             self._put_up_with(name)
-            return
-        kind, frame_id = parsed
-        if not self._expected(kind, frame_id):
+
+    def _take_frame(self, name: str, parsed: FrameName) -> None:
+        if not self._expected(parsed):
             self._drop_late(name)
             return
+        if parsed.number > MAX_CALLS:
+            raise ChannelViolation(f"container {self._cid} makes more than {MAX_CALLS} calls in a turn")
+        if parsed.kind == "response" and parsed.id in self._tails:
+            self._take_events(events_name(parsed.id), parsed.id)
         with self._lock:
             if not self._listening or parsed in self._delivered:
                 return
             self._delivered.add(parsed)
-        frame = self.peek(kind, frame_id)
-        if frame is None or kind == "pong":
+        frame = self.peek(*parsed)
+        if frame is None or parsed.kind == "pong":
             with self._lock:
                 self._delivered.discard(parsed)  # nothing of it is there any more
-        if kind == "pong":
+        if parsed.kind == "pong":
             self._remove(name)
         if frame is not None:
             self._on_frame(frame)
+
+    def _take_events(self, name: str, turn_id: str) -> None:
+        if not self._expected(FrameName("response", turn_id)):
+            self._drop_late(name)
+            return
+        tail = self._tails.get(turn_id)
+        if tail is None:
+            try:
+                tail = self._tails[turn_id] = EventTail(self._directory, turn_id, self._uid)
+            except FileNotFoundError:
+                return  # forgotten meanwhile
+        events = tail.read()
+        if events:
+            self._on_events(turn_id, events)
+
+    def _close_forgotten(self) -> None:
+        with self._lock:
+            forgotten, self._forgotten = self._forgotten, set()
+        for turn_id in forgotten:
+            tail = self._tails.pop(turn_id, None)
+            if tail is not None:
+                tail.close()
 
     def _put_up_with(self, name: str) -> None:
         self._strays.add(name)
@@ -192,18 +265,23 @@ class Reception:
             raise ChannelViolation(f"container {self._cid} writes files that are no frames, such as {name[:80]!r}")
 
     def _drop_late(self, name: str) -> None:
-        self._late += 1
+        # Counted where a file was there: a turn that was given up may still append to events that are deleted.
+        self._late += self._remove(name)
         if self._late > MAX_LATE:
             raise ChannelViolation(f"container {self._cid} has answered {MAX_LATE} times what it was not asked")
         log.debug("%s from container %s answers nothing in flight, dropped", name, self._cid)
-        self._remove(name)
 
-    def _remove(self, name: str) -> None:
+    def _remove(self, name: str) -> bool:
         try:
-            self._directory.remove(name)
+            return self._directory.remove(name)
         except OSError as error:  # a container may have put a directory in its place
             log.warning("%s from container %s cannot be removed: %s", name, self._cid, error.strerror)
+            return False
 
 
 def _ignore(_: object) -> None:
+    """Until somebody listens."""
+
+
+def _ignore_events(_: str, __: list[Event]) -> None:
     """Until somebody listens."""

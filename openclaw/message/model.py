@@ -65,6 +65,10 @@ class Message:
         """The message with every key that is not empty."""
         return {key: given for key, given in asdict(self).items() if given}
 
+    def content(self) -> dict[str, Any]:
+        """The message as JSON without its id, for where the id is a file's name: a subagent's has a dot."""
+        return {key: given for key, given in self.to_json().items() if key != "id"}
+
     def digest(self) -> str:
         """Identifies the content, id aside: the same id with the same digest is one message."""
         import hashlib  # here, since OpenSSL takes 3.6 MB and the container, which never asks, has 20 to spend

@@ -7,14 +7,24 @@ It imports the leaves only, and nothing that makes a small process large.
 from openclaw.spool.claims import Claim, claim, claims, drop_claim, put_back, read_claim
 from openclaw.spool.committer import Committer
 from openclaw.spool.dropdir import DropDir
-from openclaw.spool.inotify import IN_CLOSE_WRITE, IN_CREATE, IN_DELETE, IN_MOVED_FROM, IN_MOVED_TO, Inotify
+from openclaw.spool.inotify import (
+    IN_CLOSE_WRITE,
+    IN_CREATE,
+    IN_DELETE,
+    IN_MODIFY,
+    IN_MOVED_FROM,
+    IN_MOVED_TO,
+    Inotify,
+)
 from openclaw.spool.taking import Origin, Taken
-from openclaw.spool.watcher import Watch, Watcher
+from openclaw.spool.watcher import DROPPED, Watch, Watcher
 
 __all__ = [
+    "DROPPED",
     "IN_CLOSE_WRITE",
     "IN_CREATE",
     "IN_DELETE",
+    "IN_MODIFY",
     "IN_MOVED_FROM",
     "IN_MOVED_TO",
     "Claim",

@@ -16,8 +16,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from openclaw.errors import FileRefused
 from openclaw.spool.syscalls import rename_new
-from openclaw.spool.taking import Origin, Taken, is_being_written, origin_of, take
+from openclaw.spool.taking import Origin, Taken, is_being_written, open_regular, origin_of, take
 
 STAGING_PREFIX = ".new."
 """Begins the name of a file that is being written. Hidden names are never taken for messages."""
@@ -113,6 +114,16 @@ class DropDir:
         anything but such a file: what happens to it afterwards changes nothing in what was returned.
         """
         return take(self.fd, name, limit, uid)
+
+    def open(self, name: str, uid: int) -> int:
+        """A descriptor to read a file of that user's as it grows; the caller closes it.
+
+        Raises FileNotFoundError, or FileRefused for anything but a regular file of `uid` with one name.
+        """
+        try:
+            return open_regular(self.fd, name, uid)[0]
+        except BlockingIOError:
+            raise FileRefused("another process holds a lease on it") from None
 
     def being_written(self, name: str) -> bool | None:
         """Whether some process has the file open for writing. None: the kernel does not tell us here.

@@ -12,6 +12,7 @@ import os
 import struct
 from typing import NamedTuple
 
+IN_MODIFY = 0x00000002
 IN_ATTRIB = 0x00000004
 IN_CLOSE_WRITE = 0x00000008
 IN_MOVED_FROM = 0x00000040

@@ -45,7 +45,7 @@ class Taken(NamedTuple):
 def take(dir_fd: int, name: str, limit: int, uid: int | None) -> Taken:
     """What `DropDir.read` does."""
     try:
-        fd, status = _open_regular(dir_fd, name, uid)
+        fd, status = open_regular(dir_fd, name, uid)
     except BlockingIOError:
         raise FileRefused("another process holds a lease on it; try again when it is done") from None
     try:
@@ -62,7 +62,7 @@ def take(dir_fd: int, name: str, limit: int, uid: int | None) -> Taken:
 def is_being_written(dir_fd: int, name: str) -> bool | None:
     """What `DropDir.being_written` does."""
     try:
-        fd, _ = _open_regular(dir_fd, name, None)
+        fd, _ = open_regular(dir_fd, name, None)
     except BlockingIOError:
         return True  # somebody holds a write lease, and has just been asked to give it back
     try:
@@ -82,7 +82,7 @@ def origin_of(name: str, status: os.stat_result) -> Origin:
     return Origin(name, status.st_dev, status.st_ino, status.st_mtime_ns)
 
 
-def _open_regular(dir_fd: int, name: str, uid: int | None) -> tuple[int, os.stat_result]:
+def open_regular(dir_fd: int, name: str, uid: int | None) -> tuple[int, os.stat_result]:
     """Open the file only if it is what we take.
 
     Raises BlockingIOError where another process holds a write lease: an open that waits would wait up to 45 s.

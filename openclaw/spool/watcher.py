@@ -120,6 +120,7 @@ class Watcher:
             raise
         except OSError as error:
             self._poll_instead(watch, error)
+            self._wake()
         return watch
 
     def forget(self, watch: Watch) -> None:
@@ -134,6 +135,12 @@ class Watcher:
         with self._lock:
             if not self._closed:
                 self._ticked = True
+                os.eventfd_write(self._wake_fd, 1)
+
+    def _wake(self) -> None:
+        """Have the thread look anew how long it may sleep. Its own rounds never do this: each would begin the next."""
+        with self._lock:
+            if not self._closed:
                 os.eventfd_write(self._wake_fd, 1)
 
     @property
@@ -241,7 +248,6 @@ class Watcher:
                 return
             self._watches.add(watch)
             said, self._cause = self._cause == error.errno, error.errno
-            os.eventfd_write(self._wake_fd, 1)
         if not said:
             advice = _ADVICE.get(error.errno or 0, "look at the directory")
             log.warning(

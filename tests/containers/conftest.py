@@ -1,4 +1,4 @@
-"""A fake engine and a docker runtime on it."""
+"""A fake engine and a docker runtime on it; a channel and what it delivers."""
 
 from __future__ import annotations
 
@@ -9,10 +9,13 @@ from pathlib import Path
 import pytest
 
 from openclaw.clock import Clock, SystemClock
+from openclaw.containers.channel import Channel, Channels
 from openclaw.containers.cli import Cli
 from openclaw.containers.docker import DockerRuntime
+from openclaw.spool import Watcher
 from tests.support.exits import Exits
 from tests.support.fake_docker import FakeDocker
+from tests.support.heard import Heard
 
 MakeRuntime = Callable[..., DockerRuntime]
 
@@ -40,7 +43,7 @@ def make_runtime(fake: FakeDocker, exits: Exits) -> Iterator[MakeRuntime]:
             cli = Cli("docker", fake.environ())
             runtime = DockerRuntime(cli, clock or SystemClock(), "here", "agent:latest", start_timeout)
             stack.callback(runtime.close)
-            runtime.open(exits.on_exit, exits.on_engine_up)
+            runtime.open(exits.on_exit, exits.on_engine_up, exits.on_image_changed)
             return runtime
 
         yield make
@@ -49,3 +52,28 @@ def make_runtime(fake: FakeDocker, exits: Exits) -> Iterator[MakeRuntime]:
 @pytest.fixture
 def runtime(make_runtime: MakeRuntime) -> DockerRuntime:
     return make_runtime()
+
+
+@pytest.fixture
+def watcher() -> Iterator[Watcher]:
+    watcher = Watcher()
+    watcher.start()
+    yield watcher
+    watcher.close()
+
+
+@pytest.fixture
+def channels(tmp_path: Path, watcher: Watcher) -> Channels:
+    return Channels(tmp_path / "channels", watcher)
+
+
+@pytest.fixture
+def channel(channels: Channels) -> Iterator[Channel]:
+    channel = channels.create("c1")
+    yield channel
+    channel.close()
+
+
+@pytest.fixture
+def heard() -> Heard:
+    return Heard()

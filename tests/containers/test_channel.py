@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,60 +12,10 @@ import pytest
 from openclaw.containers.channel import Channel, Channels
 from openclaw.containers.reception import MAX_ENTRIES, MAX_STRAYS
 from openclaw.errors import ChannelViolation, RuntimeFailure
-from openclaw.message import Frame, FrameKind, frame_name
+from openclaw.message import Frame
 from openclaw.message.frames import MAX_FRAME
 from openclaw.spool import Watcher
-
-
-class Heard:
-    """What a channel delivered. `frame` and `violation` wait for at most 10 s."""
-
-    def __init__(self) -> None:
-        self.frames: queue.SimpleQueue[Frame] = queue.SimpleQueue()
-        self.violations: queue.SimpleQueue[str] = queue.SimpleQueue()
-
-    def frame(self) -> Frame:
-        return self.frames.get(timeout=10)
-
-    def violation(self) -> str:
-        return self.violations.get(timeout=10)
-
-
-@pytest.fixture
-def watcher() -> Iterator[Watcher]:
-    watcher = Watcher()
-    watcher.start()
-    yield watcher
-    watcher.close()
-
-
-@pytest.fixture
-def channels(tmp_path: Path, watcher: Watcher) -> Channels:
-    return Channels(tmp_path / "channels", watcher)
-
-
-@pytest.fixture
-def channel(channels: Channels) -> Iterator[Channel]:
-    channel = channels.create("c1")
-    yield channel
-    channel.close()
-
-
-@pytest.fixture
-def heard() -> Heard:
-    return Heard()
-
-
-def write(channel: Channel, kind: FrameKind, frame_id: str, text: str = "{}") -> None:
-    """As the runner does it: a hidden file, renamed."""
-    hidden = channel.path / "out" / f".{kind}-{frame_id}"
-    hidden.write_text(text)
-    hidden.rename(channel.path / "out" / frame_name(kind, frame_id))
-
-
-def listen(channel: Channel, heard: Heard) -> None:
-    channel.listen(heard.frames.put, heard.violations.put)
-
+from tests.support.heard import Heard, listen, write
 
 # Both directions
 
@@ -223,7 +173,7 @@ def test_a_channel_may_be_destroyed_by_the_call_that_delivers(channel: Channel, 
         channel.destroy()
         destroyed.put(frame.id)
 
-    channel.listen(on_frame, destroyed.put)
+    channel.listen(on_frame, lambda *_: None, destroyed.put)
     channel.send("request", "m1", {})
     write(channel, "response", "m1")
 
@@ -327,6 +277,27 @@ def test_a_heap_of_hidden_files_is_a_violation_too(channel: Channel, heard: Hear
     listen(channel, heard)
 
     assert f"more than {MAX_ENTRIES}" in heard.violation()
+
+
+def test_what_many_turns_leave_until_they_are_settled_is_no_heap(channel: Channel, heard: Heard) -> None:
+    turns = MAX_ENTRIES // 2 + 1
+    for number in range(turns):
+        channel.send("request", f"m{number}", {})
+        write(channel, "started", f"m{number}")
+        write(channel, "response", f"m{number}")
+    listen(channel, heard)
+    for _ in range(2 * turns):
+        heard.frame()
+    assert heard.violations.empty()
+
+
+def test_the_end_of_a_turn_leaves_a_ping_of_its_id_alone(channel: Channel, heard: Heard) -> None:
+    listen(channel, heard)
+    channel.send("request", "h1", {})
+    channel.send("ping", "h1", {})
+    channel.forget("h1")
+    write(channel, "pong", "h1", '{"turns": 0}')
+    assert heard.frame() == Frame("pong", "h1", {"turns": 0})
 
 
 def test_a_violation_is_told_once_and_is_the_last_word(channel: Channel, watcher: Watcher, heard: Heard) -> None:

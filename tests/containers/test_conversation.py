@@ -40,11 +40,11 @@ def test_a_request_is_answered_and_the_end_is_told(
     cli = Cli("docker", fake.environ())
     runtime: Runtime = DockerRuntime(cli, SystemClock(), "here", "a:1") if kind == "docker" else ProcessRuntime()
     with closing(runtime):
-        runtime.open(exits.on_exit, exits.on_engine_up)
+        runtime.open(exits.on_exit, exits.on_engine_up, exits.on_image_changed)
         channel = Channels(tmp_path / "ipc", watcher, runtime.container_uid).create("c1")
         frames: queue.SimpleQueue[Frame] = queue.SimpleQueue()
         violations: queue.SimpleQueue[str] = queue.SimpleQueue()
-        channel.listen(frames.put, violations.put)
+        channel.listen(frames.put, lambda *_: None, violations.put)
         message = {"id": "m1", "text": "hello", "group": "main", "session": "default"}
 
         channel.send("request", "m1", {"message": message, "attempt": 1, "timeout_ms": 60_000})

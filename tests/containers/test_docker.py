@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
+import os
 import queue
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from openclaw.clock import SystemClock
+from openclaw.containers import docker_run
 from openclaw.containers.cli import Cli
 from openclaw.containers.docker import DockerRuntime
-from openclaw.containers.runtime import Exit
+from openclaw.containers.runtime import Exit, Mount
 from openclaw.errors import EngineOverdue, EngineUnavailable, ImageMissing, NameConflict, StartFailed
 from tests.containers.conftest import MakeRuntime
 from tests.support.clock import FakeClock
 from tests.support.exits import Exits
 from tests.support.fake_docker import FakeDocker
+from tests.support.file_events import FileEvents
 from tests.support.specs import make_spec
 
 WAIT = 30
@@ -106,6 +111,24 @@ def test_a_container_of_an_earlier_run_is_found_and_watched(
     fake.docker("kill", "c1")
 
     assert exits.next() == Exit("c1", 137, "")
+
+
+def test_what_a_dead_process_brings_up_late_is_removed_at_the_next_look(
+    runtime: DockerRuntime, fake: FakeDocker, tmp_path: Path
+) -> None:
+    ours = ["--label=openclaw.installation=here", "--label=openclaw.role=dedicated", "--label=openclaw.group=main"]
+    fake.docker("run", "--name=left", *ours, "--label=openclaw.cid=left", "agent:latest")
+    assert [found.name for found in runtime.list()] == ["left"]
+    runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
+    runtime.tick()
+    fake.docker("run", "--name=late", *ours, "--label=openclaw.cid=late", "agent:latest")
+    with closing(FileEvents(fake.state / "containers")) as events:
+        runtime.tick()
+        events.until(lambda: "late" not in names(fake))
+
+    assert sorted(names(fake)) == ["c1", "left"]
+    runtime.remove("left").result(WAIT)
+    assert [found.name for found in runtime.list()] == ["c1"]
 
 
 def test_our_own_leftover_of_the_name_makes_room(runtime: DockerRuntime, fake: FakeDocker, tmp_path: Path) -> None:
@@ -257,5 +280,45 @@ def test_settings_that_change_change_the_digest(runtime: DockerRuntime, fake: Fa
     spec = make_spec(tmp_path, "c1")
 
     assert runtime.config_digest(make_spec(tmp_path, "c2", message_id="m2")) == runtime.config_digest(spec)
-    for change in ({"env": {"TZ": "UTC"}}, {"memory_mb": 64}, {"pids": 9}, {"group_writable": True}, {"role": "main"}):
-        assert runtime.config_digest(make_spec(tmp_path, "c1", **change)) != runtime.config_digest(spec), change
+    changes: tuple[dict[str, Any], ...] = (
+        *({"env": {"TZ": "UTC"}}, {"group_writable": True}, {"role": "main"}),
+        *({"memory_mb": 64}, {"pids": 9}, {"cpus": 0.5}, {"network": "bridge"}),
+        *({"mounts": (Mount(tmp_path, "/data", readonly),)} for readonly in (True, False)),
+        *({"mounts": (Mount(tmp_path, "/other"),)}, {"mounts": (Mount(tmp_path / "x", "/data"),)}),
+    )
+    digests = {runtime.config_digest(make_spec(tmp_path, "c1", **change)) for change in ({}, *changes)}
+    assert len(digests) == 1 + len(changes)
+
+
+def test_a_place_to_mount_that_is_gone_is_a_failed_start(runtime: DockerRuntime, tmp_path: Path) -> None:
+    spec = make_spec(tmp_path, "c1", mounts=(Mount(tmp_path / "gone", "/workspace/extra/gone"),))
+
+    with pytest.raises(StartFailed, match="does not exist"):
+        runtime.start(spec).result(WAIT)
+
+
+def test_a_path_with_commas_and_quotes_is_mounted_as_it_is(tmp_path: Path) -> None:
+    """The engine reads a mount as a line of CSV."""
+    odd = tmp_path / 'a,b "c"'
+
+    args = docker_run.run_args(make_spec(tmp_path, "c1", mounts=(Mount(odd, "/data"),)), "image", "here", 1, "config")
+
+    (mount,) = (arg for arg in args if arg.endswith("dst=/data,readonly"))
+    (fields,) = csv.reader([mount.removeprefix("--mount=")])
+    assert f"src={odd}" in fields
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root hands folders over")
+def test_our_own_folders_are_handed_over_to_the_containers_user_and_the_users_never_are(
+    runtime: DockerRuntime, tmp_path: Path
+) -> None:
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    ours.mkdir(0o700)
+    theirs.mkdir(0o700)
+    (ours / "file").touch()
+    mounts = (Mount(ours, "/ours", ours=True), Mount(theirs, "/theirs"))
+
+    runtime.start(make_spec(tmp_path, "c1", runtime.container_uid, mounts=mounts)).result(WAIT)
+
+    assert (ours / "file").stat().st_uid == ours.stat().st_uid == runtime.container_uid
+    assert theirs.stat().st_uid == 0

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from openclaw.containers.process import CHECKOUT, ProcessRuntime
-from openclaw.containers.runtime import Exit
+from openclaw.containers.runtime import Exit, Mount
 from openclaw.errors import StartFailed
 from tests.support.exits import Exits
 from tests.support.specs import make_spec
@@ -32,7 +32,7 @@ def make(exits: Exits) -> Iterator[Make]:
 
     def make(script: str) -> ProcessRuntime:
         runtime = ProcessRuntime([sys.executable, "-P", "-c", script])
-        runtime.open(exits.on_exit, exits.on_engine_up)
+        runtime.open(exits.on_exit, exits.on_engine_up, exits.on_image_changed)
         made.append(runtime)
         return runtime
 
@@ -140,11 +140,23 @@ def test_children_see_their_settings_and_no_key(
 
 def test_a_runner_that_cannot_be_run_is_a_failed_start(exits: Exits, tmp_path: Path) -> None:
     runtime = ProcessRuntime(["/nonexistent/runner"])
-    runtime.open(exits.on_exit, exits.on_engine_up)
+    runtime.open(exits.on_exit, exits.on_engine_up, exits.on_image_changed)
 
     with pytest.raises(StartFailed, match="No such file"):
         runtime.start(make_spec(tmp_path, "c1")).result(WAIT)
     runtime.close()
+
+
+def test_that_mounts_and_networks_do_nothing_here_is_said_once(
+    make: Make, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    runtime = make(WAIT_FOR_EOF)
+    for name in ("c1", "c2"):
+        mounts = (Mount(tmp_path, "/workspace/extra/data"),)
+        runtime.start(make_spec(tmp_path, name, mounts=mounts, network="bridge")).result(WAIT)
+
+    assert [message for message in caplog.messages if "mounts, networks and limits" in message] == caplog.messages
+    assert len(caplog.messages) == 1
 
 
 def test_close_ends_the_children_and_tells_nothing_more(make: Make, exits: Exits, tmp_path: Path) -> None:

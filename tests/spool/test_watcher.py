@@ -281,6 +281,22 @@ class TestWithoutInotify:
         assert "fs.inotify.max_user_instances" in caplog.text
         blind.close()
 
+    def test_between_two_scans_the_thread_sleeps(
+        self, inbox: Path, changes: Changes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(watcher, "POLL_INTERVAL", 3600)
+        blind = Watcher()
+        blind.start()
+        blind.watch(inbox, changes.put)
+        assert changes.next() is None
+
+        for _ in range(50):  # each time it would take an early look, were it awake
+            blind.tick()
+            assert changes.next() is None
+        blind.close()
+
+        assert changes.empty()
+
     def test_an_instance_that_becomes_free_is_taken(
         self, inbox: Path, changes: Changes, monkeypatch: pytest.MonkeyPatch
     ) -> None:
