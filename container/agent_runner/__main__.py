@@ -12,15 +12,17 @@ from __future__ import annotations
 
 import logging
 import os
+import select
 import signal
 import sys
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
 
+from agent_runner.calls import Calls
 from agent_runner.channel import Incoming, Outgoing
 from agent_runner.engines import Engine, engine_from
 from agent_runner.health import Health
+from agent_runner.host import TurnHost
 from agent_runner.once import answer_once
 from agent_runner.turns import Turns
 from openclaw.errors import ConfigError, OpenClawError
@@ -50,29 +52,44 @@ def main(argv: list[str]) -> int:
 
 def serve(channel: Path, engine: Engine, *, until_eof: bool) -> None:
     """Answer what comes through `channel` until told to end. Raises OSError where the channel cannot be used."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _end)  # to process 1 the kernel gives only signals that it handles
+    told_to_end = _told_to_end()
     outgoing = Outgoing(channel / "out")
-    turns = Turns(engine, outgoing.started, outgoing.response)
+    calls = Calls(outgoing.call)
+    turns = Turns(
+        engine, lambda turn: TurnHost(turn, calls, outgoing.open_events), outgoing.started, outgoing.response
+    )
     health = Health(outgoing.pong, lambda: turns.count)
     watcher = Watcher()
-    incoming = Incoming(channel / "in", watcher, turns, health, outgoing)
+    incoming = Incoming(channel / "in", watcher, turns=turns, calls=calls, health=health, outgoing=outgoing)
     health.start()
     watcher.start()
     incoming.listen()
+    _wait_for_end(told_to_end, until_eof=until_eof)
+
+
+def _told_to_end() -> int:
+    """A descriptor that is readable once a signal has come that ends the runner.
+
+    It is written to while the signal is taken: signal.pause() would sleep on after one that comes just before it.
+    """
+    reader, writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(writer)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _note)  # to process 1 the kernel gives only signals that it handles
+    return reader
+
+
+def _note(_signal: int, _frame: FrameType | None) -> None:
+    """It is in the pipe already."""
+
+
+def _wait_for_end(told_to_end: int, *, until_eof: bool) -> None:
+    poll = select.poll()
+    poll.register(told_to_end, select.POLLIN)
     if until_eof:
-        _read_to_end()
-    else:
-        signal.pause()
-
-
-def _read_to_end() -> None:
-    while os.read(sys.stdin.fileno(), 4096):
-        pass
-
-
-def _end(_signal: int, _frame: FrameType | None) -> NoReturn:
-    sys.exit(0)
+        poll.register(sys.stdin.fileno(), select.POLLIN)
+    while all(fd != told_to_end and os.read(fd, 4096) for fd, _ in poll.poll()):
+        pass  # what stdin says means nothing, its end does
 
 
 if __name__ == "__main__":

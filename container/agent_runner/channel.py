@@ -1,4 +1,4 @@
-"""The channel, as seen from the container: frames come in `in/`, frames go out to `out/`.
+"""The channel, as seen from the container: frames come in `in/`, frames and events go out to `out/`.
 
 `Incoming` belongs to the watcher's thread: all its state is touched there only. `Outgoing` keeps no state, any
 thread may write. The directory is the truth: what came is found by looking, an event only says where to look.
@@ -8,17 +8,23 @@ Whatever lies in `in/` was written by the host, which is trusted; nothing there 
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
+from agent_runner.calls import Calls
 from agent_runner.health import Health
-from agent_runner.turns import Response, Turn, Turns, response
-from openclaw.errors import FileRefused, InvalidMessage
-from openclaw.message import FrameKind, Message, dump_bytes, frame_name, load_object, parse_frame_name
+from agent_runner.request import parse_request
+from agent_runner.turns import Response, Turns, response
+from agent_runner.wire import to_bytes
+from openclaw.errors import CallRefused, FileRefused, InvalidMessage
+from openclaw.message import FrameName, events_name, frame_name, load_object, parse_frame_name
 from openclaw.message.frames import MAX_FRAME
 from openclaw.spool import IN_CLOSE_WRITE, IN_CREATE, IN_DELETE, IN_MOVED_TO, DropDir, Origin, Watch, Watcher
 
 log = logging.getLogger(__name__)
+
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Outgoing:
@@ -28,26 +34,42 @@ class Outgoing:
         self._directory = DropDir(path)
 
     def started(self, turn_id: str) -> None:
-        self._place("started", turn_id, {})
+        self._directory.place(frame_name("started", turn_id), to_bytes({}))
 
     def response(self, turn_id: str, body: Response) -> None:
-        self._place("response", turn_id, body)
+        """An answer that is beyond what the host takes becomes a failure that says so."""
+        data = to_bytes(body)
+        if len(data) > MAX_FRAME:
+            error = f"the answer has {len(data)} bytes, and the host takes {MAX_FRAME}"
+            data = to_bytes(response("failed", error=error, agent_ms=body["agent_ms"]))
+        self._directory.place(frame_name("response", turn_id), data)
 
     def pong(self, ping_id: str, body: dict[str, Any]) -> None:
-        self._place("pong", ping_id, body)
+        self._directory.place(frame_name("pong", ping_id), to_bytes(body))
 
-    def _place(self, kind: FrameKind, frame_id: str, body: dict[str, Any]) -> None:
-        self._directory.place(frame_name(kind, frame_id), dump_bytes(body))
+    def call(self, turn_id: str, number: int, body: dict[str, Any]) -> None:
+        """Raises CallRefused where it is beyond what the host takes."""
+        data = to_bytes(body)
+        if len(data) > MAX_FRAME:
+            raise CallRefused(f"the call has {len(data)} bytes, and the host takes {MAX_FRAME}")
+        self._directory.place(frame_name("call", turn_id, number), data)
+
+    def open_events(self, turn_id: str) -> int:
+        """A descriptor that appends to the turn's events; the caller closes it."""
+        return os.open(events_name(turn_id), _APPEND, 0o644, dir_fd=self._directory.fd)
 
 
 class Incoming:
-    """Hands each frame in `path` on once: requests and cancels to `turns`, pings to `health`."""
+    """Hands each frame in `path` on once: requests and cancels to `turns`, results to `calls`, pings to `health`."""
 
-    def __init__(self, path: Path, watcher: Watcher, turns: Turns, health: Health, outgoing: Outgoing) -> None:
+    def __init__(
+        self, path: Path, watcher: Watcher, *, turns: Turns, calls: Calls, health: Health, outgoing: Outgoing
+    ) -> None:
         self._path = path
         self._directory = DropDir(path)
         self._watcher = watcher
         self._turns = turns
+        self._calls = calls
         self._health = health
         self._outgoing = outgoing
         # Each frame that was handed on and is still there. As large as the directory at most.
@@ -86,25 +108,27 @@ class Incoming:
         except FileNotFoundError:
             self._forget(name)
             return
-        if self._seen.get(name) != origin and self._hand_on(name, *frame):
+        if self._seen.get(name) != origin and self._hand_on(name, frame):
             self._seen[name] = origin
 
-    def _hand_on(self, name: str, kind: FrameKind, frame_id: str) -> bool:
+    def _hand_on(self, name: str, frame: FrameName) -> bool:
         """Whether the frame is dealt with."""
-        if kind == "request":
-            self._turns.withdraw(frame_id)  # an earlier one of this id, which the host has replaced
-            return self._request(name, frame_id)
-        if kind == "cancel":
-            self._turns.cancel(frame_id)
-        elif kind == "ping":
-            self._health.ping(frame_id)
+        if frame.kind == "request":
+            self._turns.withdraw(frame.id)  # an earlier one of this id, which the host has replaced
+            return self._request(name, frame.id)
+        if frame.kind == "cancel":
+            self._turns.cancel(frame.id)
+        elif frame.kind == "result":
+            self._result(name, frame)
+        elif frame.kind == "ping":
+            self._health.ping(frame.id)
         return True
 
     def _request(self, name: str, turn_id: str) -> bool:
         if self._behind:
             return False
         try:
-            turn = _parse(self._directory.read(name, MAX_FRAME).data, turn_id)
+            turn = parse_request(self._directory.read(name, MAX_FRAME).data, turn_id)
         except FileNotFoundError:  # withdrawn meanwhile
             return True
         except (FileRefused, InvalidMessage) as error:
@@ -119,19 +143,19 @@ class Incoming:
             self._turns.cancel(turn_id)
         return True
 
+    def _result(self, name: str, frame: FrameName) -> None:
+        try:
+            body = load_object(self._directory.read(name, MAX_FRAME).data)
+        except FileNotFoundError:  # the host has given the turn up
+            return
+        except (FileRefused, InvalidMessage) as error:
+            log.warning("%s is refused: %s", name, error)
+            body = {"error": f"the host's result is malformed: {error}"}
+        if not self._calls.result(frame.id, frame.number, body):
+            log.debug("%s comes for nobody: its turn is over, or did not wait so long", name)
+
     def _forget(self, name: str) -> None:
         """The host has deleted the frame: a request's turn has nobody left who asks for it."""
         frame = parse_frame_name(name)
-        if self._seen.pop(name, None) is not None and frame is not None and frame[0] == "request":
-            self._turns.withdraw(frame[1])
-
-
-def _parse(data: bytes, turn_id: str) -> Turn:
-    """The turn that a request frame asks for. Its time limit is kept by the host, who sends a cancel."""
-    body = load_object(data)
-    asked, attempt = body.get("message"), body.get("attempt", 1)
-    if not isinstance(asked, dict):
-        raise InvalidMessage('a request needs "message", an object')
-    if not isinstance(attempt, int) or attempt < 1:
-        raise InvalidMessage('"attempt" must be a whole number from 1')
-    return Turn(Message.from_json(asked).with_id(turn_id), attempt)
+        if self._seen.pop(name, None) is not None and frame is not None and frame.kind == "request":
+            self._turns.withdraw(frame.id)

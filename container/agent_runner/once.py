@@ -5,14 +5,26 @@ For `container/build.sh` to check an image with, and for people to debug one. Ev
 
 from __future__ import annotations
 
-import threading
 import time
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from agent_runner.engines import Engine
-from openclaw.errors import OpenClawError
+from agent_runner.engines import Engine, Task
+from openclaw.errors import CallRefused, OpenClawError
 from openclaw.message import Message, Reply, Timing, dump_bytes, load_object
 from openclaw.message.frames import MAX_FRAME
+
+
+class NoHost:
+    """Nobody is there to be asked, and nobody follows what happens."""
+
+    def call(self, tool: str, _arguments: dict[str, Any]) -> dict[str, Any]:
+        raise CallRefused(f"there is no host in one-shot mode that could do {tool}")
+
+    def delta(self, text: str) -> None:
+        """The answer has it all."""
+
+    def tool(self, name: str, detail: str = "") -> None:
+        """Nobody looks on."""
 
 
 def answer_once(engine: Engine, source: BinaryIO, target: BinaryIO) -> bool:
@@ -24,7 +36,7 @@ def answer_once(engine: Engine, source: BinaryIO, target: BinaryIO) -> bool:
     begun = time.monotonic()
     text, error = "", ""
     try:
-        text = engine.answer(message, threading.Event(), 1)
+        text = engine.answer(Task(message), NoHost())
     except OpenClawError as refused:
         error = str(refused)
     took = round((time.monotonic() - begun) * 1000)

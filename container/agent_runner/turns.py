@@ -13,12 +13,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from enum import Enum, auto
 from typing import Any, ParamSpec
 
 from agent_runner.engines import Engine
+from agent_runner.host import TurnHost
+from agent_runner.turn import State, Turn
 from openclaw.errors import OpenClawError
-from openclaw.message import Message
 
 log = logging.getLogger(__name__)
 
@@ -40,28 +40,6 @@ P = ParamSpec("P")
 Response = dict[str, Any]
 
 
-class State(Enum):
-    WAITING = auto()
-    RUNNING = auto()
-    OVER = auto()
-
-
-class Turn:
-    """One request on its way. `state` belongs to Turns; `cancel` is set to end it early."""
-
-    __slots__ = ("attempt", "cancel", "message", "state")
-
-    def __init__(self, message: Message, attempt: int) -> None:
-        self.message = message
-        self.attempt = attempt
-        self.cancel = threading.Event()
-        self.state = State.WAITING
-
-    @property
-    def lane(self) -> tuple[str, str]:
-        return self.message.group, self.message.session
-
-
 def response(status: str, text: str = "", error: str = "", agent_ms: int = 0) -> Response:
     """The body of a response frame; `agent_ms` is the engine's own time in whole milliseconds."""
     body: Response = {"status": status, "text": text, "agent_ms": agent_ms}
@@ -71,17 +49,23 @@ def response(status: str, text: str = "", error: str = "", agent_ms: int = 0) ->
 
 
 class Turns:
-    """Runs turns by `engine`. Tells `on_started(id)`, then `on_response(id, body)`; of a withdrawn one nothing more."""
+    """Runs turns by `engine`, each with the host that `host_of` makes for it.
+
+    Tells `on_started(id)`, then `on_response(id, body)`; of a withdrawn one nothing more.
+    """
 
     def __init__(
         self,
         engine: Engine,
+        host_of: Callable[[Turn], TurnHost],
         on_started: Callable[[str], None],
         on_response: Callable[[str, Response], None],
+        *,
         max_workers: int = MAX_WORKERS,
         max_held: int = MAX_HELD,
     ) -> None:
         self._engine = engine
+        self._host_of = host_of
         self._on_started = on_started
         self._on_response = on_response
         self._max_workers = max_workers
@@ -109,7 +93,7 @@ class Turns:
         with self._changed:
             if len(self._held) >= self._max_held:
                 return False
-            self._held[turn.message.id] = turn
+            self._held[turn.id] = turn
             hands_needed = self._enqueue(turn)
             self._workers += hands_needed
         if hands_needed:
@@ -167,7 +151,7 @@ class Turns:
         with self._changed:
             mine = turn.state is State.WAITING and self._end(turn)
         if mine:
-            self._on_response(turn.message.id, body)
+            self._on_response(turn.id, body)
             self._tell_room()
 
     def _tell_room(self) -> None:
@@ -182,7 +166,7 @@ class Turns:
             try:
                 self._run(turn)
             except Exception:  # the top of the thread: a disk that takes no frame must not end the worker
-                log.exception("turn %s could not be told to the host", turn.message.id)
+                log.exception("turn %s could not be told to the host", turn.id)
             with self._changed:
                 self._advance(turn.lane)
             self._tell_room()
@@ -219,29 +203,32 @@ class Turns:
         if turn.state is State.WAITING:
             self._lanes[turn.lane].remove(turn)
         turn.state = State.OVER
-        del self._held[turn.message.id]
+        del self._held[turn.id]
         return True
 
     def _run(self, turn: Turn) -> None:
         try:
-            _tell(turn, self._on_started, turn.message.id)
+            _tell(turn, self._on_started, turn.id)
             body = self._answer(turn)
         finally:
             with self._changed:
                 wanted = self._end(turn)
         if wanted:
-            _tell(turn, self._on_response, turn.message.id, body)
+            _tell(turn, self._on_response, turn.id, body)
 
     def _answer(self, turn: Turn) -> Response:
         begun = time.monotonic()
         text, error = "", ""
+        host = self._host_of(turn)
         try:
-            text = self._engine.answer(turn.message, turn.cancel, turn.attempt)
+            text = self._engine.answer(turn.task, host)
         except OpenClawError as refused:
             error = str(refused)
         except Exception as failure:  # the engine's fault is one turn's failure, not the runner's
-            log.exception("the engine failed on %s", turn.message.id)
+            log.exception("the engine failed on %s", turn.id)
             error = f"the engine failed: {type(failure).__name__}: {failure}; the container's log has the traceback"
+        finally:
+            host.close()
         agent_ms = round((time.monotonic() - begun) * 1000)
         if turn.cancel.is_set():
             return response("cancelled", agent_ms=agent_ms)
@@ -260,5 +247,5 @@ def _tell(turn: Turn, tell: Callable[P, None], *args: P.args, **kwargs: P.kwargs
         except OSError as error:
             if error.errno not in _FULL or turn.cancel.is_set():
                 raise
-            log.warning("turn %s waits for room on the disk", turn.message.id)
+            log.warning("turn %s waits for room on the disk", turn.id)
         turn.cancel.wait(DISK_RETRY)

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from agent_runner.calls import Calls
 from agent_runner.channel import Incoming, Outgoing
+from agent_runner.engines import Host, Task
 from agent_runner.health import Health
 from agent_runner.turns import Response, Turns
-from openclaw.message import Message, dump_bytes
+from openclaw.message import dump_bytes
 from openclaw.spool import DropDir, Watcher
+from tests.support.agent_host import unused_host
 
 TIMEOUT = 10.0
 COUNT = 40
@@ -25,9 +28,9 @@ class RecordingEngine:
         self.all_there = threading.Event()
         self.asked: list[str] = []
 
-    def answer(self, message: Message, cancel: threading.Event, attempt: int) -> str:
+    def answer(self, task: Task, host: Host) -> str:
         assert self.all_there.wait(TIMEOUT)
-        self.asked.append(message.id)
+        self.asked.append(task.message.id)
         return ""
 
 
@@ -51,8 +54,10 @@ def test_requests_beyond_the_bound_are_taken_in_their_order_when_there_is_room(
         outgoing.response(turn_id, body)
         answered.release()
 
-    turns = Turns(engine, outgoing.started, on_response, max_held=4)
-    Incoming(inbox.path, watcher, turns, Health(outgoing.pong, lambda: 0), outgoing).listen()
+    turns = Turns(engine, unused_host, outgoing.started, on_response, max_held=4)
+    health = Health(outgoing.pong, lambda: 0)
+    calls = Calls(outgoing.call)
+    Incoming(inbox.path, watcher, turns=turns, calls=calls, health=health, outgoing=outgoing).listen()
     ids = [f"r{number:02}" for number in range(COUNT)]
     for turn_id in ids:
         inbox.place(f"{turn_id}.request.json", dump_bytes({"message": {"text": "x"}, "attempt": 1}))

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import io
 import json
-import threading
 
 import pytest
 
+from agent_runner.engines import Host, Task
 from agent_runner.engines.offline import OfflineEngine
 from agent_runner.once import answer_once
 from openclaw.errors import InvalidMessage, OpenClawError
-from openclaw.message import Message
 from tests.support.runner import run_once
 
 
 class RefusingEngine:
-    def answer(self, message: Message, cancel: threading.Event, attempt: int) -> str:
+    def answer(self, task: Task, host: Host) -> str:
         raise OpenClawError("the model is away")
 
 
@@ -54,6 +53,24 @@ def test_an_engine_that_refuses_gives_a_failed_reply() -> None:
 
     reply = json.loads(target.getvalue())
     assert (reply["status"], reply["error"]) == ("failed", "the model is away")
+
+
+def test_whoever_asks_a_host_for_something_is_told_that_there_is_none() -> None:
+    reply = json.loads(run_once(b'{"text": "/spawn /ls"}').stdout)
+
+    assert reply["status"] == "done"
+    assert reply["text"] == "The host refused: there is no host in one-shot mode that could do spawn_subagent"
+
+
+def test_work_for_a_subagent_is_answered_here_where_nobody_takes_it() -> None:
+    text = json.loads(run_once(b'{"text": "Please run the tests"}').stdout)["text"]
+
+    assert "there is no host in one-shot mode" in text
+    assert "You said: Please run the tests" in text
+
+
+def test_events_go_nowhere() -> None:
+    assert json.loads(run_once(b'{"text": "/delta one two"}').stdout)["text"] == "one two"
 
 
 def test_arguments_that_make_no_sense_are_wrong_use() -> None:

@@ -6,12 +6,19 @@ import errno
 import queue
 import threading
 from collections import defaultdict
+from pathlib import Path
 
 import pytest
 
-from agent_runner.turns import Response, Turn, Turns
+from agent_runner.calls import Calls
+from agent_runner.channel import Outgoing
+from agent_runner.engines import Host, Task
+from agent_runner.host import TurnHost
+from agent_runner.turn import Turn
+from agent_runner.turns import Response, Turns
 from openclaw.errors import OpenClawError
 from openclaw.message import Message
+from tests.support.agent_host import unused_host
 
 TIMEOUT = 10.0
 
@@ -22,19 +29,20 @@ class GatedEngine:
     def __init__(self) -> None:
         self.gates: defaultdict[str, threading.Event] = defaultdict(threading.Event)
 
-    def answer(self, message: Message, cancel: threading.Event, attempt: int) -> str:
+    def answer(self, task: Task, host: Host) -> str:
+        message = task.message
         if message.text == "boom":
             raise ValueError("a bug")
         if message.text == "refuse":
             raise OpenClawError("the model is away: try again")
         if message.text == "until cancelled":
-            assert cancel.wait(TIMEOUT)
+            assert task.cancel.wait(TIMEOUT)
         elif message.text != "at once":
             assert self.gates[message.id].wait(TIMEOUT)
         return f"answer to {message.id}"
 
 
-class Host:
+class Ears:
     """Records what the turns tell, in order; `queue.get` waits for it."""
 
     def __init__(self) -> None:
@@ -57,132 +65,155 @@ def engine() -> GatedEngine:
 
 
 @pytest.fixture
-def host() -> Host:
-    return Host()
+def ears() -> Ears:
+    return Ears()
 
 
 @pytest.fixture
-def turns(engine: GatedEngine, host: Host) -> Turns:
-    return Turns(engine, host.started.put, host.on_response)
+def turns(engine: GatedEngine, ears: Ears) -> Turns:
+    return Turns(engine, unused_host, ears.started.put, ears.on_response)
 
 
 def turn(turn_id: str, session: str = "default", text: str = "gated") -> Turn:
-    return Turn(Message(text, id=turn_id, session=session), 1)
+    return Turn(Task(Message(text, id=turn_id, session=session)), TIMEOUT)
 
 
-def test_the_turns_of_one_session_run_in_order(turns: Turns, engine: GatedEngine, host: Host) -> None:
+def test_the_turns_of_one_session_run_in_order(turns: Turns, engine: GatedEngine, ears: Ears) -> None:
     for turn_id in ("a", "b", "c"):
         turns.submit(turn(turn_id))
     engine.gates["c"].set()
     engine.gates["b"].set()
-    assert host.next_started() == "a"
-    assert host.started.empty()  # b and c could answer at once, and wait for a
+    assert ears.next_started() == "a"
+    assert ears.started.empty()  # b and c could answer at once, and wait for a
 
     engine.gates["a"].set()
 
-    assert [host.next_response()[0] for _ in range(3)] == ["a", "b", "c"]
+    assert [ears.next_response()[0] for _ in range(3)] == ["a", "b", "c"]
 
 
-def test_different_sessions_run_side_by_side(turns: Turns, engine: GatedEngine, host: Host) -> None:
+def test_different_sessions_run_side_by_side(turns: Turns, engine: GatedEngine, ears: Ears) -> None:
     turns.submit(turn("a", session="one"))
     turns.submit(turn("b", session="two"))
 
-    assert {host.next_started(), host.next_started()} == {"a", "b"}
+    assert {ears.next_started(), ears.next_started()} == {"a", "b"}
     assert turns.count == 2
 
     engine.gates["b"].set()
-    turn_id, body = host.next_response()
+    turn_id, body = ears.next_response()
     assert (turn_id, body["status"], body["text"]) == ("b", "done", "answer to b")
     engine.gates["a"].set()
-    assert host.next_response()[0] == "a"
+    assert ears.next_response()[0] == "a"
 
 
-def test_more_sessions_than_workers_are_all_answered(engine: GatedEngine, host: Host) -> None:
-    turns = Turns(engine, host.started.put, host.on_response, max_workers=2)
+def test_more_sessions_than_workers_are_all_answered(engine: GatedEngine, ears: Ears) -> None:
+    turns = Turns(engine, unused_host, ears.started.put, ears.on_response, max_workers=2)
     ids = [f"t{number}" for number in range(20)]
     for turn_id in ids:
         turns.submit(turn(turn_id, session=turn_id, text="at once"))
 
-    assert sorted(host.next_response()[0] for _ in ids) == sorted(ids)
+    assert sorted(ears.next_response()[0] for _ in ids) == sorted(ids)
 
 
 def test_a_cancelled_turn_that_waits_is_answered_before_the_one_that_runs(
-    turns: Turns, engine: GatedEngine, host: Host
+    turns: Turns, engine: GatedEngine, ears: Ears
 ) -> None:
     for turn_id in ("a", "b", "c"):
         turns.submit(turn(turn_id))
-    host.next_started()
+    ears.next_started()
 
     turns.cancel("b")
 
-    assert host.next_response() == ("b", {"status": "cancelled", "text": "", "agent_ms": 0})
+    assert ears.next_response() == ("b", {"status": "cancelled", "text": "", "agent_ms": 0})
     engine.gates["a"].set()
     engine.gates["c"].set()
-    assert [host.next_response()[0] for _ in range(2)] == ["a", "c"]
-    assert host.next_started() == "c"
+    assert [ears.next_response()[0] for _ in range(2)] == ["a", "c"]
+    assert ears.next_started() == "c"
 
 
-def test_a_cancelled_turn_that_runs_ends_cancelled(turns: Turns, host: Host) -> None:
+def test_a_cancelled_turn_that_runs_ends_cancelled(turns: Turns, ears: Ears) -> None:
     turns.submit(turn("a", text="until cancelled"))
-    host.next_started()
+    ears.next_started()
 
     turns.cancel("a")
 
-    turn_id, body = host.next_response()
+    turn_id, body = ears.next_response()
     assert (turn_id, body["status"], body["text"]) == ("a", "cancelled", "")
 
 
-def test_a_cancel_for_an_unknown_id_is_nothing(turns: Turns, host: Host) -> None:
+def test_a_cancel_for_an_unknown_id_is_nothing(turns: Turns, ears: Ears) -> None:
     turns.cancel("nobody")
     turns.withdraw("nobody")
 
     assert turns.count == 0
-    assert host.responses.empty()
+    assert ears.responses.empty()
 
 
-def test_a_withdrawn_turn_gets_no_response_and_frees_its_session(turns: Turns, host: Host) -> None:
+def test_a_withdrawn_turn_gets_no_response_and_frees_its_session(turns: Turns, ears: Ears) -> None:
     turns.submit(turn("a", text="until cancelled"))
     turns.submit(turn("b", text="at once"))
     turns.submit(turn("c", text="at once"))
-    host.next_started()
+    ears.next_started()
 
     turns.withdraw("b")
     turns.withdraw("a")
 
-    assert host.next_response()[0] == "c"
-    assert host.responses.empty()
+    assert ears.next_response()[0] == "c"
+    assert ears.responses.empty()
 
 
-def test_an_engine_that_fails_costs_one_turn(turns: Turns, host: Host, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_engine_that_fails_costs_one_turn(turns: Turns, ears: Ears, caplog: pytest.LogCaptureFixture) -> None:
     turns.submit(turn("a", text="boom"))
     turns.submit(turn("b", text="refuse"))
     turns.submit(turn("c", text="at once"))
 
-    assert "ValueError: a bug" in host.next_response()[1]["error"]
-    assert host.next_response()[1]["error"] == "the model is away: try again"
-    assert host.next_response()[1]["status"] == "done"
+    assert "ValueError: a bug" in ears.next_response()[1]["error"]
+    assert ears.next_response()[1]["error"] == "the model is away: try again"
+    assert ears.next_response()[1]["status"] == "done"
     assert "Traceback" in caplog.text
 
 
+def test_a_turn_that_is_over_tells_no_more_events(ears: Ears, tmp_path: Path) -> None:
+    hosts: list[Host] = []
+
+    class TellingEngine:
+        def answer(self, task: Task, host: Host) -> str:
+            hosts.append(host)
+            host.delta("before")
+            return ""
+
+    outgoing = Outgoing(tmp_path)
+    turns = Turns(
+        TellingEngine(),
+        lambda turn: TurnHost(turn, Calls(outgoing.call), outgoing.open_events),
+        ears.started.put,
+        ears.on_response,
+    )
+    turns.submit(turn("a"))
+    ears.next_response()
+    hosts[0].delta("after")
+
+    assert (tmp_path / "a.events.jsonl").read_bytes() == b'{"kind":"delta","text":"before"}\n'
+
+
 def test_a_response_that_cannot_be_written_costs_one_turn(
-    engine: GatedEngine, host: Host, caplog: pytest.LogCaptureFixture
+    engine: GatedEngine, ears: Ears, caplog: pytest.LogCaptureFixture
 ) -> None:
     def on_response(turn_id: str, body: Response) -> None:
         if turn_id == "a":
             raise OSError(errno.EIO, "Input/output error")
-        host.on_response(turn_id, body)
+        ears.on_response(turn_id, body)
 
-    turns = Turns(engine, host.started.put, on_response)
+    turns = Turns(engine, unused_host, ears.started.put, on_response)
     turns.submit(turn("a", text="at once"))
     turns.submit(turn("b", text="at once"))
 
-    assert host.next_response()[0] == "b"
+    assert ears.next_response()[0] == "b"
     assert "Input/output error" in caplog.text
     assert turns.count == 0
 
 
 def test_a_full_disk_is_waited_for_with_both_frames_of_a_turn(
-    engine: GatedEngine, host: Host, monkeypatch: pytest.MonkeyPatch
+    engine: GatedEngine, ears: Ears, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("agent_runner.turns.DISK_RETRY", 0.01)
     refusals = [OSError(errno.ENOSPC, "No space left on device") for _ in range(3)]
@@ -190,21 +221,21 @@ def test_a_full_disk_is_waited_for_with_both_frames_of_a_turn(
     def on_started(turn_id: str) -> None:
         if len(refusals) > 1:
             raise refusals.pop()
-        host.started.put(turn_id)
+        ears.started.put(turn_id)
 
     def on_response(turn_id: str, body: Response) -> None:
         if refusals:
             raise refusals.pop()
-        host.on_response(turn_id, body)
+        ears.on_response(turn_id, body)
 
-    Turns(engine, on_started, on_response).submit(turn("a", text="at once"))
+    Turns(engine, unused_host, on_started, on_response).submit(turn("a", text="at once"))
 
-    assert host.next_started() == "a"
-    assert host.next_response()[1]["text"] == "answer to a"
+    assert ears.next_started() == "a"
+    assert ears.next_response()[1]["text"] == "answer to a"
     assert not refusals
 
 
-def test_a_turn_that_is_withdrawn_waits_for_no_disk(engine: GatedEngine, host: Host) -> None:
+def test_a_turn_that_is_withdrawn_waits_for_no_disk(engine: GatedEngine, ears: Ears) -> None:
     refused = threading.Event()
 
     def on_started(turn_id: str) -> None:
@@ -212,17 +243,17 @@ def test_a_turn_that_is_withdrawn_waits_for_no_disk(engine: GatedEngine, host: H
         if turn_id == "a":
             raise OSError(errno.ENOSPC, "No space left on device")
 
-    turns = Turns(engine, on_started, host.on_response)
+    turns = Turns(engine, unused_host, on_started, ears.on_response)
     turns.submit(turn("a", text="at once"))
     turns.submit(turn("b", text="at once"))
     assert refused.wait(TIMEOUT)
     turns.withdraw("a")
 
-    assert host.next_response()[0] == "b"
+    assert ears.next_response()[0] == "b"
 
 
-def test_what_is_held_has_a_bound_and_room_is_told_once(engine: GatedEngine, host: Host) -> None:
-    turns = Turns(engine, host.started.put, host.on_response, max_held=4)
+def test_what_is_held_has_a_bound_and_room_is_told_once(engine: GatedEngine, ears: Ears) -> None:
+    turns = Turns(engine, unused_host, ears.started.put, ears.on_response, max_held=4)
     room = threading.Semaphore(0)
     ids = ["a", "b", "c", "d"]
     assert all(turns.submit(turn(turn_id)) for turn_id in ids)
@@ -235,7 +266,7 @@ def test_what_is_held_has_a_bound_and_room_is_told_once(engine: GatedEngine, hos
 
     assert room.acquire(timeout=TIMEOUT)
     assert turns.submit(turn("e", text="at once"))
-    assert [host.next_response()[0] for _ in range(5)] == [*ids, "e"]
+    assert [ears.next_response()[0] for _ in range(5)] == [*ids, "e"]
     assert not room.acquire(blocking=False)
 
 
@@ -248,7 +279,7 @@ def test_room_that_is_there_is_told_at_once(turns: Turns) -> None:
 
 
 def test_a_thread_that_cannot_be_started_costs_one_turn(
-    turns: Turns, host: Host, monkeypatch: pytest.MonkeyPatch
+    turns: Turns, ears: Ears, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def no_thread(thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
@@ -258,7 +289,7 @@ def test_a_thread_that_cannot_be_started_costs_one_turn(
         turns.submit(turn("a", text="at once"))
     turns.submit(turn("b", text="at once"))
 
-    turn_id, body = host.next_response()
+    turn_id, body = ears.next_response()
     assert (turn_id, body["status"]) == ("a", "failed")
     assert "can start no thread" in body["error"]
-    assert host.next_response()[0] == "b"
+    assert ears.next_response()[0] == "b"

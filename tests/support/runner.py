@@ -51,17 +51,17 @@ class RunnerProcess:
         )  # fmt: skip
         return self._process
 
-    def send(self, kind: FrameKind, frame_id: str, body: dict[str, Any] | None = None) -> None:
-        self.inbox.place(frame_name(kind, frame_id), dump_bytes(body or {}))
+    def send(self, kind: FrameKind, frame_id: str, body: dict[str, Any] | None = None, number: int = 0) -> None:
+        self.inbox.place(frame_name(kind, frame_id, number), dump_bytes(body or {}))
 
-    def ask(self, frame_id: str, text: str = "hello", session: str = "default", attempt: int = 1) -> None:
-        """Send a request."""
-        message = {"id": frame_id, "text": text, "session": session}
-        self.send("request", frame_id, {"message": message, "attempt": attempt, "timeout_ms": 60_000})
+    def ask(self, frame_id: str, text: str = "hello", session: str = "default", **more: Any) -> None:
+        """Send a request; `more` goes to its body beside the message."""
+        message = {"text": text, "session": session}
+        self.send("request", frame_id, {"message": message, "attempt": 1, "timeout_ms": 60_000, **more})
 
-    def wait(self, kind: FrameKind, frame_id: str) -> dict[str, Any]:
+    def wait(self, kind: FrameKind, frame_id: str, number: int = 0) -> dict[str, Any]:
         """The body of a frame from the runner, once it is there."""
-        name = frame_name(kind, frame_id)
+        name = frame_name(kind, frame_id, number)
         while not self.outbox.exists(name):
             self._changes.get(timeout=TIMEOUT)
         body = json.loads((self.outbox.path / name).read_bytes())

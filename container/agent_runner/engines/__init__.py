@@ -1,29 +1,19 @@
 """Engines: who answers a message.
 
-An engine is called by many threads at once and keeps what it shares between them safe by itself.
+    engine     what an engine is, and what it is given
+    offline    rules, no model
+    commands   the commands of the offline engine, and what they do: subagents, files, shell
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
-from typing import Protocol
 
+from agent_runner.engines.engine import Engine, Host, Result, Task, TurnCancelled
 from agent_runner.engines.offline import OfflineEngine
 from openclaw.errors import ConfigError
-from openclaw.message import Message
 
-
-class Engine(Protocol):
-    """Answers messages."""
-
-    def answer(self, message: Message, cancel: threading.Event, attempt: int) -> str:
-        """The answer to `message`, in text.
-
-        Returns soon after `cancel` was set; what it returns then is not used. `attempt` counts from 1; beyond 1 an
-        earlier try was cut off, and its effects may have happened. An OpenClawError's text is shown to the sender.
-        """
-        ...
+__all__ = ["Engine", "Host", "Result", "Task", "TurnCancelled", "engine_from"]
 
 
 def engine_from(environ: Mapping[str, str]) -> Engine:

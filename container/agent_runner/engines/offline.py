@@ -1,19 +1,22 @@
-"""The engine without a model: a few rules, and plain words about what it is.
+"""The engine without a model: a few rules, commands, and plain words about what it is.
 
-For the first run without a key, for tests and for measuring everything but a model. Keeps no state after it was
-made, so any number of threads may ask it. It waits on the turn's cancel event, never otherwise.
+For the first run without a key, for tests and for measuring everything but a model. What a model would leave to a
+subagent it leaves to one as well, by the signs in the text. Keeps no state after it was made, so any number of threads
+may ask it. It waits on the turn's cancel event or for the host, never otherwise.
 """
 
 from __future__ import annotations
 
 import operator
 import re
-import threading
 import time
 from collections.abc import Callable, Mapping
 
-from openclaw.errors import ConfigError
-from openclaw.message import Message
+from agent_runner.engines import commands, subagents
+from agent_runner.engines.engine import Host, Task
+from agent_runner.engines.site import Site
+from openclaw.errors import CallRefused, ConfigError
+from openclaw.message import complexity_signals
 
 ECHO_LIMIT = 200
 """Characters of a message that are repeated in its answer."""
@@ -22,6 +25,12 @@ _ABOUT = (
     "I am the offline engine: I answer by a few rules and no model is behind me. "
     "This version has no other engine; agents with a model come with a later one."
 )
+_SKILLS = (
+    "I return greetings, tell the time and do small sums such as 6 * 7. In the main group I leave to a subagent, which "
+    "has a container of its own, what changes several files, runs code, changes git or a database, is to be done in "
+    "parallel, takes much memory, or is longer than 2000 characters."
+)
+_MAIN = "main"
 _GREETING = re.compile(r"(hello|hi|hey|good (morning|afternoon|evening))\b", re.I)
 _HELP = re.compile(r"help\b|what can you do|who are you", re.I)
 _TIME = re.compile(r"\bwhat(?: i|')s the (time|date)\b|\bwhat time is it\b", re.I)
@@ -37,31 +46,47 @@ _OPERATORS: dict[str, Callable[[int, int], float]] = {
 class OfflineEngine:
     """Answers by rules after `latency` seconds, as a model would take its time."""
 
-    def __init__(self, name: str = "Claw", latency: float = 0.0) -> None:
+    def __init__(self, name: str = "Claw", latency: float = 0.0, site: Site | None = None) -> None:
         self._name = name
         self._latency = latency
+        self._site = site or Site()
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> OfflineEngine:
-        """From ASSISTANT_NAME and OPENCLAW_OFFLINE_LATENCY_MS. Raises ConfigError for a latency that is no number."""
+        """From ASSISTANT_NAME, OPENCLAW_OFFLINE_LATENCY_MS and what Site takes.
+
+        Raises ConfigError for a latency that is no number.
+        """
         latency = environ.get("OPENCLAW_OFFLINE_LATENCY_MS") or "0"
         if not re.fullmatch(r"[0-9]{1,9}", latency, re.ASCII):
             raise ConfigError(f"OPENCLAW_OFFLINE_LATENCY_MS takes whole milliseconds, not {latency[:80]!r}")
-        return cls(environ.get("ASSISTANT_NAME") or "Claw", int(latency) / 1000)
+        return cls(environ.get("ASSISTANT_NAME") or "Claw", int(latency) / 1000, Site.from_environ(environ))
 
-    def answer(self, message: Message, cancel: threading.Event, attempt: int) -> str:
-        if self._latency and cancel.wait(self._latency):
+    def answer(self, task: Task, host: Host) -> str:
+        if self._latency and task.cancel.wait(self._latency):
             return ""
-        answer = self._by_rules(message.text.strip())
-        if attempt > 1:
-            answer = f"(Attempt {attempt}: an earlier one was cut off.) {answer}"
-        return answer
+        text = task.message.text.strip()
+        answer = commands.execute(text, task, host, self._site)
+        if answer is None:
+            answer = self._decide(text, task, host)
+        again = f"(Attempt {task.attempt}: an earlier one was cut off.) " if task.attempt > 1 else ""
+        return subagents.told(task.results) + again + answer
+
+    def _decide(self, text: str, task: Task, host: Host) -> str:
+        """Main's agent leaves heavy and risky work to a subagent; what the host does not take it does itself."""
+        signals = complexity_signals(text) if task.message.group == _MAIN and task.assignment is None else []
+        if not signals:
+            return self._by_rules(text)
+        try:
+            return subagents.hand_over(host, task.message.text, ", ".join(signals))
+        except CallRefused as refused:
+            return f"(This was work for a subagent, but the host refused: {refused}) {self._by_rules(text)}"
 
     def _by_rules(self, text: str) -> str:
         if _GREETING.match(text):
             return f"Hello, I am {self._name}. {_ABOUT}"
         if _HELP.match(text):
-            return f"I am {self._name}. I return greetings, tell the time and do small sums such as 6 * 7. {_ABOUT}"
+            return f"I am {self._name}. {_SKILLS} {_ABOUT}\n{commands.usage()}"
         if _TIME.search(text):
             return f"It is {time.strftime('%A, %d %B %Y, %H:%M %Z')}. {_ABOUT}"
         if (terms := _SUM.fullmatch(text)) is not None:

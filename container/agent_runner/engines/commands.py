@@ -1,0 +1,215 @@
+"""The offline engine's commands: `/NAME ARGUMENTS` as the whole text of a message.
+
+Each is a function of its Order and returns the answer. They show what a container may and may not do, without a model;
+what the kernel refuses is told in its own words. No state; any thread.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+from collections.abc import Callable
+from typing import NamedTuple
+
+from agent_runner.engines import files, subagents
+from agent_runner.engines.engine import Host, Task
+from agent_runner.engines.site import Site
+from openclaw.errors import CallRefused, OpenClawError
+
+MAX_SPAWN = 100
+"""Subagents that one /spawn may ask for."""
+
+MAX_WAIT = 86_400.0
+"""Seconds that a /wait takes at most; the host ends the turn long before."""
+
+# Compiled when they are first used: a container's start has no time for it.
+_COMMAND = r"(?s)/([a-z]+)(?:\s+(.*))?"
+_SPAWN = r"(?s)(?:(\d{1,4})\s+)?(?:(high|normal|low)\s+)?(\S.*)"
+_WRITE = r"(?s)(\S+)\s(.+)"
+_FORBIDDEN = (
+    "Commands run and files are written in containers only, and this machine has no engine for them. "
+    "ALLOW_UNSANDBOXED_TOOLS=true in .env allows it here, without any isolation."
+)
+
+
+class Order(NamedTuple):
+    """A command on its way: its whole text, what follows the name, and whom and where it is for."""
+
+    text: str
+    rest: str
+    task: Task
+    host: Host
+    site: Site
+
+
+class Command(NamedTuple):
+    """One command: what follows its name, what it does in a few words, and how."""
+
+    arguments: str
+    does: str
+    run: Callable[[Order], str]
+
+
+class _Misused(OpenClawError):
+    """The arguments are not what the command takes."""
+
+
+def execute(text: str, task: Task, host: Host, site: Site) -> str | None:
+    """The answer to a message that is a command, None where it is none.
+
+    Raises an OpenClawError where the turn fails, which what a command is refused does not make it.
+    """
+    match = re.fullmatch(_COMMAND, text) if text.startswith("/") else None
+    if match is None:
+        return None
+    name, rest = match[1], match[2] or ""
+    command = COMMANDS.get(name)
+    if command is None:
+        return f"There is no command /{name[:40]}; /help names them."
+    if "\0" in rest:
+        return f"/{name} takes no NUL characters."
+    try:
+        return command.run(Order(text, rest, task, host, site))
+    except _Misused:
+        return f"Use: /{name} {command.arguments}"
+    except CallRefused as refused:
+        return f"The host refused: {refused}"
+    except OSError as error:
+        return f"/{name} could not be done: {error.strerror or error}"
+
+
+def usage() -> str:
+    """Every command and what it does, a line each."""
+    lines = [f"  {f'/{name} {one.arguments}'.strip()}: {one.does}" for name, one in COMMANDS.items()]
+    return "\n".join(["Commands, each as a message of its own:", *lines])
+
+
+def _help(_: Order) -> str:
+    return usage()
+
+
+def _spawn(order: Order) -> str:
+    match = re.fullmatch(_SPAWN, order.rest)
+    count = int(match[1] or 1) if match is not None else 0
+    if match is None or not 1 <= count <= MAX_SPAWN:
+        raise _Misused
+    priority, task = match[2] or "", match[3]
+    if count == 1:
+        return subagents.hand_over(order.host, task, "asked for by /spawn", priority)
+    return subagents.hand_over_many(order.host, count, task, "asked for by /spawn", priority)
+
+
+def _subagents(order: Order) -> str:
+    return subagents.listed(order.host)
+
+
+def _subagent(order: Order) -> str:
+    return subagents.shown(order.host, _word(order))
+
+
+def _cancel(order: Order) -> str:
+    return subagents.cancelled(order.host, _word(order))
+
+
+def _read(order: Order) -> str:
+    path = _path(order, _word(order))
+    order.host.tool("Read", path)
+    return files.read(path) or f"{path} is empty."
+
+
+def _ls(order: Order) -> str:
+    path = _path(order, order.rest or os.curdir)
+    order.host.tool("Glob", path)
+    return "\n".join(files.listing(path)) or f"{path} is empty."
+
+
+def _path(order: Order, path: str) -> str:
+    if not order.site.may_read(path):
+        raise OSError(errno.EACCES, f"{path} is outside the group's folder, and no container is around this agent")
+    return path
+
+
+def _write(order: Order) -> str:
+    match = re.fullmatch(_WRITE, order.rest)
+    if match is None:
+        raise _Misused
+    path, text = match.groups()
+    if (elsewhere := _elsewhere(order)) is not None:
+        return elsewhere
+    order.host.tool("Write", path)
+    return f"Wrote {files.write(path, text)} bytes to {path}."
+
+
+def _run(order: Order) -> str:
+    if not order.rest:
+        raise _Misused
+    if (elsewhere := _elsewhere(order)) is not None:
+        return elsewhere
+    from agent_runner.engines import shell  # here: subprocess costs every start 4 ms and 0.5 MB, and few turns run
+
+    order.host.tool("Bash", order.rest)
+    output, code = shell.run(order.rest, order.task.cancel)
+    ended = f"(ended after {shell.LIMIT:.0f} s)" if code is None else f"(exit code {code})"
+    return f"{output.rstrip()}\n{ended}".lstrip()
+
+
+def _elsewhere(order: Order) -> str | None:
+    """The answer to what is not done in this place; None where it may be done here."""
+    if order.site.open_machine:
+        return _FORBIDDEN
+    if order.site.single_use:
+        return None
+    return subagents.hand_over(order.host, order.text, "commands run in dedicated containers only")
+
+
+def _wait(order: Order) -> str:
+    try:
+        seconds = float(order.rest)
+    except ValueError:
+        raise _Misused from None
+    if not 0 <= seconds <= MAX_WAIT:  # NaN included
+        raise _Misused
+    order.task.cancel.wait(seconds)
+    return f"Waited {seconds:g} s."
+
+
+def _delta(order: Order) -> str:
+    if not order.rest:
+        raise _Misused
+    for word in re.findall(r"\s*\S+\s*", order.rest):
+        order.host.delta(word)
+    return order.rest
+
+
+def _env(_: Order) -> str:
+    return "\n".join(sorted(os.environ))
+
+
+def _fail(order: Order) -> str:
+    raise OpenClawError(order.rest or "asked for by /fail")
+
+
+def _word(order: Order) -> str:
+    """The one argument."""
+    if len(order.rest.split()) != 1:
+        raise _Misused
+    return order.rest.strip()
+
+
+COMMANDS = {
+    "help": Command("", "this list", _help),
+    "spawn": Command("[N] [high|normal|low] TASK", f"have a subagent, or N of them (at most {MAX_SPAWN}) side by side, "
+                     "do TASK, which may be a command", _spawn),
+    "subagents": Command("", "those that run or wait", _subagents),
+    "subagent": Command("ID", "how far one is, or its reply", _subagent),
+    "cancel": Command("ID", "end one", _cancel),
+    "read": Command("PATH", "the beginning of a file", _read),
+    "ls": Command("[PATH]", "the names in a folder", _ls),
+    "write": Command("PATH TEXT", "write a file; in a dedicated container only", _write),
+    "run": Command("COMMAND", "run it by /bin/sh for a minute at most; in a dedicated container only", _run),
+    "wait": Command("SECONDS", "answer after that", _wait),
+    "delta": Command("TEXT", "repeat TEXT word by word, as events", _delta),
+    "env": Command("", "the names of the environment's variables", _env),
+    "fail": Command("TEXT", "a turn that fails with this error", _fail),
+}  # fmt: skip
