@@ -1,72 +1,139 @@
-"""What a container of ours is started with: names, limits and the runner's settings.
+"""What a container of ours is started with: names, limits, mounts and the runner's settings.
 
-Pure functions over the configuration; the runtime turns a spec into a command line.
+Made of the configuration and, for single-use containers, of their group's settings as they are now. No state; any
+thread may call. Reads the disk, and makes what has to be there to be mounted.
 """
 
 from __future__ import annotations
 
+import os
 import secrets
+import stat
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
+from openclaw.agents.group_config import GroupConfig, MountRequest, readonly_requests
+from openclaw.agents.mount_allowlist import MountAllowlist
 from openclaw.config import Config
-from openclaw.containers.runtime import ContainerSpec
+from openclaw.containers.runtime import GLOBAL_DIR, GROUP_DIR, ContainerSpec, Mount, Role
+from openclaw.errors import StartFailed
 
-MAIN_MEMORY_MB = 1024
+MAIN: Final = "main"
+
+MAIN_MEMORY_MB: Final = 1024
 """Room for 100 turns at once in Main's container; a dedicated one serves a single turn."""
 
-DEDICATED_MEMORY_MB = 512
-MAIN_PIDS = 512
-DEDICATED_PIDS = 256
+MAIN_PIDS: Final = 512
 
 
 class Specs:
-    """Makes the spec of each container. Immutable; may be called from any thread."""
+    """Makes the spec of each container.
 
-    def __init__(self, config: Config, channels: Path) -> None:
+    `config_of` gives the settings of a group, or raises an OpenClawError. Without `sandboxed` the runtime isolates
+    nothing.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        channels: Path,
+        *,
+        config_of: Callable[[str], GroupConfig],
+        allowlist: MountAllowlist,
+        sandboxed: bool,
+    ) -> None:
         self._config = config
         self._channels = channels
+        self._config_of = config_of
+        self._allowlist = allowlist
+        self._sandboxed = sandboxed
+        self._groups = config.home / "groups"
 
     @property
     def main_name(self) -> str:
         return f"{self._config.container_prefix}-main-persistent"
 
     def main(self, cid: str) -> ContainerSpec:
-        """Main's persistent container: the group's folder is there to read, not to write."""
+        """Main's persistent container: the group's folder is there to read, not to write. Raises nothing."""
         return ContainerSpec(
             name=self.main_name,
             role="main",
-            group="main",
+            group=MAIN,
             cid=cid,
             channel_path=self._channels / cid,
-            group_dir=self._config.home / "groups" / "main",
+            group_dir=self._groups / MAIN,
             group_writable=False,
-            env=self._runner_env(),
+            env=self._runner_env("main"),
             memory_mb=MAIN_MEMORY_MB,
             pids=MAIN_PIDS,
+            mounts=(self._global(),),
         )
 
     def dedicated(self, cid: str, group: str, message_id: str) -> ContainerSpec:
-        """A single-use container for one message of `group`."""
+        """A single-use container for one message of `group`. Raises an OpenClawError where its settings forbid it."""
+        return self._single_use(cid, group, "dedicated", message_id=message_id)
+
+    def subagent(self, cid: str, message_id: str, paths: Sequence[str] = ()) -> ContainerSpec:
+        """A single-use container for a subagent of Main, which reads `paths` of the host too where that is allowed.
+
+        Raises MountRefused, or another OpenClawError where Main's settings forbid it.
+        """
+        return self._single_use(cid, MAIN, "dedicated", label="subagent", message_id=message_id, paths=paths)
+
+    def standby(self, cid: str) -> ContainerSpec:
+        """A container that waits for a subagent's task. Raises an OpenClawError where Main's settings forbid it."""
+        return self._single_use(cid, MAIN, "standby", label="standby")
+
+    def _single_use(
+        self, cid: str, group: str, role: Role, *, label: str = "", message_id: str = "", paths: Iterable[str] = ()
+    ) -> ContainerSpec:
+        settings = self._config_of(group)
+        taken = {request.name for request in settings.mounts}
         return ContainerSpec(
-            name=f"{self._config.container_prefix}-{group.lower()}-{cid}",
-            role="dedicated",
+            name=f"{self._config.container_prefix}-{label or group.lower()}-{cid}",
+            role=role,
             group=group,
             cid=cid,
             channel_path=self._channels / cid,
-            group_dir=self._config.home / "groups" / group,
+            group_dir=self._groups / group,
             group_writable=True,
-            env=self._runner_env(),
+            env=self._runner_env(role),
             message_id=message_id,
-            memory_mb=DEDICATED_MEMORY_MB,
-            pids=DEDICATED_PIDS,
+            memory_mb=settings.memory_mb,
+            pids=settings.pids,
+            cpus=settings.cpus,
+            network=settings.network,
+            mounts=self._mounts(group, (*settings.mounts, *readonly_requests(paths, taken))),
         )
 
-    def _runner_env(self) -> dict[str, str]:
+    def _mounts(self, group: str, requests: Iterable[MountRequest]) -> tuple[Mount, ...]:
+        """What everybody may read, what of the group's own folder is not to be written, and what was asked for."""
+        folder = self._groups / group
+        try:
+            _prepare(folder)
+        except OSError as error:
+            raise StartFailed(f"{folder} cannot be used: {error.strerror}") from error
+        return (
+            self._global(),
+            Mount(folder / "sessions", f"{GROUP_DIR}/sessions"),
+            Mount(folder / "group.json", f"{GROUP_DIR}/group.json"),
+            *self._allowlist.resolve(requests),
+        )
+
+    def _global(self) -> Mount:
+        return Mount(self._groups / "global", GLOBAL_DIR, ours=True)
+
+    def _runner_env(self, role: Role) -> dict[str, str]:
         env = {
             "OPENCLAW_ENGINE": "offline",
             "OPENCLAW_OFFLINE_LATENCY_MS": str(round(self._config.offline_latency * 1000)),
+            "OPENCLAW_ROLE": role,
             "ASSISTANT_NAME": self._config.assistant_name,
         }
+        if not self._sandboxed:
+            env["OPENCLAW_UNSANDBOXED"] = "yes" if self._config.allow_unsandboxed_tools else "no"
         if self._config.tz:
             env["TZ"] = self._config.tz
         return env
@@ -75,3 +142,21 @@ class Specs:
 def new_cid() -> str:
     """An id for a channel and its container, never used twice."""
     return secrets.token_hex(6)
+
+
+def _prepare(folder: Path) -> None:
+    """Make the folder and the file that are mounted read-only over themselves. Raises OSError, StartFailed.
+
+    Without them a container could make them itself, and with them its group's settings: Main need not have any.
+    """
+    sessions, settings = folder / "sessions", folder / "group.json"
+    with suppress(FileExistsError):
+        sessions.mkdir()
+    if not stat.S_ISDIR(sessions.lstat().st_mode):
+        raise StartFailed(f"{sessions} is no folder: remove it")
+    with suppress(FileExistsError):
+        fd = os.open(settings, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            os.write(fd, b"{}\n")
+        finally:
+            os.close(fd)

@@ -63,14 +63,20 @@ class DockerRuntime:
         self._looks = ThreadPoolExecutor(1, "docker-look")
         self._on_exit: Callable[[Exit], None] = _ignore
         self._on_engine_up: Callable[[], None] = _ignore_up
+        self._on_image_changed: Callable[[], None] = _ignore_up
         self._lock = threading.Lock()
         # Guarded by _lock: _image_id, _look_waits, _closed.
         self._image_id = ""
         self._look_waits = False
         self._closed = False
 
-    def open(self, on_exit: Callable[[Exit], None], on_engine_up: Callable[[], None]) -> None:
-        self._on_exit, self._on_engine_up = on_exit, on_engine_up
+    def open(
+        self,
+        on_exit: Callable[[Exit], None],
+        on_engine_up: Callable[[], None],
+        on_image_changed: Callable[[], None],
+    ) -> None:
+        self._on_exit, self._on_engine_up, self._on_image_changed = on_exit, on_engine_up, on_image_changed
         self._events.start()
 
     def close(self) -> None:
@@ -82,7 +88,7 @@ class DockerRuntime:
         self._changes.shutdown()
 
     def start(self, spec: ContainerSpec) -> Future[None]:
-        self._roster.starting(spec.name)
+        self._roster.starting(spec.name, spec.cid)
         done: Future[None] = Future()
         self._changes.submit(self._start, spec, done)
         return done
@@ -94,7 +100,7 @@ class DockerRuntime:
         return self._changes.submit(self._end, name, "rm", "--force", "--volumes")
 
     def list(self) -> Sequence[Found]:
-        return [row.found for row in self._roster.look()]
+        return [row.found for row in self._roster.take_stock()]
 
     def logs_tail(self, name: str) -> str:
         try:
@@ -119,6 +125,9 @@ class DockerRuntime:
 
     def _start(self, spec: ContainerSpec, done: Future[None]) -> None:
         """A job of the pool. The exit is told after `done`, even where it came before the engine returned."""
+        if not done.set_running_or_notify_cancel():
+            self._roster.not_started(spec.name, spec.cid)
+            return
         try:
             engine_id = self._started_id(spec)
         except Exception as error:  # whatever it is belongs to the caller
@@ -127,7 +136,7 @@ class DockerRuntime:
             self.tick()
             return
         done.set_result(None)
-        self._roster.started(engine_id, spec.name)
+        self._roster.started(engine_id, spec.name, spec.cid)
 
     def _started_id(self, spec: ContainerSpec) -> str:
         """Start `spec`, and keep count of the engine's health."""
@@ -164,10 +173,11 @@ class DockerRuntime:
     def _hand_over(self, spec: ContainerSpec) -> None:
         if os.getuid() == self.container_uid:
             return
-        try:
-            hand_over(spec.group_dir, self.container_uid)
-        except OSError as error:
-            raise StartFailed(f"{spec.group_dir} cannot be handed over to the container: {error.strerror}") from error
+        for folder in (spec.group_dir, *(mount.source for mount in spec.mounts if mount.ours)):
+            try:
+                hand_over(folder, self.container_uid)
+            except OSError as error:
+                raise StartFailed(f"{folder} cannot be handed over to the container: {error.strerror}") from error
 
     def _clear_name(self, name: str) -> None:
         """Remove our own leftover of that name. Raises NameConflict where it is somebody else's."""
@@ -215,10 +225,19 @@ class DockerRuntime:
             self._look_waits = False
         try:
             self._roster.look()
+            self._look_at_image()
         except RuntimeFailure as error:
             log.warning("The engine's list cannot be read: %s", error)
         except Exception:  # the top of the job
             log.exception("the engine's list cannot be read")
+
+    def _look_at_image(self) -> None:
+        """The image's name may mean another one by now: `make image` while the service runs."""
+        with self._lock:
+            known, self._image_id = self._image_id, ""
+        if known and self._current_image() != known:
+            log.info("The image %s is another one than before", self._image)
+            self._on_image_changed()
 
     def _connected(self, again: bool) -> None:
         self._roster.look()

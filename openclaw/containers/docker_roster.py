@@ -40,16 +40,23 @@ class Roster:
         self._lock = threading.Lock()
         # Guarded by _lock: all of these.
         self._ids: dict[str, str] = {}
+        self._ours: set[str] = set()  # cids that were started here or taken stock of, while the engine has them
+        self._starting: set[str] = set()  # those whose start is under way
+        self._stock_taken = False
         self._abandoned: OrderedDict[str, None] = OrderedDict()
         self._out_of_memory: set[str] = set()
 
-    def starting(self, name: str) -> None:
+    def starting(self, name: str, cid: str) -> None:
         """A start of `name` is under way."""
         self._ledger.starting(name)
+        with self._lock:
+            self._ours.add(cid)
+            self._starting.add(cid)
 
-    def started(self, engine_id: str, name: str) -> None:
+    def started(self, engine_id: str, name: str, cid: str) -> None:
         """That start has returned, and its caller has been told."""
         with self._lock:
+            self._starting.discard(cid)
             self._ids[name] = engine_id
         self._tell(self._ledger.started(engine_id, name))
 
@@ -57,6 +64,7 @@ class Roster:
         """That start has failed: what it left, or still brings up, goes to `on_abandoned` at every look."""
         self._ledger.not_started(name)
         with self._lock:
+            self._starting.discard(cid)
             self._abandoned[cid] = None
             if len(self._abandoned) > MAX_ABANDONED:
                 self._abandoned.popitem(last=False)
@@ -79,11 +87,25 @@ class Roster:
             self._out_of_memory.discard(event.engine_id)
         self._tell(self._ledger.ended(event.engine_id, Exit(event.name, event.exit_code, detail)))
 
+    def take_stock(self) -> list[Row]:
+        """A look; the first one is at what an earlier process has left, which is the caller's from now on.
+
+        What comes up later and was not started here belongs to nobody: a start that the earlier process had asked for
+        just before its end. It goes to `on_abandoned`.
+        """
+        rows = self.look()
+        with self._lock:
+            if not self._stock_taken:
+                self._ours.update(row.found.cid for row in rows)
+                self._stock_taken = True
+        return rows
+
     def look(self) -> list[Row]:
         """Everything of ours that the engine has, but for what is abandoned. Blocks; raises RuntimeFailure."""
         before = self._ledger.running()
         with self._lock:
             known = dict(self._ids)
+            settled = self._ours - self._starting  # of these the engine lists what it still has
         output = self._cli.run(ps_args(self._installation))
         if output.code != 0:
             raise RuntimeFailure(f"the engine does not list its containers: {output.stderr[:500]}")
@@ -93,10 +115,12 @@ class Roster:
             self._update_ids(known, rows)
             self._out_of_memory &= listed
             abandoned = {row.engine_id for row in rows if row.found.cid in self._abandoned}
-        for engine_id in abandoned:
+            self._ours -= settled - {row.found.cid for row in rows}
+            strange = {row.engine_id for row in rows if self._stock_taken and row.found.cid not in self._ours}
+        for engine_id in abandoned | strange:
             self._on_abandoned(engine_id)
         rows = [row for row in rows if row.engine_id not in abandoned]
-        self._learn(rows)
+        self._learn([row for row in rows if row.engine_id not in strange])
         for exit_ in self._ledger.gone(before, listed):
             self._on_exit(exit_)
         return rows

@@ -1,7 +1,7 @@
 """What is said to the docker CLI and what it says back: command lines, labels, rows, and errors as our errors.
 
-Pure functions without state. The container sees its group's folder and the two directories of its channel, nothing
-else of the host.
+Pure functions without state. The container sees its group's folder, the two directories of its channel and the
+mounts of its spec, nothing else of the host.
 """
 
 from __future__ import annotations
@@ -13,18 +13,16 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from openclaw.containers.cli import Output
-from openclaw.containers.runtime import ContainerSpec, Found
+from openclaw.containers.runtime import GROUP_DIR, ContainerSpec, Found, Mount
 from openclaw.errors import ImageMissing, RuntimeFailure, StartFailed
 from openclaw.message import dump_bytes
 
 CHANNEL_DIR: Final = "/channel"
-GROUP_DIR: Final = "/workspace/group"
 LABELS: Final = ("role", "group", "cid", "message", "config")
 
 _HARDENING: Final = (
     "--init",  # Python as PID 1 ignores SIGTERM, and nobody would reap what a tool leaves behind
     "--pull=never",
-    "--network=none",
     "--cap-drop=ALL",
     "--security-opt=no-new-privileges",
     "--read-only",
@@ -33,7 +31,6 @@ _HARDENING: Final = (
     "--log-opt=max-size=1m",
     "--log-opt=max-file=1",
     "--log-opt=compress=false",  # refused with one file otherwise
-    f"--cpus={min(2, os.cpu_count() or 1)}",  # more than the machine has is refused by the engine
 )
 _EXITED = re.compile(r"Exited \((\d+)\)")
 _NAME_TAKEN = re.compile(r"The container name .* is already in use")
@@ -59,9 +56,10 @@ def run_args(spec: ContainerSpec, image: str, installation: str, uid: int, confi
         "config": config,
     }
     mounts = (
-        f"type=bind,{_quoted('src', spec.channel_path / 'in')},dst={CHANNEL_DIR}/in,readonly",
-        f"type=bind,{_quoted('src', spec.channel_path / 'out')},dst={CHANNEL_DIR}/out",
-        f"type=bind,{_quoted('src', spec.group_dir)},dst={GROUP_DIR}{'' if spec.group_writable else ',readonly'}",
+        Mount(spec.channel_path / "in", f"{CHANNEL_DIR}/in"),
+        Mount(spec.channel_path / "out", f"{CHANNEL_DIR}/out", readonly=False),
+        Mount(spec.group_dir, GROUP_DIR, readonly=not spec.group_writable),
+        *spec.mounts,
     )
     return [
         "run",
@@ -70,7 +68,7 @@ def run_args(spec: ContainerSpec, image: str, installation: str, uid: int, confi
         *_HARDENING,
         *_limits(spec, uid),
         *(f"--label=openclaw.{name}={value}" for name, value in labels.items()),
-        *(f"--mount={mount}" for mount in mounts),  # unlike -v it refuses a source that is missing
+        *map(_mount, mounts),
         *(f"--env={name}={value}" for name, value in _environment(spec)),
         f"--workdir={GROUP_DIR}",
         image,
@@ -88,6 +86,7 @@ def config_digest(spec: ContainerSpec, image_id: str, uid: int) -> str:
         "group": spec.group,
         "group_dir": str(spec.group_dir),
         "group_writable": spec.group_writable,
+        "mounts": [_mount(mount) for mount in spec.mounts],
         "env": list(_environment(spec)),
     }
     return hashlib.sha256(dump_bytes(parts)).hexdigest()[:16]
@@ -135,7 +134,15 @@ def _limits(spec: ContainerSpec, uid: int) -> tuple[str, ...]:
         f"--memory={spec.memory_mb}m",
         f"--memory-swap={spec.memory_mb}m",  # the same: no swap
         f"--pids-limit={spec.pids}",
+        f"--cpus={min(spec.cpus, os.cpu_count() or 1):g}",  # more than the machine has is refused by the engine
+        f"--network={spec.network}",
     )
+
+
+def _mount(mount: Mount) -> str:
+    """A --mount, which unlike -v refuses a source that is missing."""
+    access = ",readonly" if mount.readonly else ""
+    return f"--mount=type=bind,{_quoted('src', mount.source)},dst={mount.target}{access}"
 
 
 def _environment(spec: ContainerSpec) -> Iterator[tuple[str, str]]:

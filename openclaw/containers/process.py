@@ -2,7 +2,8 @@
 
 Owns the children and one thread, "reaper", which waits for their ends and reads their output. Each child is a process
 group of its own and ends at the end of its stdin, a pipe that this process holds: none outlives the service, so there
-is nothing to adopt. Children get no key and none of the service's settings.
+is nothing to adopt. Children get no key and none of the service's settings. A spec's mounts, network and limits do
+nothing here, which the log says once.
 """
 
 from __future__ import annotations
@@ -81,14 +82,20 @@ class ProcessRuntime:
         self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._epoll.register(self._wake_fd, select.EPOLLIN)
         self._lock = threading.Lock()
-        # Guarded by _lock: _children by name, _by_fd by pidfd and output, _closed. A child in _children is not
-        # reaped, so that its pid is its own: signals are sent under the lock.
+        # Guarded by _lock: _children by name, _by_fd by pidfd and output, _closed, _warned. A child in _children is
+        # not reaped, so that its pid is its own: signals are sent under the lock.
         self._children: dict[str, _Child] = {}
         self._by_fd: dict[int, _Child] = {}
         self._closed = False
+        self._warned = False
         self._thread = threading.Thread(target=self._run, name="reaper", daemon=True)
 
-    def open(self, on_exit: Callable[[Exit], None], on_engine_up: Callable[[], None]) -> None:
+    def open(
+        self,
+        on_exit: Callable[[Exit], None],
+        on_engine_up: Callable[[], None],
+        on_image_changed: Callable[[], None],
+    ) -> None:
         self._on_exit = on_exit
         self._thread.start()
 
@@ -114,6 +121,7 @@ class ProcessRuntime:
             done.set_exception(error)
             return done
         done.set_result(None)
+        self._warn()
         # Watched only now: the exit is told after the start.
         self._epoll.register(child.output.fileno(), select.EPOLLIN)
         self._epoll.register(child.pidfd, select.EPOLLIN)
@@ -172,6 +180,15 @@ class ProcessRuntime:
             child.reap()
             raise StartFailed(f"{spec.name} runs already, or the service is stopping")
         return child
+
+    def _warn(self) -> None:
+        with self._lock:
+            warned, self._warned = self._warned, True
+        if not warned:
+            log.warning(
+                "Without a container engine the mounts, networks and limits of groups' settings do nothing: "
+                "an agent sees and may use what this service's user may"
+            )
 
     def _popen(self, spec: ContainerSpec) -> subprocess.Popen[bytes]:
         own = {

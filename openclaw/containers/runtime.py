@@ -10,9 +10,29 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, NamedTuple, Protocol
+from typing import Final, Literal, NamedTuple, Protocol
 
-Role = Literal["main", "dedicated"]
+Role = Literal["main", "dedicated", "standby"]
+Network = Literal["none", "bridge"]
+
+GROUP_DIR: Final = "/workspace/group"
+GLOBAL_DIR: Final = "/workspace/global"
+EXTRA_DIR: Final = "/workspace/extra"
+"""Where a container has its group's folder, what every group may read, and further mounts by their names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A folder or file of the host, `source`, that a container has as `target`.
+
+    `ours`: a folder of the service's own, handed over to the containers' uid where that is another one than the
+    service's; a user's folder never is.
+    """
+
+    source: Path
+    target: str
+    readonly: bool = True
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +40,8 @@ class ContainerSpec:
     """One container to start.
 
     `channel_path` is the directory that holds `in/` and `out/`, `env` the runner's settings (never a key),
-    `memory_mb` and `pids` the limits in MiB and in processes and threads.
+    `memory_mb` and `pids` the limits in MiB and in processes and threads, `cpus` in processors, of which it gets no
+    more than there are. `mounts` come beside the group's folder, or lie over a part of it.
     """
 
     name: str
@@ -35,6 +56,9 @@ class ContainerSpec:
     """The one message that a dedicated container serves; empty for Main's."""
     memory_mb: int = 512
     pids: int = 512
+    cpus: float = 2.0
+    network: Network = "none"
+    mounts: tuple[Mount, ...] = ()
 
 
 class Found(NamedTuple):
@@ -77,13 +101,21 @@ class Runtime(Protocol):
         """The uid by which containers write to `out/`."""
         ...
 
-    def open(self, on_exit: Callable[[Exit], None], on_engine_up: Callable[[], None]) -> None:
+    def open(
+        self,
+        on_exit: Callable[[Exit], None],
+        on_engine_up: Callable[[], None],
+        on_image_changed: Callable[[], None],
+    ) -> None:
         """Begin to watch. `on_exit` comes exactly once for each container that ends after it was started by
-        `start` or listed as running; `on_engine_up` each time an engine that was gone answers again."""
+        `start` or listed as running; `on_engine_up` each time an engine that was gone answers again;
+        `on_image_changed` when a tick finds that the image's name means another one."""
         ...
 
     def start(self, spec: ContainerSpec) -> Future[None]:
-        """Start a container; done once the engine says that it runs. It may have ended again by then."""
+        """Start a container; done once the engine says that it runs. It may have ended again by then.
+
+        A start whose future could be cancelled was never begun: there is no container, and no exit is told."""
         ...
 
     def kill(self, name: str) -> Future[None]:
@@ -95,7 +127,9 @@ class Runtime(Protocol):
         ...
 
     def list(self) -> Sequence[Found]:
-        """Every container of this installation, ended ones included. Blocks; raises RuntimeFailure."""
+        """Every container of this installation, ended ones included. Blocks; raises RuntimeFailure.
+
+        Those that the first call gives are the caller's; what an earlier process brings up later is removed unasked."""
         ...
 
     def logs_tail(self, name: str) -> str:

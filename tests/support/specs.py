@@ -7,6 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from openclaw.agents.group_config import GroupConfig
+from openclaw.agents.mount_allowlist import MountAllowlist
+from openclaw.agents.specs import Specs
+from openclaw.config import Config
 from openclaw.containers.runtime import ContainerSpec
 
 
@@ -29,3 +33,15 @@ def make_spec(home: Path, name: str, uid: int | None = None, **changes: Any) -> 
         env={"ASSISTANT_NAME": "Claw"},
     )
     return replace(spec, **changes)
+
+
+def make_specs(config: Config, channels: Path, **groups: GroupConfig) -> Specs:
+    """Specs for Main and for `groups` with their settings; their folders are made.
+
+    The home of the user, with the allowlist, is `user` beside the installation's.
+    """
+    settings = {"main": GroupConfig(), **groups}
+    for group in (*settings, "global"):
+        (config.home / "groups" / group).mkdir(parents=True, exist_ok=True)
+    allowlist = MountAllowlist(config.home, config.home.parent / "user")
+    return Specs(config, channels, config_of=settings.__getitem__, allowlist=allowlist, sandboxed=True)

@@ -1,0 +1,160 @@
+"""MountAllowlist: which places on the host a container may be given beside its group's folder.
+
+    ~/.config/openclaw/mount-allowlist.json     {"allow": [{"path": "~/projects", "readonly": true}]}
+
+The file is the user's own and lies where no container can write. It is read each time that a mount is asked for; where
+it is missing nothing is allowed. No state beyond two paths; any thread may call. Reads the disk and follows links,
+so that a source on a file server that hangs holds its caller up.
+
+What is checked here is checked once. The engine is given the resolved path, opens it some milliseconds later, and
+follows links again: who may write to a folder on the way to a source can lead it elsewhere in between. A container that
+writes to a mount can do so only where one source lies below another that is writable. Links below a source lead a
+container nowhere but in its own file system.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from openclaw.agents.blocked_places import BlockedPlaces
+from openclaw.agents.group_config import MountRequest, is_host_path
+from openclaw.containers.process import CHECKOUT
+from openclaw.containers.runtime import EXTRA_DIR, Mount
+from openclaw.errors import InvalidMessage, MountRefused
+from openclaw.message import load_object
+
+MAX_FILE: Final = 256 * 1024
+_SHAPE: Final = '{"allow": [{"path": "~/projects", "readonly": true}]}'
+
+
+class _Entry(NamedTuple):
+    """One allowed folder, resolved."""
+
+    root: Path
+    readonly: bool
+
+
+class MountAllowlist:
+    """Turns requests into mounts. `home` is OPENCLAW_HOME, `user_home` that of the service's user."""
+
+    def __init__(self, home: Path, user_home: Path | None = None) -> None:
+        on_record = _home_on_record()
+        self._user_home = user_home or Path(os.environ.get("HOME") or on_record)
+        self._ours = (home, CHECKOUT)
+        self._blocked = BlockedPlaces(self._ours, {self._user_home, on_record})
+        self.path = self._user_home / ".config/openclaw/mount-allowlist.json"
+
+    def resolve(self, requests: Iterable[MountRequest]) -> tuple[Mount, ...]:
+        """The mounts that were asked for, in the same order. Raises MountRefused for the first that is not allowed."""
+        requests = tuple(requests)
+        if not requests:
+            return ()
+        entries = self._read()
+        return tuple(self._resolve(request, entries) for request in requests)
+
+    def _resolve(self, request: MountRequest, entries: list[_Entry]) -> Mount:
+        source = self._real(request.path)
+        covering = [entry for entry in entries if source is not None and source.is_relative_to(entry.root)]
+        if source is None or not covering:
+            # One answer to both: an agent that asks must not learn what else there is on the host.
+            raise self._refusal(request, f"it is not there, or not in a folder that {self.path} allows: {_SHAPE}")
+        why = self._blocked.why(source) or _why_not_one_file_system(source)
+        if why:
+            raise self._refusal(request, why)
+        if not source.is_dir() and not source.is_file():
+            raise self._refusal(request, "only folders and regular files can be")
+        nearest = max(covering, key=lambda entry: len(entry.root.parts))
+        if nearest.readonly and not request.readonly:
+            why = f'{self.path} allows it to be read only; ask for that, or say "readonly": false there'
+            raise self._refusal(request, why)
+        return Mount(source, f"{EXTRA_DIR}/{request.name}", request.readonly)
+
+    def _refusal(self, request: MountRequest, why: str) -> MountRefused:
+        return MountRefused(f"{request.path} cannot be mounted: {why}")
+
+    def _real(self, path: str) -> Path | None:
+        """Where a path leads in the end, None where it leads nowhere or may not be looked at."""
+        try:
+            return Path(os.path.realpath(self._user_home / path.removeprefix("~/"), strict=True))
+        except (OSError, ValueError):
+            return None
+
+    # The file
+
+    def _read(self) -> list[_Entry]:
+        """The allowed folders that are there. Raises MountRefused where the file cannot be relied on."""
+        try:
+            value = load_object(self._bytes())
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise self._unusable(f"it cannot be read: {error.strerror}") from None
+        except InvalidMessage as error:
+            raise self._unusable(str(error)) from None
+        if value.keys() != {"allow"} or not isinstance(value["allow"], list):
+            raise self._unusable(f"it takes {_SHAPE}")
+        roots = [(self._real(given["path"]), given.get("readonly", True)) for given in map(self._entry, value["allow"])]
+        entries = [_Entry(root, readonly) for root, readonly in roots if root is not None]
+        self._check_place(entries)
+        return entries
+
+    def _bytes(self) -> bytes:
+        fd = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_FILE:
+                raise self._unusable(f"it is no file of at most {MAX_FILE} bytes")
+            if status.st_uid not in (0, os.geteuid()):
+                raise self._unusable(f"it belongs to uid {status.st_uid}: give it to the service's user or to root")
+            if status.st_mode & 0o022:
+                raise self._unusable(f"others may write it: chmod go-w {self.path}")
+            return os.read(fd, MAX_FILE)
+        finally:
+            os.close(fd)
+
+    def _entry(self, given: object) -> dict[str, Any]:
+        if (
+            not isinstance(given, dict)
+            or not {"path"} <= given.keys() <= {"path", "readonly"}
+            or not isinstance(given["path"], str)
+            or not is_host_path(given["path"])
+            or not isinstance(given.get("readonly", True), bool)
+        ):
+            raise self._unusable(f"it takes {_SHAPE}, with paths that begin with / or ~/")
+        return given
+
+    def _check_place(self, entries: list[_Entry]) -> None:
+        """The file must lie where nothing that runs in a container can ever come to write."""
+        real = Path(os.path.realpath(self.path))
+        for folder in (*self._ours, *(entry.root for entry in entries)):
+            if self.path.is_relative_to(folder) or real.is_relative_to(os.path.realpath(folder)):
+                raise self._unusable(f"it lies in {folder}, which containers may be given a part of; move one of them")
+
+    def _unusable(self, why: str) -> MountRefused:
+        return MountRefused(f"nothing can be mounted, since {self.path} is not used: {why}")
+
+
+def _why_not_one_file_system(source: Path) -> str:
+    """Why `source` is not given where more is mounted below it: an engine may leave that writable, readonly or not."""
+    below = os.fsencode(source).rstrip(b"/") + b"/"
+    with open("/proc/self/mountinfo", "rb") as mounts:
+        for line in mounts:
+            # The fifth field is the mount point, in which a space is \040 (proc(5)).
+            point = re.sub(rb"\\([0-7]{3})", lambda code: bytes([int(code[1], 8)]), line.split(b" ")[4])
+            if point.startswith(below):
+                return f"something else is mounted in it, at {os.fsdecode(point)}; name what is beside or below"
+    return ""
+
+
+def _home_on_record() -> Path:
+    """The home in the password file; who has none there has no credentials in it."""
+    try:
+        return Path(pwd.getpwuid(os.geteuid()).pw_dir)
+    except KeyError:
+        return Path("/nonexistent")

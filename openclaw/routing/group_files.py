@@ -1,0 +1,85 @@
+"""group.json on the disk: copied before it is read, published durably, and taken away without losing it.
+
+A group's containers may write to its folder. So nothing there is followed or trusted, and what is written is made
+beside the folders, where no container reaches, and moved in whole. Stateless; any thread.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from openclaw.spool import DropDir
+from openclaw.spool.syscalls import rename_new
+
+SETTINGS: Final = "group.json"
+MAX_SETTINGS: Final = 256 * 1024
+"""Largest group.json in bytes."""
+
+_FOLDER_MODE: Final = 0o700
+
+
+class Stamp(NamedTuple):
+    """Which file it is, and in which state."""
+
+    mtime_ns: int
+    inode: int
+    size: int
+
+
+def stamp(folder: Path) -> Stamp:
+    """The stamp of the group.json in `folder`. Raises OSError."""
+    status = os.stat(folder / SETTINGS, follow_symlinks=False)
+    return Stamp(status.st_mtime_ns, status.st_ino, status.st_size)
+
+
+def read(folder: Path) -> tuple[bytes, Stamp]:
+    """A copy of group.json, and the stamp of what was copied. Raises OSError, or FileRefused for what is no file."""
+    with closing(DropDir(folder)) as there:
+        data, origin = there.read(SETTINGS, MAX_SETTINGS)
+    return data, Stamp(origin.mtime_ns, origin.inode, len(data))
+
+
+def publish(folder: Path, data: bytes) -> bool:
+    """Make `folder` where it is missing, and put group.json there; durable when it returns. Whether there was none.
+
+    A new folder gets a CLAUDE.md with nothing but a title. Raises OSError.
+    """
+    with (
+        closing(DropDir(folder.parent)) as beside,
+        closing(DropDir(folder, create_mode=_FOLDER_MODE)) as there,
+    ):
+        with suppress(FileExistsError):
+            there.place("CLAUDE.md", f"# {folder.name}\n".encode(), replace=False)
+        new = _move_in(beside, there, data)
+        there.sync_entries()
+        beside.sync_entries()
+    return new
+
+
+def withdraw(folder: Path) -> None:
+    """Give group.json a hidden name of its own; durable when it returns. Raises OSError."""
+    with closing(DropDir(folder)) as there:
+        kept = f".{SETTINGS}.removed-{secrets.token_hex(4)}"
+        rename_new(SETTINGS, kept, src_dir_fd=there.fd, dst_dir_fd=there.fd)
+        there.sync_entries()
+
+
+def _move_in(beside: DropDir, there: DropDir, data: bytes) -> bool:
+    staged = beside.stage(data)
+    try:
+        os.fsync(staged.fd)
+        try:
+            rename_new(staged.name, SETTINGS, src_dir_fd=beside.fd, dst_dir_fd=there.fd)
+        except FileExistsError:
+            os.rename(staged.name, SETTINGS, src_dir_fd=beside.fd, dst_dir_fd=there.fd)
+            return False
+        return True
+    except OSError:
+        beside.remove(staged.name)
+        raise
+    finally:
+        os.close(staged.fd)

@@ -1,0 +1,192 @@
+"""What containers are started with: the walls between groups, and what a group's settings change."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from openclaw.agents.group_config import GroupConfig
+from openclaw.agents.mount_allowlist import MountAllowlist
+from openclaw.agents.specs import Specs
+from openclaw.config import load
+from openclaw.containers.runtime import ContainerSpec, Mount
+from openclaw.errors import MountRefused, StartFailed, UnknownGroup
+from tests.support.specs import make_specs
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Path:
+    """A folder of the user's that the allowlist allows to be read."""
+    allowlist = tmp_path / "user/.config/openclaw/mount-allowlist.json"
+    allowlist.parent.mkdir(parents=True)
+    shared = tmp_path / "user/shared"
+    shared.mkdir()
+    allowlist.write_text(json.dumps({"allow": [{"path": "~/shared"}]}))
+    return shared
+
+
+def specs(home: Path, **groups: dict[str, Any]) -> Specs:
+    """Specs for Main and for groups with these settings."""
+    configs = {group: GroupConfig.from_json(settings) for group, settings in groups.items()}
+    return make_specs(load({"OPENCLAW_HOME": str(home)}), home / "ipc/channels", **configs)
+
+
+def sources(spec: ContainerSpec) -> set[Path]:
+    return {spec.group_dir, *(mount.source for mount in spec.mounts)}
+
+
+def test_a_groups_container_has_its_own_folder_and_reads_the_global_one(home: Path) -> None:
+    spec = specs(home, friends={}).dedicated("c1", "friends", "m1")
+
+    assert (spec.group_dir, spec.group_writable) == (home / "groups/friends", True)
+    assert spec.mounts == (
+        Mount(home / "groups/global", "/workspace/global", readonly=True, ours=True),
+        Mount(home / "groups/friends/sessions", "/workspace/group/sessions", readonly=True),
+        Mount(home / "groups/friends/group.json", "/workspace/group/group.json", readonly=True),
+    )
+    assert all(source.exists() for source in sources(spec))
+
+
+def test_of_other_groups_it_has_nothing(home: Path) -> None:
+    made = specs(home, friends={}, family={})
+    of_main = (made.main("c1"), made.subagent("c2", "m1.s1"), made.standby("c3"))
+
+    for spec in (*of_main, made.dedicated("c4", "friends", "m1")):
+        others = {home / "groups" / name for name in ("friends", "family", "main")} - {spec.group_dir}
+        assert not any(source.is_relative_to(other) for source in sources(spec) for other in others)
+        assert not any(spec.group_dir.is_relative_to(source) for source in sources(spec) - {spec.group_dir})
+
+
+def test_limits_network_and_mounts_are_the_groups(home: Path, shared: Path) -> None:
+    settings = {"memory_mb": 99, "pids": 33, "cpus": 0.5, "network": "bridge", "mounts": [{"path": "~/shared"}]}
+
+    spec = specs(home, friends=settings).dedicated("c1", "friends", "m1")
+
+    assert (spec.memory_mb, spec.pids, spec.cpus, spec.network) == (99, 33, 0.5, "bridge")
+    assert spec.mounts[-1] == Mount(shared, "/workspace/extra/shared")
+
+
+def test_settings_hold_for_mains_single_use_containers_and_not_for_its_persistent_one(home: Path, shared: Path) -> None:
+    made = specs(home, main={"memory_mb": 99, "network": "bridge", "mounts": [{"path": "~/shared"}]})
+
+    for spec in (made.dedicated("c1", "main", "m1"), made.subagent("c2", "m1.s1"), made.standby("c3")):
+        assert (spec.memory_mb, spec.network, spec.mounts[-1].source) == (99, "bridge", shared)
+    assert made.main("c4").network == "none"
+    assert [mount.target for mount in made.main("c4").mounts] == ["/workspace/global"]
+
+
+def test_mains_persistent_container_writes_nothing_and_its_subagents_write_the_groups_folder(home: Path) -> None:
+    made = specs(home)
+
+    assert not made.main("c1").group_writable
+    assert made.subagent("c2", "m1.s1").group_writable
+    assert made.subagent("c2", "m1.s1").group_dir == home / "groups/main"
+
+
+def test_a_container_that_could_write_settings_finds_them_there_and_read_only(home: Path) -> None:
+    """Else Main's subagents could make a group.json where there is none, and with it a network for the next ones."""
+    spec = specs(home).subagent("c1", "m1.s1")
+
+    assert (home / "groups/main/group.json").read_text() == "{}\n"
+    assert Mount(home / "groups/main/group.json", "/workspace/group/group.json", readonly=True) in spec.mounts
+
+
+def test_settings_that_are_there_stay_as_they_are(home: Path) -> None:
+    made = specs(home)
+    (home / "groups/main/group.json").write_text('{"pids": 99}')
+    made.subagent("c1", "m1.s1")
+
+    assert (home / "groups/main/group.json").read_text() == '{"pids": 99}'
+
+
+def test_sessions_that_are_a_link_are_not_mounted(home: Path) -> None:
+    made = specs(home, friends={})
+    (home / "groups/friends/sessions").symlink_to("/etc")
+
+    with pytest.raises(StartFailed, match="sessions is no folder"):
+        made.dedicated("c1", "friends", "m1")
+
+
+def test_a_subagents_paths_are_read_only_and_by_the_allowlist(home: Path, shared: Path) -> None:
+    (shared / "notes").mkdir()
+    made = specs(home, main={"mounts": [{"path": "~/shared", "name": "notes"}]})
+
+    spec = made.subagent("c1", "m1.s1", ["~/shared/notes", str(shared)])
+
+    assert spec.mounts[-3:] == (
+        Mount(shared, "/workspace/extra/notes"),
+        Mount(shared / "notes", "/workspace/extra/notes-2"),
+        Mount(shared, "/workspace/extra/shared"),
+    )
+    with pytest.raises(MountRefused, match="/etc"):
+        made.subagent("c1", "m1.s1", ["/etc"])
+
+
+def test_a_mount_that_is_not_allowed_is_refused_when_it_is_needed(home: Path, shared: Path) -> None:
+    made = specs(home, friends={"mounts": [{"path": str(shared.parent)}]})
+
+    with pytest.raises(MountRefused):
+        made.dedicated("c1", "friends", "m1")
+
+
+def test_a_standby_container_is_as_a_subagents_but_for_its_message(home: Path) -> None:
+    made = specs(home)
+    standby, subagent = made.standby("c1"), made.subagent("c1", "m1.s1")
+
+    assert (standby.role, standby.message_id) == ("standby", "")
+    assert (subagent.role, subagent.message_id) == ("dedicated", "m1.s1")
+    assert (standby.mounts, standby.group_writable, standby.memory_mb, standby.network) == (
+        subagent.mounts, subagent.group_writable, subagent.memory_mb, subagent.network,
+    )  # fmt: skip
+
+
+def test_names_differ_by_cid_even_where_groups_differ_by_case_only(home: Path) -> None:
+    made = specs(home, Friends={}, friends={})
+    capital, small = made.dedicated("c1", "Friends", "m1"), made.dedicated("c2", "friends", "m2")
+
+    assert (capital.name, small.name) == ("openclaw-friends-c1", "openclaw-friends-c2")
+    assert not sources(capital) & sources(small) - {home / "groups/global"}
+    assert {made.main("c3").name, made.subagent("c4", "m").name, made.standby("c5").name} == {
+        "openclaw-main-persistent", "openclaw-subagent-c4", "openclaw-standby-c5",
+    }  # fmt: skip
+
+
+def test_every_container_is_told_its_role(home: Path) -> None:
+    made = specs(home, friends={})
+    told = [made.main("c"), made.dedicated("c", "friends", "m"), made.subagent("c", "m.s1"), made.standby("c")]
+
+    assert [spec.env["OPENCLAW_ROLE"] for spec in told] == ["main", "dedicated", "dedicated", "standby"]
+    assert not any("OPENCLAW_UNSANDBOXED" in spec.env for spec in told)
+
+
+@pytest.mark.parametrize(("setting", "told"), [("false", "no"), ("true", "yes")])
+def test_without_a_sandbox_agents_are_told_whether_they_may_act_all_the_same(
+    home: Path, setting: str, told: str
+) -> None:
+    config = load({"OPENCLAW_HOME": str(home), "ALLOW_UNSANDBOXED_TOOLS": setting})
+    (home / "groups/main").mkdir(parents=True)
+    made = Specs(
+        config, home, config_of=lambda _: GroupConfig(), allowlist=MountAllowlist(home, home), sandboxed=False
+    )
+
+    assert {spec.env["OPENCLAW_UNSANDBOXED"] for spec in (made.main("c"), made.standby("c"))} == {told}
+
+
+def test_a_group_that_is_gone_gets_no_container(home: Path) -> None:
+    def unknown(group: str) -> GroupConfig:
+        raise UnknownGroup(group)
+
+    config = load({"OPENCLAW_HOME": str(home)})
+    made = Specs(config, home, config_of=unknown, allowlist=MountAllowlist(home, home), sandboxed=True)
+
+    with pytest.raises(UnknownGroup):
+        made.dedicated("c1", "friends", "m1")
+    assert not home.exists(), "nothing is made for it"
