@@ -1,21 +1,26 @@
 """Attachment: the turns that are in flight over one container's channel.
 
-The agent that owns the container calls everything but `settle`, from its own thread. `settle` comes from whoever
-made the turn's end durable. What a dead container has left is kept until then, so that a host that dies in between
-finds the answer, or the fact that the turn had begun, where it was.
+The agent that owns the container calls everything but `settle` and `answer`, from its own thread. `settle` comes from
+whoever made the turn's end durable, `answer` from whoever has what an agent asked for. What a dead container has left
+is kept until then, so that a host that dies in between finds the answer, or the fact that the turn had begun, where it
+was.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from openclaw.agents.turn import Answer, Loss, Outcome, Turn
 from openclaw.errors import ChannelViolation, RuntimeFailure
+from openclaw.message import FrameName
 
 if TYPE_CHECKING:
+    from openclaw.agents.turn import TurnListener
     from openclaw.containers.channel import Channel
+    from openclaw.containers.event_tail import Event
     from openclaw.message import Frame
 
 log = logging.getLogger(__name__)
@@ -24,21 +29,24 @@ log = logging.getLogger(__name__)
 class Attachment:
     """One channel and its turns. `open` holds, by id, those that are neither answered nor lost."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: Channel, listener: TurnListener) -> None:
         self.channel = channel
         self.open: dict[str, Turn] = {}
+        self._listener = listener
         self._lock = threading.Lock()
-        # Guarded by _lock: ids whose end is not durable yet, and whether the container is gone.
+        # Guarded by _lock: ids whose end is not durable yet, how many threads are at work in the channel, and whether
+        # the container is gone. The channel may be let go of when all three allow it.
         self._unsettled: set[str] = set()
+        self._busy = 0
         self._retired = False
+        self._discarded = False
 
     def ask(self, turn: Turn, timeout: float) -> None:
-        """Send the request for `turn`; `timeout` in seconds is told to the runner. Raises OSError or RuntimeFailure."""
+        """Send the request for `turn`; `timeout` in seconds is told to the runner. Raises RuntimeFailure."""
         self.adopt(turn)
-        body = {"message": turn.message.to_json(), "attempt": turn.attempt, "timeout_ms": round(timeout * 1000)}
         try:
-            self.channel.send("request", turn.id, body)
-        except (OSError, RuntimeFailure):
+            self.channel.send("request", turn.id, turn.request(timeout))
+        except RuntimeFailure:
             del self.open[turn.id]
             raise
 
@@ -49,55 +57,92 @@ class Attachment:
         turn.attachment = self
         self.open[turn.id] = turn
 
-    def begin(self, turn_id: str, now: float) -> None:
-        """The runner has started on a turn."""
+    def started(self, turn_id: str, now: float) -> None:
+        """The runner has begun on a turn."""
         turn = self.open.get(turn_id)
         if turn is not None and turn.begun is None:
             turn.begun = now
+            self._listener.begun(turn)
 
-    def answer(self, frame: Frame) -> tuple[Turn, Answer] | None:
+    def happened(self, turn_id: str, events: list[Event]) -> None:
+        """Deltas and tool uses of a turn."""
+        turn = self.open.get(turn_id)
+        if turn is not None:
+            self._listener.happened(turn, events)
+
+    def called(self, call: Frame) -> None:
+        """A turn asks the host for something."""
+        turn = self.open.get(call.id)
+        if turn is not None:
+            self._listener.called(turn, call, partial(self.answer, FrameName(call.kind, call.id, call.number)))
+
+    def answer(self, call: FrameName, body: dict[str, Any]) -> None:
+        """Give a call its result; any thread, at any time: a turn that is over by then is told nothing."""
+        with self._lock:
+            if call.id not in self._unsettled:
+                return
+            self._busy += 1
+        try:
+            self.channel.answer(call, body)
+        except RuntimeFailure as error:
+            log.error("the result of call %d of %s could not be told: %s", call.number, call.id, error)
+        finally:
+            self._idle()
+
+    def ended(self, frame: Frame) -> tuple[Turn, Answer] | None:
         """The turn that a response frame ends, None where it is not open any more."""
         turn = self.open.pop(frame.id, None)
         return None if turn is None else (turn, read_answer(frame))
 
     def lose(self, reason: str, now: float) -> list[tuple[Turn, Outcome]]:
         """The container is gone: every open turn ends, by its answer where one was left behind."""
-        ended: list[tuple[Turn, Outcome]] = []
-        for turn in self.open.values():
-            try:
-                response = self.channel.peek("response", turn.id)
-                begun = response is None and self.channel.peek("started", turn.id) is not None
-            except ChannelViolation as violation:  # what could not be read was written: it had begun
-                log.error("What the container of message %s left behind is no frame: %s", turn.id, violation)
-                response, begun = None, True
-            if begun and turn.begun is None:
-                turn.begun = now
-            ended.append((turn, read_answer(response) if response else Loss(reason, turn.begun is not None)))
+        ended = [(turn, self._left_behind(turn, reason, now)) for turn in self.open.values()]
         self.open.clear()
         return ended
 
+    def _left_behind(self, turn: Turn, reason: str, now: float) -> Outcome:
+        try:
+            response = self.channel.peek("response", turn.id)
+            if response is not None:
+                return read_answer(response)
+            begun = self.channel.peek("started", turn.id) is not None
+        except ChannelViolation as violation:  # what could not be read was written: it had begun
+            log.error("What the container of message %s left behind is no frame: %s", turn.id, violation)
+            begun = True
+        if begun and turn.begun is None:
+            turn.begun = now
+        return Loss(reason, turn.begun is not None)
+
     def settle(self, turn_id: str) -> None:
         """The turn's end is durable elsewhere: nothing of it is needed here any more."""
-        self.channel.forget(turn_id)
         with self._lock:
+            if turn_id not in self._unsettled:
+                return
             self._unsettled.discard(turn_id)
-            last = self._retired and not self._unsettled
-        if last:
-            self._discard()
+            self._busy += 1
+        try:
+            self.channel.forget(turn_id)
+        finally:
+            self._idle()
+
+    def _idle(self) -> None:
+        with self._lock:
+            self._busy -= 1
+        self._discard_if_last()
 
     def retire(self) -> None:
         """The container is gone for good: remove the channel as soon as every turn is settled."""
         with self._lock:
-            first = not self._retired
             self._retired = True
-            last = first and not self._unsettled
-        if last:
-            self._discard()
+        self._discard_if_last()
 
-    def _discard(self) -> None:
-        """Nobody needs the channel any more; until now `settle` has worked in it."""
-        self.channel.close()
-        self.channel.destroy()
+    def _discard_if_last(self) -> None:
+        with self._lock:
+            last = self._retired and not self._unsettled and not self._busy and not self._discarded
+            self._discarded |= last
+        if last:
+            self.channel.close()
+            self.channel.destroy()
 
 
 def read_answer(frame: Frame) -> Answer:

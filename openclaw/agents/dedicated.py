@@ -1,58 +1,48 @@
 """DedicatedAgents: one single-use container for each turn, as many at once as the configuration allows.
 
-A turn waits by priority for a place, its request is laid into a new channel, a container is started on it, and both
-are removed when it has answered, ended or run out of time. While the engine does not answer nothing is lost: the turn
-waits, and one start at a time finds out whether it is back.
+A turn waits for a slot, its request is laid into a new channel, a container is started on it, and both are removed when
+it has answered, ended or run out of time. A subagent's turn is given to a container that stands by, where there is one.
+While the engine does not answer nothing is lost: the turn waits, and one start at a time finds out whether it is back.
 
-One thread, "dedicated", owns all of it; engine calls, frames and timers post events to it. It never blocks.
+One thread, "dedicated", owns all of it; engine calls, frames and timers post events to it. It never blocks on them.
 """
 
 from __future__ import annotations
 
-import heapq
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future
-from dataclasses import dataclass
+from concurrent.futures import CancelledError, Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from openclaw.agents.attachment import Attachment
+from openclaw.agents.fair_queue import FairQueue
+from openclaw.agents.job import Job
 from openclaw.agents.mailbox import Mailbox
+from openclaw.agents.slots import Slots
 from openclaw.agents.specs import Specs, new_cid
-from openclaw.agents.turn import Answer, Loss, Outcome, Turn, TurnEnded, group_title
-from openclaw.errors import EngineOverdue, EngineUnavailable, OpenClawError, RuntimeFailure
+from openclaw.agents.standby import Standby
+from openclaw.agents.turn import Answer, Outcome, Turn, TurnListener, group_title
+from openclaw.errors import EngineOverdue, EngineUnavailable, OpenClawError
 
 if TYPE_CHECKING:
     from openclaw.clock import Alarms, Clock, Timer
     from openclaw.config import Config
     from openclaw.containers.channel import Channel, Channels
-    from openclaw.containers.runtime import Exit, Runtime
+    from openclaw.containers.event_tail import Event
+    from openclaw.containers.runtime import ContainerSpec, Exit, Runtime
     from openclaw.message import Frame
 
 log = logging.getLogger(__name__)
-
-CANCEL_GRACE = 1.0
-"""Seconds that a runner has to confirm a cancelled turn before its container is removed."""
 
 ENGINE_RETRY = 0.5
 """Least seconds between two starts while the engine does not answer; the runtime may ask for more."""
 
 REMOVE_RETRY = 5.0
-"""Seconds until a removal that the engine refused is tried again; the container keeps its place until then."""
+"""Seconds until a removal that the engine refused is tried again; the container keeps its slot until then."""
 
-_RANK = {"high": 0, "normal": 1, "low": 2}
-
-
-@dataclass(slots=True, eq=False)
-class _Job:
-    """One container: started for `turn`, gone when `removed`. Owned by the mailbox's thread."""
-
-    name: str
-    attachment: Attachment
-    limit: Timer | None = None
-    ending: Answer | None = None  # how the turn ends if its runner does not say so itself
-    over: bool = False
+_WARM = "warm"
+"""The id of the ping by which a standby container is asked whether it is ready."""
 
 
 class DedicatedStatus(NamedTuple):
@@ -60,11 +50,13 @@ class DedicatedStatus(NamedTuple):
 
     running: int
     waiting: int
+    subagents_waiting: int
+    standby: int
     engine_down: bool
 
 
 class DedicatedAgents:
-    """Serves any group's turns. `submit` takes one; `ended` is told how it went."""
+    """Serves any group's turns. `submit` takes one; `listener` is told what becomes of it."""
 
     def __init__(
         self,
@@ -75,7 +67,7 @@ class DedicatedAgents:
         specs: Specs,
         clock: Clock,
         alarms: Alarms,
-        ended: TurnEnded,
+        listener: TurnListener,
     ) -> None:
         self._config = config
         self._runtime = runtime
@@ -83,26 +75,39 @@ class DedicatedAgents:
         self._specs = specs
         self._clock = clock
         self._alarms = alarms
-        self._ended = ended
-        # Every turn in flight posts at most its submission, start, two frames, exit, removal, cancellation and limit.
+        self._listener = listener
+        # Every turn in flight posts at most its submission, start, frames, exit, removal, cancellation and limit.
         self._mailbox: Mailbox[tuple[Callable[..., None], tuple[Any, ...]]] = Mailbox(
             "dedicated", self._handle, 8 * config.queue_limit + 1000
         )
         # From here on owned by the mailbox's thread.
-        self._jobs: dict[str, _Job] = {}  # by cid
-        self._waiting: list[tuple[int, int, Turn]] = []  # a heap by (priority, order of acceptance)
+        self._jobs: dict[str, Job] = {}  # by cid
+        self._people = FairQueue()
+        self._subagents = FairQueue()
+        self._slots = Slots(config.max_concurrent_containers, config.max_subagents)
+        self._standby = Standby(
+            config.subagent_standby,
+            spec=lambda: specs.standby(""),
+            launch=self._launch_standby,
+            remove=self._remove,
+            later=lambda delay, act: alarms.call_later(delay, partial(self._post, act)),
+        )
         self._engine_down = False
         self._probe_timer: Timer | None = None
         self._drained: Future[None] | None = None
-        self.status = DedicatedStatus(0, 0, engine_down=False)
+        self.status = DedicatedStatus(0, 0, 0, 0, engine_down=False)
 
     # Called from any thread.
 
     def start(self) -> None:
         self._mailbox.start()
 
+    def keep_standby(self) -> None:
+        """Begin to keep containers warm for subagents; once is enough."""
+        self._post(self._standby.open)
+
     def submit(self, turn: Turn) -> None:
-        """Take a turn; it runs as soon as a place is free."""
+        """Take a turn; it runs as soon as a slot is free."""
         self._post(self._submit, turn)
 
     def adopt(self, channel: Channel, name: str, turn: Turn) -> None:
@@ -111,7 +116,7 @@ class DedicatedAgents:
 
     def cancel(self, turn_id: str) -> None:
         """Cancel a turn that waits or runs here; one that does not is let be."""
-        self._post(self._cancel, turn_id, Answer.cancelled())
+        self._post(self._cancel, turn_id)
 
     def exited(self, gone: Exit) -> None:
         """The runtime saw a container end; one that is not ours is let be."""
@@ -120,6 +125,10 @@ class DedicatedAgents:
     def engine_up(self) -> None:
         """An engine that was gone answers again."""
         self._post(self._engine_answers)
+
+    def image_changed(self) -> None:
+        """The image is another one than before."""
+        self._post(self._standby.refresh)
 
     def drain(self) -> Future[None]:
         """Start no more containers; the future is done when no turn runs."""
@@ -140,70 +149,172 @@ class DedicatedAgents:
     def _handle(self, event: tuple[Callable[..., None], tuple[Any, ...]]) -> None:
         act, args = event
         act(*args)
-        self.status = DedicatedStatus(len(self._jobs), len(self._waiting), self._engine_down)
+        busy = sum(job.turn is not None for job in self._jobs.values())
+        waiting = len(self._people), len(self._subagents)
+        self.status = DedicatedStatus(busy, *waiting, len(self._standby), self._engine_down)
+
+    # Whose turn it is
 
     def _submit(self, turn: Turn) -> None:
         if turn.cancelled:
-            self._ended(turn, Answer.cancelled())
+            self._listener.ended(turn, Answer.cancelled())
             return
-        heapq.heappush(self._waiting, (_RANK[turn.message.priority], turn.seq, turn))
+        queue = self._queue_of(turn)
+        queue.push(turn)
         self._fill()
+        if turn.placed is not None:
+            turn.is_placed(queue.place(turn))
+
+    def _queue_of(self, turn: Turn) -> FairQueue:
+        return self._subagents if turn.parent else self._people
 
     def _fill(self) -> None:
-        """Start what there is a place for."""
-        if self._engine_down or self._drained is not None:
-            return
-        while self._waiting and len(self._jobs) < self._config.max_concurrent_containers:
-            self._launch(heapq.heappop(self._waiting)[2])
+        """Start what there is a slot for, people's turns first."""
+        while not self._engine_down and self._drained is None:
+            turn = self._next()
+            if turn is None:
+                return
+            self._run(turn)
 
-    def _launch(self, turn: Turn) -> None:
-        log.info("Starting container for %s", group_title(turn.message.group))
-        turn.route = "dedicated"
+    def _next(self) -> Turn | None:
+        if self._people and self._slots.free(subagent=False):
+            return self._people.pop()
+        if self._subagents and self._slots.free(subagent=True):
+            return self._subagents.pop()
+        return None
+
+    def _run(self, turn: Turn) -> None:
+        if turn.parent:
+            log.info("Spawning dedicated container for task...")
+            turn.route = "subagent"
+            warm = None if turn.task.get("paths") else self._standby.take()
+        else:
+            log.info("Starting container for %s", group_title(turn.message.group))
+            turn.route = "dedicated"
+            warm = None
         turn.sends += 1
-        cid = new_cid()
-        spec = self._specs.dedicated(cid, turn.message.group, turn.id)
+        self._slots.take(subagent=bool(turn.parent))
         try:
-            job = self._open(Attachment(self._channels.create(cid)), spec.name)
+            job = warm if warm is not None else self._open(new_cid(), turn)
+            job.turn = turn
             job.attachment.ask(turn, self._config.subagent_timeout)
-        except (OSError, RuntimeFailure) as error:
-            self._ended(turn, Answer.failed(f"the request could not be written: {error}; free some disk space"))
-            if cid in self._jobs:
-                self._let_go(self._jobs[cid])
+        except (OpenClawError, OSError) as error:
+            self._listener.ended(turn, Answer.failed(str(error)))
+            self._give_up(turn, warm)
             return
-        started = self._runtime.start(spec)
-        started.add_done_callback(lambda future: self._post(self._start_returned, cid, future.exception()))
+        self._set_limit(job)
+        if warm is None:
+            self._start(job)
 
-    def _open(self, attachment: Attachment, name: str) -> _Job:
-        cid = attachment.channel.cid
-        job = self._jobs[cid] = _Job(name, attachment)
-        attachment.channel.listen(
+    # A container's life
+
+    def _open(self, cid: str, turn: Turn | None) -> Job:
+        """A job with its channel; its container is not started yet. Raises RuntimeFailure, MountRefused."""
+        if turn is None:
+            spec = self._specs.standby(cid)
+        elif turn.parent:
+            spec = self._specs.subagent(cid, turn.id, turn.task.get("paths", []))
+        else:
+            spec = self._specs.dedicated(cid, turn.message.group, turn.id)
+        return self._attend(self._channels.create(cid), spec.name, spec)
+
+    def _attend(self, channel: Channel, name: str, spec: ContainerSpec | None = None) -> Job:
+        """Have what happens in the container of `channel` told to this thread."""
+        cid = channel.cid
+        job = self._jobs[cid] = Job(name, Attachment(channel, self._listener), spec=spec)
+        channel.listen(
             lambda frame: self._post(self._frame, cid, frame),
+            lambda turn_id, events: self._post(self._happened, cid, turn_id, events),
             lambda text: self._post(self._violation, cid, text),
         )
-        job.limit = self._alarms.call_later(self._config.subagent_timeout, lambda: self._post(self._limit, cid))
         return job
+
+    def _start(self, job: Job) -> None:
+        assert job.spec is not None
+        job.started = self._runtime.start(job.spec)
+        job.started.add_done_callback(lambda future: self._post(self._start_returned, job.cid, _error(future)))
+
+    def _launch_standby(self) -> Job | None:
+        if self._engine_down or self._drained is not None:
+            return None
+        cid = new_cid()
+        try:
+            job = self._open(cid, None)
+            job.attachment.channel.send("ping", _WARM, {})
+        except (OpenClawError, OSError) as error:
+            log.warning("No standby container can be made: %s", error)
+            if cid in self._jobs:
+                self._let_go(self._jobs[cid])
+            return None
+        self._start(job)
+        return job
+
+    def _give_up(self, turn: Turn, warm: Job | None) -> None:
+        """The turn's request could not be sent: what was made for it goes."""
+        job = next((job for job in self._jobs.values() if job.turn is turn), None)
+        if job is not None:
+            turn.attachment = None
+            job.attachment.settle(turn.id)
+        if warm is not None:
+            self._remove(warm)
+        elif job is not None:
+            self._let_go(job)
+        else:
+            self._slots.give_back(subagent=bool(turn.parent))
 
     def _adopt(self, channel: Channel, name: str, turn: Turn) -> None:
         log.info("Took over the container %s with message %s in flight", name, turn.id)
-        turn.route = "dedicated"
-        attachment = Attachment(channel)
-        attachment.adopt(turn)
-        self._open(attachment, name)
+        turn.route = "subagent" if turn.parent else "dedicated"
+        job = self._attend(channel, name)
+        job.turn = turn
+        job.attachment.adopt(turn)
+        self._slots.take(subagent=bool(turn.parent))
+        self._set_limit(job)
+
+    def _set_limit(self, job: Job) -> None:
+        job.limit = self._alarms.call_later(
+            self._config.subagent_timeout, lambda: self._post(self._limit, job.cid)
+        )
 
     def _start_returned(self, cid: str, error: BaseException | None) -> None:
         job = self._jobs.get(cid)
         if error is None:
             self._engine_answers()
-        elif job is not None and not job.over and isinstance(error, EngineUnavailable | EngineOverdue):
+        elif job is None or job.over:
+            return
+        elif isinstance(error, EngineUnavailable | EngineOverdue):
             self._put_back(job)
             self._engine_down = True
             self._probe_later()
-        elif job is not None and not job.over:
+        elif job.turn is None:
+            log.warning("A standby container could not be started: %s", error)
+            self._standby.lost(job)
+            self._let_go(job)
+        else:
             self._finish(job, Answer.failed(str(error)))
+
+    def _put_back(self, job: Job) -> None:
+        """The engine did not take the start: the turn goes back to its place in the queue.
+
+        The runtime removes what such a start may still bring up.
+        """
+        turn = job.turn
+        if turn is None:
+            self._standby.lost(job)
+        elif turn.id in job.attachment.open:
+            turn.sends -= 1
+            turn.attachment = None
+            self._queue_of(turn).push(turn)
+            del job.attachment.open[turn.id]
+            job.attachment.settle(turn.id)
+        self._let_go(job)
+
+    # The engine
 
     def _engine_answers(self) -> None:
         if self._engine_down:
             self._engine_down = False
+            self._standby.engine_up()
             self._fill()
 
     def _probe_later(self) -> None:
@@ -214,34 +325,31 @@ class DedicatedAgents:
     def _probe(self) -> None:
         """Let one start through: where it returns well the others follow."""
         self._probe_timer = None
-        if self._engine_down and self._waiting and self._drained is None:
-            self._launch(heapq.heappop(self._waiting)[2])
+        if self._engine_down and self._drained is None:
+            turn = self._next()
+            if turn is not None:
+                self._run(turn)
 
-    def _put_back(self, job: _Job) -> None:
-        """The engine did not take the start: the turn goes back to its place in the queue.
-
-        The runtime removes what such a start may still bring up.
-        """
-        for turn in list(job.attachment.open.values()):
-            turn.sends -= 1
-            turn.attachment = None
-            heapq.heappush(self._waiting, (_RANK[turn.message.priority], turn.seq, turn))
-            job.attachment.settle(turn.id)
-        job.attachment.open.clear()
-        self._let_go(job)
+    # What a container does
 
     def _frame(self, cid: str, frame: Frame) -> None:
         job = self._jobs.get(cid)
         if job is None or job.over:
             return
-        if frame.kind == "started":
-            job.attachment.begin(frame.id, self._clock.monotonic())
-        elif frame.kind == "response" and (ended := job.attachment.answer(frame)) is not None:
-            turn, answer = ended
-            if answer.status == "cancelled" and job.ending is not None:
-                answer = job.ending
-            self._ended(turn, answer)
+        if frame.kind == "pong":
+            self._standby.warmed(job)
+        elif frame.kind == "started":
+            job.attachment.started(frame.id, self._clock.monotonic())
+        elif frame.kind == "call":
+            job.attachment.called(frame)
+        elif frame.kind == "response" and (ended := job.attachment.ended(frame)) is not None:
+            self._listener.ended(*ended)
             self._remove(job)
+
+    def _happened(self, cid: str, turn_id: str, events: list[Event]) -> None:
+        job = self._jobs.get(cid)
+        if job is not None and not job.over:
+            job.attachment.happened(turn_id, events)
 
     def _exited(self, gone: Exit) -> None:
         job = self._jobs.get(gone.name.rpartition("-")[2])  # a name ends with its cid
@@ -249,19 +357,19 @@ class DedicatedAgents:
             return
         how = "it is gone" if gone.code is None else f"exit {gone.code}"
         detail = f", {gone.detail}" if gone.detail else ""
-        self._lose(job, f"the container ended ({how}{detail})")
-
-    def _lose(self, job: _Job, reason: str) -> None:
-        for turn, outcome in job.attachment.lose(reason, self._clock.monotonic()):
-            if isinstance(outcome, Loss) and job.ending is not None:
-                outcome = job.ending
-            self._ended(turn, outcome)
+        if job.turn is None:
+            log.warning("A standby container ended (%s%s)", how, detail)
+            self._standby.lost(job)
+        for turn, outcome in job.attachment.lose(f"the container ended ({how}{detail})", self._clock.monotonic()):
+            self._listener.ended(turn, outcome)
         self._remove(job)
 
     def _violation(self, cid: str, text: str) -> None:
         job = self._jobs.get(cid)
         if job is not None and not job.over:
             log.error("The container %s broke the protocol and is removed: %s", job.name, text)
+            if job.turn is None:
+                self._standby.lost(job)
             self._finish(job, Answer.failed(f"the agent's container broke the protocol: {text}"))
 
     def _limit(self, cid: str) -> None:
@@ -271,46 +379,44 @@ class DedicatedAgents:
             log.warning("The container %s took longer than %.0f s and is removed", job.name, seconds)
             self._finish(job, Answer.failed(f"timed out after {seconds:.0f} s (SUBAGENT_TIMEOUT)"))
 
-    def _cancel(self, turn_id: str, answer: Answer) -> None:
-        for entry in self._waiting:
-            if entry[2].id == turn_id:
-                self._waiting.remove(entry)
-                heapq.heapify(self._waiting)
-                self._ended(entry[2], answer)
-                return
-        for cid, job in self._jobs.items():
-            if turn_id in job.attachment.open and job.ending is None:
-                job.ending = answer
-                self._alarms.call_later(CANCEL_GRACE, partial(self._post, self._cancel_overdue, cid))
-                job.attachment.channel.send("cancel", turn_id, {})
+    def _cancel(self, turn_id: str) -> None:
+        """A container serves one turn: to cancel that is to remove the container."""
+        turn = self._people.take(turn_id) or self._subagents.take(turn_id)
+        if turn is not None:
+            turn.is_placed(0)
+            self._listener.ended(turn, Answer.cancelled())
+            return
+        for job in self._jobs.values():
+            if turn_id in job.attachment.open:
+                self._finish(job, Answer.cancelled())
                 return
 
-    def _cancel_overdue(self, cid: str) -> None:
-        job = self._jobs.get(cid)
-        if job is not None and not job.over and job.ending is not None:
-            self._finish(job, job.ending)
+    # The end of a container
 
-    def _finish(self, job: _Job, outcome: Outcome) -> None:
+    def _finish(self, job: Job, outcome: Outcome) -> None:
         """End the job's turn from here, and with it the container."""
         for turn in list(job.attachment.open.values()):
-            self._ended(turn, outcome)
+            self._listener.ended(turn, outcome)
         job.attachment.open.clear()
         self._remove(job)
 
-    def _remove(self, job: _Job) -> None:
-        """The container has served; its place is free when the engine has removed it."""
+    def _remove(self, job: Job) -> None:
+        """The container has served; its slot is free when the engine has removed it."""
         job.over = True
         if job.limit is not None:
             job.limit.cancel()
-        self._remove_again(job)
+        if job.started is not None and job.started.cancel():
+            self._let_go(job)  # it was never begun
+            self._fill()
+            self._drain_step()
+        else:
+            self._remove_again(job)
 
-    def _remove_again(self, job: _Job) -> None:
-        cid = job.attachment.channel.cid
+    def _remove_again(self, job: Job) -> None:
         removed = self._runtime.remove(job.name)
-        removed.add_done_callback(lambda future: self._post(self._removed, cid, future.exception()))
+        removed.add_done_callback(lambda future: self._post(self._removed, job, future.exception()))
 
-    def _removed(self, cid: str, error: BaseException | None) -> None:
-        job = self._jobs[cid]
+    def _removed(self, job: Job, error: BaseException | None) -> None:
         if isinstance(error, OpenClawError):
             log.warning("The container %s could not be removed; next try in %.0f s: %s", job.name, REMOVE_RETRY, error)
             self._alarms.call_later(REMOVE_RETRY, partial(self._post, self._remove_again, job))
@@ -321,16 +427,21 @@ class DedicatedAgents:
         self._fill()
         self._drain_step()
 
-    def _let_go(self, job: _Job) -> None:
-        """No container is left of this job: its place is free, and its channel goes when the turn is settled."""
+    def _let_go(self, job: Job) -> None:
+        """No container is left of this job: its slot is free, and its channel goes when the turn is settled."""
         job.over = True
         if job.limit is not None:
             job.limit.cancel()
-        del self._jobs[job.attachment.channel.cid]
+        del self._jobs[job.cid]
+        if job.turn is not None:
+            self._slots.give_back(subagent=job.serves_subagent)
         job.attachment.retire()
+
+    # The end of the service
 
     def _drain(self, drained: Future[None]) -> None:
         self._drained = drained
+        self._standby.close()
         self._drain_step()
 
     def _drain_step(self) -> None:
@@ -342,3 +453,10 @@ class DedicatedAgents:
             if not job.over:
                 self._remove(job)
             job.attachment.retire()
+
+
+def _error(future: Future[None]) -> BaseException | None:
+    try:
+        return future.exception()
+    except CancelledError as cancelled:
+        return cancelled

@@ -26,7 +26,7 @@ from openclaw.agents.mailbox import Mailbox
 from openclaw.agents.restarts import Restarts
 from openclaw.agents.running_turns import RunningTurns
 from openclaw.agents.specs import Specs, new_cid
-from openclaw.agents.turn import Answer, Outcome, Turn, TurnEnded
+from openclaw.agents.turn import Answer, Outcome, Turn, TurnListener
 from openclaw.errors import EngineOverdue, EngineUnavailable, OpenClawError, RuntimeFailure
 
 if TYPE_CHECKING:
@@ -71,7 +71,10 @@ class MainStatus(NamedTuple):
 
 
 class MainAgentManager:
-    """Main's agent. `submit` takes a turn of group main; `ended` is told how it went."""
+    """Main's agent. `submit` takes a turn of group main; `listener` is told what becomes of it.
+
+    `ready` is called each time that Main has begun to serve, in its container or without.
+    """
 
     def __init__(
         self,
@@ -83,7 +86,8 @@ class MainAgentManager:
         clock: Clock,
         alarms: Alarms,
         overflow: Callable[[Turn], None],
-        ended: TurnEnded,
+        listener: TurnListener,
+        ready: Callable[[], None],
     ) -> None:
         self._config = config
         self._runtime = runtime
@@ -92,7 +96,8 @@ class MainAgentManager:
         self._clock = clock
         self._alarms = alarms
         self._overflow = overflow
-        self._ended = ended
+        self._listener = listener
+        self._tell_ready = ready
         # Every turn in flight posts at most its submission, start, response, cancellation and time limit.
         self._mailbox: Mailbox[_Event] = Mailbox("main-agent", self._handle, 5 * config.queue_limit + 1000)
         # From here on owned by the mailbox's thread.
@@ -172,6 +177,7 @@ class MainAgentManager:
             self._launch()
         else:
             self._release_waiting()
+            self._tell_ready()
 
     def _launch(self) -> None:
         """Start a new container; it is ready when its runner answers the first ping."""
@@ -198,11 +204,12 @@ class MainAgentManager:
         def later(delay: float, act: Callable[..., None], *args: str) -> object:
             return self._later(delay, act, *args, cid=cid)
 
-        self._turns = RunningTurns(
-            Attachment(channel), self._config.persistent_request_timeout, self._clock, later, self._turn_ended
-        )
+        attachment = Attachment(channel, self._listener)
+        limit = self._config.persistent_request_timeout
+        self._turns = RunningTurns(attachment, limit, self._clock, later, self._turn_ended)
         channel.listen(
             lambda frame: self._post(self._frame, frame, cid=cid),
+            lambda turn_id, events: self._post(attachment.happened, turn_id, events, cid=cid),
             lambda text: self._post(self._violation, text, cid=cid),
         )
         return self._turns
@@ -244,12 +251,13 @@ class MainAgentManager:
         self._enter("READY")
         self._later(self._health.interval, self._check_health, cid=self._cid)
         self._release_waiting()
+        self._tell_ready()
 
     # Turns
 
     def _submit(self, turn: Turn) -> None:
         if turn.cancelled:
-            self._ended(turn, Answer.cancelled())
+            self._listener.ended(turn, Answer.cancelled())
         elif self._state == "READY":
             self._run(turn)
         elif self._state in ("STARTING", "STOPPED") or self._drained is not None:
@@ -271,7 +279,7 @@ class MainAgentManager:
         for turn in self._waiting:
             if turn.id == turn_id:
                 self._waiting.remove(turn)
-                self._ended(turn, Answer.cancelled())
+                self._listener.ended(turn, Answer.cancelled())
                 return
         if self._turns is not None:
             self._turns.cancel(turn_id, Answer.cancelled())
@@ -280,13 +288,11 @@ class MainAgentManager:
         assert self._turns is not None
         if frame.kind == "pong":
             self._pong(frame.id)
-        elif frame.kind == "started":
-            self._turns.started(frame)
-        elif frame.kind == "response":
-            self._turns.answered(frame)
+        else:
+            self._turns.frame(frame)
 
     def _turn_ended(self, turn: Turn, outcome: Outcome) -> None:
-        self._ended(turn, outcome)
+        self._listener.ended(turn, outcome)
         if self._state == "DRAINING":
             self._drain_step()
 

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
-from openclaw.agents.turn import Answer, Turn, TurnEnded
+from openclaw.agents.turn import Answer, Outcome, Turn
 from openclaw.errors import RuntimeFailure
 
 if TYPE_CHECKING:
@@ -33,7 +33,14 @@ class Later(Protocol):
 class RunningTurns:
     """The turns over one attachment, each for at most `limit` seconds; `ended` is told how each went."""
 
-    def __init__(self, attachment: Attachment, limit: float, clock: Clock, later: Later, ended: TurnEnded) -> None:
+    def __init__(
+        self,
+        attachment: Attachment,
+        limit: float,
+        clock: Clock,
+        later: Later,
+        ended: Callable[[Turn, Outcome], None],
+    ) -> None:
         self.attachment = attachment
         self._limit = limit
         self._clock = clock
@@ -52,7 +59,7 @@ class RunningTurns:
         turn.sends += 1
         try:
             self.attachment.ask(turn, self._limit)
-        except (OSError, RuntimeFailure) as error:
+        except RuntimeFailure as error:
             self.attachment.settle(turn.id)
             self._ended(turn, Answer.failed(f"the request could not be written: {error}; free some disk space"))
             return
@@ -65,13 +72,18 @@ class RunningTurns:
             self.attachment.adopt(turn)
             self._set_deadline(turn.id)
 
-    def started(self, frame: Frame) -> None:
-        """The runner has begun on a turn."""
-        self.attachment.begin(frame.id, self._clock.monotonic())
+    def frame(self, frame: Frame) -> None:
+        """A frame about a turn has come."""
+        if frame.kind == "started":
+            self.attachment.started(frame.id, self._clock.monotonic())
+        elif frame.kind == "call":
+            self.attachment.called(frame)
+        elif frame.kind == "response":
+            self._answered(frame)
 
-    def answered(self, frame: Frame) -> None:
+    def _answered(self, frame: Frame) -> None:
         """The runner has ended a turn; one that it had been told to cancel ends as it was to be ended."""
-        ended = self.attachment.answer(frame)
+        ended = self.attachment.ended(frame)
         if ended is None:
             return
         turn, answer = ended

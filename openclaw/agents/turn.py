@@ -8,13 +8,16 @@ but for `cancelled`, which the router sets once, whoever has the turn; every lat
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-from openclaw.message import Message, Reply, Timing
+from openclaw.message import Message, Reply, Timing, parent_id
 
 if TYPE_CHECKING:
     from openclaw.agents.attachment import Attachment
+    from openclaw.containers.event_tail import Event
+    from openclaw.message import Frame
     from openclaw.message.model import Route, Status
     from openclaw.spool import Origin
 
@@ -41,6 +44,16 @@ class Turn:
     state: Literal["queued", "running"] = "queued"
     begun: float | None = None
     cancelled: bool = False
+    call: tuple[str, int] | None = None
+    """Of a subagent: the container and the number of the call that asked for it; heard twice, it is one subagent."""
+    subagents: list[str] = field(default_factory=list)
+    """The ids of those that this turn has asked for; appended to by routing's Subagents alone."""
+    task: dict[str, Any] = field(default_factory=dict)
+    """Of a subagent: what it is told beside its text: {"context"?, "agent"?, "paths"?, "reason"?}."""
+    results: list[dict[str, Any]] = field(default_factory=list)
+    """Replies of subagents that the session has not seen: {"id", "status", "text"}; set when it is dispatched."""
+    placed: Future[int] | None = field(default=None, repr=False)
+    """Done by the agent that takes the turn: 0 when it runs, else its place in the queue."""
     attachment: Attachment | None = field(default=None, repr=False)
 
     @property
@@ -48,9 +61,37 @@ class Turn:
         return self.message.id
 
     @property
+    def parent(self) -> str:
+        """Of a subagent: the id of the message that it works for. A subagent bears the session of that message."""
+        return parent_id(self.id)
+
+    @property
     def lane(self) -> tuple[str, str]:
-        """Turns of one lane run in order, one at a time."""
-        return self.message.group, self.message.session
+        """Turns of one lane run in order, one at a time; every subagent has one of its own."""
+        return self.message.group, self.id if self.parent else self.message.session
+
+    @property
+    def session_key(self) -> str:
+        """The session for which it works: those of one group and session share what there is fairly with others."""
+        return f"{self.message.group}/{self.message.session}"
+
+    def is_placed(self, place: int) -> None:
+        """Tell whoever waits to hear it, once, whether the turn runs (0) or at which place it waits."""
+        if self.placed is not None and not self.placed.done():
+            self.placed.set_result(place)
+
+    def request(self, timeout: float) -> dict[str, Any]:
+        """The body of the request frame; `timeout` in seconds."""
+        body: dict[str, Any] = {
+            "message": self.message.content(),
+            "attempt": self.attempt,
+            "timeout_ms": round(timeout * 1000),
+        }
+        if self.results:
+            body["results"] = self.results
+        if self.parent:
+            body["task"] = self.task
+        return body
 
     def reply(self, answer: Answer, now: float) -> Reply:
         """The reply to this turn's message, `now` being the monotonic time at which it is composed."""
@@ -66,6 +107,7 @@ class Turn:
             attempt=self.attempt,
             timing=Timing(prep_ms=min(prep, total), agent_ms=max(0, min(answer.agent_ms, total)), total_ms=total),
             error=answer.error,
+            subagents=tuple(self.subagents),
         )
 
 
@@ -94,8 +136,26 @@ class Loss(NamedTuple):
 
 
 Outcome = Answer | Loss
-TurnEnded = Callable[[Turn, Outcome], None]
-"""Called once for every dispatched turn, from the agent's thread; must not block."""
+
+
+class TurnListener(Protocol):
+    """Who is told what becomes of the turns that agents work on. Called from the agents' threads; never blocks."""
+
+    def begun(self, turn: Turn, /) -> None:
+        """The runner has started on it."""
+        ...
+
+    def happened(self, turn: Turn, events: list[Event], /) -> None:
+        """Deltas and tool uses, in order."""
+        ...
+
+    def called(self, turn: Turn, call: Frame, answer: Callable[[dict[str, Any]], None], /) -> None:
+        """The agent asks the host for something. `answer` takes the result's body, from any thread, at any time."""
+        ...
+
+    def ended(self, turn: Turn, outcome: Outcome, /) -> None:
+        """An attempt at it is over; told once for each time that it was submitted."""
+        ...
 
 
 def group_title(group: str) -> str:

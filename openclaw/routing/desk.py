@@ -17,12 +17,14 @@ class Draft(NamedTuple):
     """A message from a dropped file, not accepted yet.
 
     `message.id` is empty where the file names none; then the id is made from `stem`, which is a fit name of at most
-    56 characters: STEM, or STEM-2, STEM-3, … where that is taken. `origin` tells a file that was taken before.
+    56 characters: STEM, or STEM-2, STEM-3, … where that is taken. `origin` tells which file it is; `again`, that it
+    may have been accepted before: then its origin decides. Otherwise it is a new message, be it the same file (`ln`).
     """
 
     message: Message
     origin: Origin
     stem: str
+    again: bool = False
 
 
 class Receipt(NamedTuple):
@@ -42,7 +44,7 @@ class Desk(Protocol):
     def accept_all(self, drafts: list[Draft]) -> list[Receipt | MessageRefused]:
         """Accept the messages of dropped files in this order; blocks until all are durable.
 
-        Returns one result for each draft, in the same order. A draft whose origin was accepted before gives the
-        receipt of then, with `duplicate` set: a restart may offer a file again.
+        Returns one result for each draft, in the same order. A draft that comes `again` and whose origin was accepted
+        before gives the receipt of then, with `duplicate` set.
         """
         ...

@@ -1,9 +1,9 @@
 """The ledger: what was accepted and not yet answered, and what was answered, as files.
 
 `ipc/work/ID.json` exists from the moment a message is accepted until its reply is durable, and is the one truth of
-what is in flight: {"message", "seq", "attempt", "accepted_at", "origin"?}. `ipc/outbox/ID.json` is the reply; its key
-"receipt" keeps the digest of the message, so that an id used again is recognised, and the origin of a dropped file, so
-that none is taken twice.
+what is in flight: {"message", "seq", "attempt", "accepted_at", "origin"?, "call"?, "task"?}, the last two of a
+subagent. `ipc/outbox/ID.json` is the reply; its key "receipt" keeps the digest of the message, so that an id used again
+is recognised, the origin of a dropped file, so that none is taken twice, and the call that asked for a subagent.
 
 Every method may be called from any thread; writes go through the committer.
 """
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from openclaw.agents.turn import Turn
 from openclaw.errors import FileRefused, InvalidMessage
-from openclaw.message import Message, Reply, dump_bytes, load_object
+from openclaw.message import Message, Reply, dump_bytes, is_id, load_object, parent_id
 from openclaw.spool import Origin
 
 if TYPE_CHECKING:
@@ -56,13 +56,15 @@ class Ledger:
     def store(self, turn: Turn, *, replace: bool = False) -> Future[None]:
         """Make the turn durable; done before it is acknowledged. Fails with NotDurable."""
         record: dict[str, Any] = {
-            "message": turn.message.to_json(),
+            "message": turn.message.content(),
             "seq": turn.seq,
             "attempt": turn.attempt,
             "accepted_at": turn.accepted_at,
         }
         if turn.origin is not None:
             record["origin"] = list(turn.origin)
+        if turn.call is not None:
+            record["call"], record["task"] = list(turn.call), turn.task
         return self._committer.publish(self._work, f"{turn.id}.json", dump_bytes(record), replace=replace)
 
     def store_reply(self, turn: Turn, reply: Reply) -> Future[None]:
@@ -71,6 +73,8 @@ class Ledger:
         record["receipt"] = {"digest": turn.digest}
         if turn.origin is not None:
             record["receipt"]["origin"] = list(turn.origin)
+        if turn.call is not None:
+            record["receipt"]["call"] = list(turn.call)
         return self._committer.publish(self._outbox, f"{turn.id}.json", dump_bytes(record))
 
     def amend_reply(self, message_id: str, key: str, value: Any) -> Future[None] | None:
@@ -82,7 +86,7 @@ class Ledger:
         return self._committer.publish(self._outbox, f"{message_id}.json", dump_bytes(record), replace=True)
 
     def reply(self, message_id: str) -> dict[str, Any] | None:
-        """The reply as its sender sees it, None where there is none."""
+        """The reply as its sender sees it, None where there is none, {} where what is there is none of ours."""
         record = self._read(self._outbox, message_id)
         if record is not None:
             record.pop("receipt", None)
@@ -97,6 +101,14 @@ class Ledger:
         if not isinstance(kept, dict) or not isinstance(kept.get("digest"), str):
             return Remembered("", None)
         return Remembered(kept["digest"], _origin(kept))
+
+    def finished_subagents(self, parents: set[str]) -> list[tuple[str, tuple[str, int] | None]]:
+        """The subagents of these messages that have their reply: (id, the call that asked for it)."""
+        if not parents:
+            return []
+        ids = (name.removesuffix(".json") for name in self._outbox.names())
+        mine = [child for child in ids if is_id(child) and parent_id(child) in parents]
+        return [(child, _call((self._read(self._outbox, child) or {}).get("receipt", {}))) for child in mine]
 
     def has_work(self, message_id: str) -> bool:
         """Whether work/ has a file of that id, damaged or not."""
@@ -122,9 +134,12 @@ class Ledger:
         return left
 
     def _turn(self, record: dict[str, Any], message_id: str) -> Turn:
-        message = Message.from_json(dict(record["message"]))  # a ValueError or TypeError for what is no object
-        if message.id != message_id:
-            raise ValueError(f"it is about {message.id}")
+        if not is_id(message_id):
+            raise ValueError("its name is no id")
+        content = dict(record["message"])  # a ValueError or TypeError for what is no object
+        if content.pop("id", message_id) != message_id:
+            raise ValueError("it is about another message")
+        message = Message.from_json(content).with_id(message_id)
         accepted_at = float(record["accepted_at"])
         waited = max(0.0, self._clock.time() - accepted_at)
         return Turn(
@@ -135,6 +150,8 @@ class Ledger:
             digest=message.digest(),
             origin=_origin(record),
             attempt=int(record["attempt"]),
+            call=_call(record),
+            task=dict(record.get("task", {})),
         )
 
     def _read(self, directory: DropDir, message_id: str) -> dict[str, Any] | None:
@@ -142,7 +159,7 @@ class Ledger:
             return load_object(directory.read(f"{message_id}.json", MAX_RECORD).data)
         except FileNotFoundError:
             return None
-        except InvalidMessage as error:
+        except (InvalidMessage, FileRefused) as error:
             log.error("%s/%s.json is damaged: %s", directory.path, message_id, error)
             return {}
 
@@ -150,3 +167,8 @@ class Ledger:
 def _origin(record: dict[str, Any]) -> Origin | None:
     given = record.get("origin")
     return Origin(*given) if isinstance(given, list) and len(given) == len(Origin._fields) else None
+
+
+def _call(record: dict[str, Any]) -> tuple[str, int] | None:
+    given = record.get("call")
+    return (str(given[0]), int(given[1])) if isinstance(given, list) and len(given) == 2 else None

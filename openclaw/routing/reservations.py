@@ -12,7 +12,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from openclaw.agents.turn import Turn
 from openclaw.errors import IdConflict, MessageRefused, NameTaken, NotDurable, OpenClawError, QueueFull
@@ -58,9 +58,10 @@ class Reservations:
         self._admit = admit
         self._limit = limit
         self._lock = threading.Lock()
-        # Guarded by _lock: what is in flight by id, the next sequence number, the last number of a file's stem, and
-        # which id a dropped file got.
+        # Guarded by _lock: what is in flight by id and how many, the next sequence number, the last number of a
+        # file's stem, and which id a dropped file got.
         self._flight: dict[str, Place] = {}
+        self._messages = 0  # of these, subagents aside: they have a limit of their own
         self._next_seq = 1
         self._stems: OrderedDict[str, int] = OrderedDict()
         self._origins: OrderedDict[Origin, str] = OrderedDict()
@@ -80,9 +81,23 @@ class Reservations:
             if place.turn.digest != digest:
                 raise IdConflict(f"the id {message.id!r} is in use for another message; send it under another id")
             return place
-        if named and self._was_answered(place):
-            return Receipt(message.id, duplicate=True)
-        self._ledger.store(place.turn).add_done_callback(lambda written: self._stored(place, written))
+        try:
+            if named and self._was_answered(place):
+                return Receipt(message.id, duplicate=True)
+            self._ledger.store(place.turn).add_done_callback(lambda written: self._stored(place, written))
+        except BaseException:  # passed on; an id that nobody writes would be taken for ever
+            self._give_back(place, NotDurable("the message of this id could not be stored; send it again"))
+            raise
+        return place
+
+    def reserve_subagent(self, message: Message, call: tuple[str, int], task: dict[str, Any]) -> Place:
+        """A place for a subagent, whose file is being written. Its id is new: whoever numbers them sees to that."""
+        now, date = self._clock.monotonic(), self._clock.time()
+        with self._lock:
+            turn = Turn(message, self._next_seq, now, date, message.digest(), call=call, task=task)
+            self._next_seq += 1
+            place = self._flight[message.id] = Place(turn, Future(), threading.Lock(), fresh=True)
+        self._ledger.store(turn).add_done_callback(lambda written: self._stored(place, written))
         return place
 
     def reserve_draft(self, draft: Draft) -> Place | Receipt:
@@ -90,13 +105,13 @@ class Reservations:
         if draft.message.id:
             return self.reserve(draft.message, draft.origin)
         with self._lock:
-            known = self._origins.get(draft.origin)
-            number = self._stems.get(draft.stem, 1)
+            known = self._origins.get(draft.origin) if draft.again else None
+            number = 1 if draft.again else self._stems.get(draft.stem, 1)
         if known is not None and (given := self._given(known, draft.origin)) is not None:
             return given
         while True:
             candidate = draft.stem if number == 1 else f"{draft.stem}-{number}"
-            if (given := self._given(candidate, draft.origin)) is not None:
+            if draft.again and (given := self._given(candidate, draft.origin)) is not None:
                 return given
             if not self._taken(candidate):
                 self._remember(draft, candidate, number)
@@ -131,6 +146,7 @@ class Reservations:
         with self._lock:
             for turn in turns:
                 self._flight[turn.id] = Place(turn, stored, threading.Lock(), fresh=False)
+                self._messages += not turn.parent
                 self._next_seq = max(self._next_seq, turn.seq + 1)
 
     def find(self, message_id: str) -> Turn | None:
@@ -139,10 +155,17 @@ class Reservations:
             place = self._flight.get(message_id)
         return None if place is None else place.turn
 
+    def holds(self, message_id: str) -> bool:
+        """Whether anything is in flight under an id."""
+        return self.find(message_id) is not None
+
     def settled(self, turn: Turn) -> None:
         """Nothing of the turn is left to do: its place is free."""
         with self._lock:
-            self._flight.pop(turn.id, None)
+            place = self._flight.get(turn.id)
+            if place is not None and place.turn is turn:  # and no later one of the same id
+                del self._flight[turn.id]
+                self._messages -= not turn.parent
 
     def __len__(self) -> int:
         with self._lock:
@@ -155,10 +178,11 @@ class Reservations:
             place = self._flight.get(message.id)
             if place is not None:
                 return place._replace(fresh=False)
-            if len(self._flight) >= self._limit:
+            if self._messages >= self._limit:
                 raise QueueFull(f"{self._limit} messages wait already; try again in a moment")
             turn = Turn(message, self._next_seq, accepted, accepted_at, digest, origin)
             self._next_seq += 1
+            self._messages += 1
             place = self._flight[message.id] = Place(turn, Future(), threading.Lock(), fresh=True)
             return place
 

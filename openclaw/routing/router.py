@@ -17,7 +17,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from openclaw.agents.turn import LAST_ATTEMPT, LAST_SEND, Answer, Loss, Outcome, Turn, group_title
-from openclaw.errors import MessageRefused
+from openclaw.errors import MessageRefused, NotDurable
 from openclaw.message import Message, complexity_signals
 from openclaw.routing.desk import Draft, Receipt
 from openclaw.routing.lanes import Lanes
@@ -26,6 +26,7 @@ from openclaw.routing.reservations import Place
 if TYPE_CHECKING:
     from openclaw.routing.ledger import Ledger
     from openclaw.routing.reservations import Reservations
+    from openclaw.routing.sessions import Sessions
 
 log = logging.getLogger(__name__)
 
@@ -43,9 +44,17 @@ class Agents(Protocol):
 class Router:
     """The desk at which messages are accepted, and the way of each turn from there to its answer."""
 
-    def __init__(self, reservations: Reservations, ledger: Ledger, *, deliver: Callable[[Turn, Answer], None]) -> None:
+    def __init__(
+        self,
+        reservations: Reservations,
+        ledger: Ledger,
+        sessions: Sessions,
+        *,
+        deliver: Callable[[Turn, Answer], None],
+    ) -> None:
         self._reservations = reservations
         self._ledger = ledger
+        self._sessions = sessions
         self._deliver = deliver
         self._agents: Agents | None = None
         self._lock = threading.Lock()
@@ -67,22 +76,27 @@ class Router:
 
     def accept_all(self, drafts: list[Draft]) -> list[Receipt | MessageRefused]:
         """Accept the messages of dropped files, in order; their files are written side by side."""
-        places = [_result(self._reservations.reserve_draft, draft) for draft in drafts]
         fresh: list[Turn] = []
         receipts: list[Receipt | MessageRefused] = []
-        for place in places:
-            if not isinstance(place, Place):
-                receipts.append(place)
-                continue
-            refused = _result(self._reservations.confirm, place)
-            if refused is not None:
-                receipts.append(refused)
-                continue
-            if place.fresh:
-                fresh.append(place.turn)
-            receipts.append(Receipt(place.turn.id, not place.fresh))
-        self._enqueue(fresh)
+        try:
+            for place in [_result(self._reservations.reserve_draft, draft) for draft in drafts]:
+                if not isinstance(place, Place):
+                    receipts.append(place)
+                    continue
+                refused = _result(self._reservations.confirm, place)
+                if refused is not None:
+                    receipts.append(refused)
+                    continue
+                if place.fresh:
+                    fresh.append(place.turn)
+                receipts.append(Receipt(place.turn.id, not place.fresh))
+        finally:
+            self._enqueue(fresh)  # whatever became of the others: these are accepted
         return receipts
+
+    def run(self, turn: Turn) -> None:
+        """Take a turn that is durable already."""
+        self._enqueue([turn])
 
     def cancel(self, message_id: str) -> bool:
         """Cancel what is in flight; False where nothing of that id is. The reply says how it ended."""
@@ -208,8 +222,10 @@ class Router:
                 if agents is not None:
                     turn.state = "running"
             if agents is not None:
-                kind = "complex" if complexity_signals(turn.message.text) else "simple"
-                log.info("Processing message from %s (%s query)", group_title(turn.message.group), kind)
+                if not turn.parent:
+                    turn.results = self._sessions.unseen(turn.message.group, turn.message.session)
+                    kind = "complex" if complexity_signals(turn.message.text) else "simple"
+                    log.info("Processing message from %s (%s query)", group_title(turn.message.group), kind)
                 agents.submit(turn)
 
     def _dispatch_again(self, turn: Turn) -> None:
@@ -220,8 +236,11 @@ class Router:
 
 
 def _result(act: Callable[[A], R], argument: A) -> R | MessageRefused:
-    """What `act` returns, or the refusal that it raises."""
+    """What `act` returns, or the refusal that it raises; a disk that fails refuses too, this one message only."""
     try:
         return act(argument)
     except MessageRefused as refused:
         return refused
+    except OSError as error:
+        log.exception("a dropped file could not be accepted")
+        return NotDurable(f"the disk fails: {error.strerror}; it is tried again")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,10 +14,12 @@ from openclaw.agents.specs import Specs
 from openclaw.agents.turn import Outcome, Turn
 from openclaw.config import Config, load
 from openclaw.containers.channel import Channels
-from openclaw.message import Message, dump_bytes, frame_name
+from openclaw.message import FrameKind, Message, dump_bytes, frame_name
 from openclaw.spool import DropDir, Watcher
 from tests.support.clock import FakeClock, ManualTimers
+from tests.support.listener import RecordingListener
 from tests.support.runtime import HandRuntime, Start
+from tests.support.specs import make_specs
 
 
 @dataclass
@@ -30,21 +32,24 @@ class Stage:
     clock: FakeClock
     alarms: ManualTimers
     runtime: HandRuntime = field(default_factory=HandRuntime)
-    ended: queue.Queue[tuple[Turn, Outcome]] = field(default_factory=queue.Queue)
+    told: RecordingListener = field(default_factory=RecordingListener)
 
-    def turn(self, turn_id: str) -> Turn:
-        return Turn(Message("hello", id=turn_id), 1, self.clock.monotonic(), self.clock.time())
+    def turn(self, turn_id: str, seq: int = 1, **changes: Any) -> Turn:
+        message = replace(Message("hello", id=turn_id), **changes)
+        return Turn(message, seq, self.clock.monotonic(), self.clock.time())
 
     def next_start(self) -> Start:
         return self.runtime.starts.get(timeout=10)
 
     def next_end(self) -> tuple[Turn, Outcome]:
-        return self.ended.get(timeout=10)
+        return self.told.ended_turns.get(timeout=10)
 
-    def frame(self, start: Start, kind: str, frame_id: str, body: dict[str, object]) -> None:
+    def frame(
+        self, start: Start, kind: FrameKind, frame_id: str, body: dict[str, object] | None = None, number: int = 0
+    ) -> None:
         """Write a frame as the runner of `start` would."""
         with closing(DropDir(start.spec.channel_path / "out")) as out:
-            out.place(frame_name(kind, frame_id), dump_bytes(body))  # type: ignore[arg-type]  # a FrameKind of the test
+            out.place(frame_name(kind, frame_id, number), dump_bytes(body or {}))
 
 
 @pytest.fixture
@@ -55,4 +60,4 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     clock = FakeClock()
     root = tmp_path / "channels"
     with closing(watcher):
-        yield Stage(config, Channels(root, watcher), Specs(config, root), clock, ManualTimers(clock))
+        yield Stage(config, Channels(root, watcher), make_specs(config, root), clock, ManualTimers(clock))

@@ -18,7 +18,7 @@ from tests.agents.conftest import Stage
 def agents(stage: Stage) -> Iterator[DedicatedAgents]:
     agents = DedicatedAgents(
         config=stage.config, runtime=stage.runtime, channels=stage.channels, specs=stage.specs,
-        clock=stage.clock, alarms=stage.alarms, ended=lambda turn, outcome: stage.ended.put((turn, outcome)),
+        clock=stage.clock, alarms=stage.alarms, listener=stage.told,
     )  # fmt: skip
     agents.start()
     with closing(agents):
@@ -69,7 +69,7 @@ def test_while_the_engine_is_away_the_turn_waits_and_is_started_when_it_answers(
     stage.alarms.advance(ENGINE_RETRY)
     again = stage.next_start()
     assert again.spec.message_id == "a"
-    assert stage.ended.empty()
+    assert stage.told.ended_turns.empty()
 
 
 def test_a_missing_image_is_told_to_the_sender(stage: Stage, agents: DedicatedAgents) -> None:

@@ -25,7 +25,7 @@ class Main:
         self.manager = MainAgentManager(
             config=stage.config, runtime=stage.runtime, channels=stage.channels, specs=stage.specs,
             clock=stage.clock, alarms=stage.alarms, overflow=self.overflow.put,
-            ended=lambda turn, outcome: stage.ended.put((turn, outcome)),
+            listener=stage.told, ready=lambda: None,
         )  # fmt: skip
 
     def come_up(self) -> Start:

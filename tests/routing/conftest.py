@@ -20,8 +20,10 @@ from openclaw.routing.groups import Groups
 from openclaw.routing.ledger import Ledger
 from openclaw.routing.reservations import Reservations
 from openclaw.routing.router import Router
+from openclaw.routing.sessions import Sessions
 from openclaw.spool import Committer, Origin, Watcher
 from tests.support.clock import FakeClock
+from tests.support.listener import RecordingListener
 from tests.support.slow_dir import SlowDir
 
 DONE = Answer("done", "hi")
@@ -61,8 +63,9 @@ class Office:
         self.agents = HandAgents()
         self.delivered: queue.Queue[tuple[Turn, Answer]] = queue.Queue()
         self.router = Router(
-            self.reservations, self.ledger, deliver=lambda turn, answer: self.delivered.put((turn, answer))
-        )
+            self.reservations, self.ledger, Sessions(home / "groups"),
+            deliver=lambda turn, answer: self.delivered.put((turn, answer)),
+        )  # fmt: skip
         self._channels = Channels(home / "channels", stack.enter_context(closing(Watcher())))
 
     def open(self, *running: Turn) -> None:
@@ -107,7 +110,7 @@ class Office:
 
     def attach(self, turn: Turn) -> Path:
         """The channel of a container that had the turn and is gone; it lasts until the turn is settled."""
-        attachment = Attachment(self._channels.create(f"c{turn.sends}"))
+        attachment = Attachment(self._channels.create(f"c{turn.sends}"), RecordingListener())
         attachment.adopt(turn)
         attachment.retire()
         return attachment.channel.path
@@ -128,6 +131,11 @@ class Office:
 def draft(stem: str, text: str = "hello", message_id: str = "", inode: int = 1, **keys: Any) -> Draft:
     """A file STEM.json as the inbox hands it over; `inode` tells it from others of its name."""
     return Draft(Message(text, id=message_id, **keys), Origin(f"{stem}.json", 1, inode, 1), stem)
+
+
+def again(offered: Draft) -> Draft:
+    """The same file, offered once more."""
+    return offered._replace(again=True)
 
 
 def _drained(given: queue.Queue[Any]) -> list[Any]:

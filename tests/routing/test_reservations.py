@@ -13,8 +13,8 @@ import pytest
 from openclaw.errors import IdConflict, NotDurable, QueueFull, UnknownGroup
 from openclaw.message import is_name
 from openclaw.routing import reservations as module
-from openclaw.routing.desk import Receipt
-from tests.routing.conftest import Office, draft
+from openclaw.routing.desk import Draft, Receipt
+from tests.routing.conftest import Office, again, draft
 from tests.support.file_events import FileEvents
 from tests.support.slow_dir import give_back, take_away
 
@@ -30,7 +30,7 @@ def test_one_without_an_id_gets_one_of_its_own(office: Office) -> None:
     first, second = office.accept(), office.accept()
     assert is_name(first.id)
     assert first.id != second.id
-    assert office.record(first.id)["message"]["id"] == first.id
+    assert office.record(first.id)["message"]["text"] == "hello"
 
 
 def test_an_unknown_group_is_refused_and_leaves_nothing(office: Office) -> None:
@@ -178,12 +178,23 @@ def test_a_damaged_file_under_the_id_is_not_overwritten(office: Office) -> None:
     assert len(office.reservations) == 0
 
 
-def test_an_outbox_that_cannot_be_read_refuses_and_the_id_is_free_again(office: Office) -> None:
-    (office.outbox.path / "a.json").mkdir()
-    with pytest.raises(NotDurable, match="ipc/outbox cannot be read"):
-        office.accept("a")
-    (office.outbox.path / "a.json").rmdir()
+def test_an_outbox_that_cannot_be_read_refuses_and_the_id_is_free_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(_name: str, _limit: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(office.outbox, "read", failing)
+        with pytest.raises(NotDurable, match="ipc/outbox cannot be read"):
+            office.accept("a")
     assert office.accept("a") == Receipt("a", duplicate=False)
+
+
+def test_what_is_no_reply_of_ours_still_takes_its_id(office: Office) -> None:
+    (office.outbox.path / "a.json").mkdir()
+    with pytest.raises(IdConflict):
+        office.accept("a")
 
 
 # Dropped files
@@ -217,12 +228,17 @@ def test_a_dropped_file_that_names_its_id_gets_that_one(office: Office) -> None:
 def test_a_file_that_is_offered_again_gets_the_receipt_of_then(office: Office) -> None:
     office.accept("note")
     assert office.drop(draft("note")) == [Receipt("note-2", duplicate=False)]
-    assert office.drop(draft("note")) == [Receipt("note-2", duplicate=True)]
+    assert office.drop(again(draft("note"))) == [Receipt("note-2", duplicate=True)]
     for _ in range(2):
         turn = office.next_turn()
         office.end(turn)
         office.settle(turn)
-    assert office.drop(draft("note")) == [Receipt("note-2", duplicate=True)]
+    assert office.drop(again(draft("note"))) == [Receipt("note-2", duplicate=True)]
+
+
+def test_the_same_file_dropped_anew_is_a_message_of_its_own(office: Office) -> None:
+    receipts = [office.drop(draft("note"))[0] for _ in range(3)]  # as by `ln`, from one template
+    assert receipts == [Receipt(new, duplicate=False) for new in ("note", "note-2", "note-3")]
 
 
 def test_a_file_that_is_offered_again_to_the_next_process_too(tmp_path: Path, stack: ExitStack) -> None:
@@ -233,14 +249,15 @@ def test_a_file_that_is_offered_again_to_the_next_process_too(tmp_path: Path, st
     last.drop(draft("open", inode=1), draft("open", inode=2))
     office = Office(tmp_path, stack)
     office.router.recover(office.ledger.load().open)
-    receipts = office.drop(draft("open", inode=2), draft("answered"), draft("open", inode=1))
+    receipts = office.drop(*map(again, (draft("open", inode=2), draft("answered"), draft("open", inode=1))))
     assert receipts == [Receipt(known, duplicate=True) for known in ("open-2", "answered", "open")]
 
 
 def test_files_of_one_stem_that_are_offered_again_get_their_receipts_of_then(office: Office) -> None:
     first, second = draft("note", "one", inode=1), draft("note", "two", inode=2)
     office.drop(first, second)
-    assert office.drop(first, second) == [Receipt("note", duplicate=True), Receipt("note-2", duplicate=True)]
+    known = [Receipt("note", duplicate=True), Receipt("note-2", duplicate=True)]
+    assert office.drop(again(first), again(second)) == known
 
 
 def test_a_file_that_a_slow_disk_has_not_taken_yet_has_no_receipt_when_it_is_offered_again(
@@ -248,8 +265,8 @@ def test_a_file_that_a_slow_disk_has_not_taken_yet_has_no_receipt_when_it_is_off
 ) -> None:
     monkeypatch.setattr(module, "STORE_TIMEOUT", 0.0)
     office.work.hold()
-    for _ in range(2):
-        (refused,) = office.drop(draft("note"))
+    for offered in (draft("note"), again(draft("note"))):
+        (refused,) = office.drop(offered)
         assert isinstance(refused, NotDurable)
         office.work.wait_held()
     office.work.release()
@@ -258,6 +275,32 @@ def test_a_file_that_a_slow_disk_has_not_taken_yet_has_no_receipt_when_it_is_off
 def test_a_stem_under_which_work_has_a_damaged_file_is_taken(office: Office) -> None:
     office.work.place("note.json", b"what is this")
     assert office.drop(draft("note")) == [Receipt("note-2", duplicate=False)]
+
+
+def test_what_is_accepted_runs_whatever_becomes_of_the_others(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reserve = office.reservations.reserve_draft
+
+    def failing(offered: Draft) -> object:
+        if offered.stem == "bad":
+            raise OSError(5, "Input/output error")
+        return reserve(offered)
+
+    monkeypatch.setattr(office.reservations, "reserve_draft", failing)
+    _, bad, _ = office.drop(draft("a"), draft("bad"), draft("c", session="other"))
+    assert isinstance(bad, NotDurable)
+    assert office.submitted() == ["a", "c"]
+
+
+def test_an_id_whose_message_could_not_be_written_is_free_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(office.ledger, "store", lambda _: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            office.accept("a")
+    assert office.accept("a") == Receipt("a", duplicate=False)
 
 
 def test_a_refused_file_does_not_hold_up_the_others(office: Office) -> None:

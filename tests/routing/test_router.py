@@ -320,7 +320,7 @@ def test_after_close_turns_may_end_and_none_begins(office: Office) -> None:
     office.accept("d", session="third")
     assert office.answers() == [("a", DONE)]
     assert office.submitted() == []
-    assert office.record("d")["message"]["id"] == "d"  # the next start runs it
+    assert office.record("d")["message"]["text"] == "hello"  # the next start runs it
 
 
 def test_a_turn_that_was_handed_back_after_close_can_still_be_cancelled(office: Office) -> None:

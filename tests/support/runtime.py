@@ -28,10 +28,16 @@ class HandRuntime:
         self.starts: queue.Queue[Start] = queue.Queue()
         self.removed: queue.Queue[str] = queue.Queue()
 
-    def open(self, on_exit: Callable[[Exit], None], on_engine_up: Callable[[], None]) -> None: ...
+    def open(
+        self,
+        on_exit: Callable[[Exit], None],
+        on_engine_up: Callable[[], None],
+        on_image_changed: Callable[[], None],
+    ) -> None: ...
 
     def start(self, spec: ContainerSpec) -> Future[None]:
         start = Start(spec, Future())
+        start.done.set_running_or_notify_cancel()
         self.starts.put(start)
         return start.done
 

@@ -1,0 +1,69 @@
+"""FairQueue: turns that wait for a container, the next one by priority and then by turns between sessions.
+
+A session that queues a thousand subagents delays another session's first one by a single turn. Owned by one thread.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict, deque
+from collections.abc import Iterator
+from typing import Final
+
+from openclaw.agents.turn import Turn
+
+_PRIORITIES: Final = ("high", "normal", "low")
+
+
+class FairQueue:
+    """Turns by (priority, session); sessions of one priority take turns, each in the order of acceptance."""
+
+    def __init__(self) -> None:
+        self._levels: dict[str, OrderedDict[str, deque[Turn]]] = {name: OrderedDict() for name in _PRIORITIES}
+        self._length = 0
+
+    def __len__(self) -> int:
+        return self._length
+
+    def push(self, turn: Turn) -> None:
+        """Put the turn behind the others of its session, or back to its place among them."""
+        waiting = self._levels[turn.message.priority].setdefault(turn.session_key, deque())
+        if waiting and waiting[0].seq > turn.seq:
+            waiting.appendleft(turn)
+        else:
+            waiting.append(turn)
+        self._length += 1
+
+    def pop(self) -> Turn:
+        """The next turn. Raises IndexError where none waits."""
+        for level in self._levels.values():
+            if level:
+                key, waiting = level.popitem(last=False)
+                turn = waiting.popleft()
+                if waiting:
+                    level[key] = waiting  # behind the other sessions
+                self._length -= 1
+                return turn
+        raise IndexError("no turn waits")
+
+    def take(self, turn_id: str) -> Turn | None:
+        """Take a turn out, wherever it waits; None where it does not."""
+        for level in self._levels.values():
+            for key, waiting in level.items():
+                for turn in waiting:
+                    if turn.id == turn_id:
+                        waiting.remove(turn)
+                        if not waiting:
+                            del level[key]
+                        self._length -= 1
+                        return turn
+        return None
+
+    def place(self, turn: Turn) -> int:
+        """How many turns begin before this one, itself counted, as things stand; 0 where it does not wait."""
+        return next((place for place, waiting in enumerate(self._in_order(), 1) if waiting is turn), 0)
+
+    def _in_order(self) -> Iterator[Turn]:
+        for level in self._levels.values():
+            queues = [list(waiting) for waiting in level.values()]
+            for number in range(max(map(len, queues), default=0)):
+                yield from (queue[number] for queue in queues if number < len(queue))
