@@ -51,7 +51,10 @@ class _Published(NamedTuple):
 
 
 class Outbox:
-    """Delivers each reply once. `settled` is called when nothing of the turn is left to do."""
+    """Delivers each reply once. `told` hears of each that is durable, `settled` when nothing of the turn is left to do.
+
+    Both are called on delivery's thread and must not raise.
+    """
 
     def __init__(
         self,
@@ -63,7 +66,7 @@ class Outbox:
         *,
         capacity: int,
         settled: Callable[[Turn], None],
-        told: Callable[[dict[str, Any]], None],
+        told: Callable[[Turn, dict[str, Any]], None],
     ) -> None:
         self._ledger = ledger
         self._waiters = waiters
@@ -175,6 +178,7 @@ class Outbox:
 
     def _finish(self, published: _Published) -> None:
         turn, record = published.parcel.turn, published.record
+        self._told(turn, record)  # before anybody can act on the reply
         self._waiters.tell(turn.id, record)
         if published.first:
             timing = record["timing"]
@@ -182,7 +186,6 @@ class Outbox:
                 "Response timing - prepTime: %dms, agentTime: %dms, totalTime: %dms",
                 timing["prepTime"], timing["agentTime"], timing["totalTime"],
             )  # fmt: skip
-            self._told(record)
         try:
             self._ledger.settle(turn)
         except OSError as error:

@@ -1,9 +1,13 @@
 """The HTTP API: which path does what, as the contract has it.
 
     POST   /messages[?wait=S]      202 {"id", "status": "queued"} + Location; with wait 200 and the reply, or 202
+    POST   /messages?stream=1      200 the message's events as they happen
+    GET    /messages/ID/events     the same, from the event after Last-Event-ID; 204 after the last one; 404
     GET    /messages/ID[?wait=S]   200 the reply, or 200 {"id", "group", "session", "status", "attempt"} in flight; 404
     DELETE /messages/ID            202 {"id", "status": "cancelling"}; 409 answered already; 404
-    GET    /status /healthz /readyz /metrics /groups
+    GET    /subagents              200 {"subagents": [{"id", "status", "task", …}]}, those that run or wait
+    GET    /status /healthz /readyz /metrics
+    GET PUT DELETE  /groups        see group_api
 
 Holds no state of its own; handlers run on many connection threads at once and reach the service through Front only.
 """
@@ -16,17 +20,20 @@ from functools import partial
 from typing import Any, Protocol
 
 from openclaw.errors import MessageRefused
-from openclaw.intake.exchange import Handler, Request, Response, json_response
+from openclaw.intake.exchange import NO_CONTENT, Handler, Headers, Request, Response, StreamedResponse, json_response
+from openclaw.intake.group_api import GroupApi, GroupFront
 from openclaw.intake.problems import Problem
-from openclaw.message import Message, is_name, load_object
+from openclaw.intake.streams import EventReader, event_stream
+from openclaw.message import Message, is_id, load_object
 from openclaw.routing.desk import Receipt
 
 MAX_WAIT_S = 3600
 _WAIT = re.compile(r"wait=([0-9]{1,4}(?:\.[0-9]{1,6})?)", re.ASCII)
 _MESSAGES = "/messages"
+_GROUPS = "/groups"
 
 
-class Front(Protocol):
+class Front(GroupFront, Protocol):
     """The service as the API sees it. Every method may be called from many threads at once."""
 
     def accept(self, message: Message, /) -> Receipt:
@@ -49,12 +56,20 @@ class Front(Protocol):
         """
         ...
 
+    def events(self, message_id: str, after: str, /) -> EventReader | None:
+        """What happens to a message, from the event after the one with the id `after`; None where it is unknown."""
+        ...
+
     def cancel(self, message_id: str, /) -> bool:
         """Cancel a message; whether it was in flight."""
         ...
 
     def status(self) -> dict[str, Any]:
         """What runs where."""
+        ...
+
+    def subagents(self) -> list[dict[str, Any]]:
+        """Every subagent that runs or waits."""
         ...
 
     def ready(self) -> tuple[bool, str]:
@@ -65,21 +80,21 @@ class Front(Protocol):
         """Prometheus text."""
         ...
 
-    def groups(self) -> list[dict[str, Any]]: ...
-
 
 class Api:
     """Finds the handler for a method and a path."""
 
     def __init__(self, front: Front) -> None:
         self._front = front
+        self._groups = GroupApi(front)
         self._routes: dict[str, dict[str, Handler]] = {
             _MESSAGES: {"POST": self._accept},
             "/status": {"GET": self._status},
+            "/subagents": {"GET": self._subagents},
             "/healthz": {"GET": self._health},
             "/readyz": {"GET": self._readiness},
             "/metrics": {"GET": self._metrics},
-            "/groups": {"GET": self._groups},
+            _GROUPS: {"GET": self._groups.list},
         }
 
     def route(self, method: str, path: str) -> Handler:
@@ -93,24 +108,42 @@ class Api:
 
     def _handlers(self, path: str) -> dict[str, Handler]:
         parent, _, name = path.rpartition("/")
-        if parent == _MESSAGES and is_name(name):
+        if parent == _MESSAGES and is_id(name):
             return {"GET": partial(self._show, name), "DELETE": partial(self._cancel, name)}
+        if name == "events" and parent.startswith(_MESSAGES + "/") and is_id(parent[len(_MESSAGES) + 1 :]):
+            return {"GET": partial(self._events, parent[len(_MESSAGES) + 1 :])}
+        if parent == _GROUPS and name:
+            return self._groups.handlers(name)
         try:
             return self._routes[path]
         except KeyError:
             raise Problem(404, f"There is no {path[:80]}; messages are sent by POST to {_MESSAGES}.") from None
 
-    def _accept(self, request: Request) -> Response:
-        wait_s = _wait_seconds(request.query)
+    def _accept(self, request: Request) -> Response | StreamedResponse:
+        streamed = request.query == "stream=1"
+        wait_s = None if streamed else _wait_seconds(request.query)
         try:
             receipt = self._front.accept(Message.from_json(load_object(request.body)))
         except MessageRefused as refused:
             raise Problem.of(refused) from None
+        if streamed:
+            return self._follow(receipt.id, request, (("Location", f"{_MESSAGES}/{receipt.id}"),))
         reply = self._await_reply(receipt.id, wait_s, request) if wait_s is not None else None
         if reply is not None:
             return json_response(200, reply)
         queued = {"id": receipt.id, "status": "queued"}
         return json_response(202, queued, (("Location", f"{_MESSAGES}/{receipt.id}"),))
+
+    def _events(self, message_id: str, request: Request) -> Response | StreamedResponse:
+        return self._follow(message_id, request)
+
+    def _follow(self, message_id: str, request: Request, headers: Headers = ()) -> Response | StreamedResponse:
+        reader = self._front.events(message_id, request.last_event_id)
+        if reader is None:
+            raise _unknown(message_id)
+        if reader.ended:
+            return NO_CONTENT  # a browser comes back after the end of a stream, and no more after this
+        return event_stream(reader, request, headers)
 
     def _show(self, message_id: str, request: Request) -> Response:
         wait_s = _wait_seconds(request.query) or 0.0
@@ -121,6 +154,8 @@ class Api:
         shown = reply or self._front.progress(message_id) or self._front.reply(message_id)
         if shown is None:
             raise _unknown(message_id)
+        if not shown:
+            raise Problem(500, f"The reply is damaged: look at ipc/outbox/{message_id}.json, or send the message again")
         return json_response(200, shown)
 
     def _cancel(self, message_id: str, _request: Request) -> Response:
@@ -140,6 +175,9 @@ class Api:
     def _status(self, _request: Request) -> Response:
         return json_response(200, self._front.status())
 
+    def _subagents(self, _request: Request) -> Response:
+        return json_response(200, {"subagents": self._front.subagents()})
+
     def _health(self, _request: Request) -> Response:
         return json_response(200, {"status": "ok"})
 
@@ -152,9 +190,6 @@ class Api:
     def _metrics(self, _request: Request) -> Response:
         return Response(200, self._front.metrics().encode(), "text/plain; version=0.0.4; charset=utf-8")
 
-    def _groups(self, _request: Request) -> Response:
-        return json_response(200, {"groups": self._front.groups()})
-
 
 def _wait_seconds(query: str) -> float | None:
     """The seconds of `wait=S`, None where the query is empty. Raises Problem for anything else."""
@@ -162,7 +197,7 @@ def _wait_seconds(query: str) -> float | None:
         return None
     match = _WAIT.fullmatch(query)
     if match is None or float(match[1]) > MAX_WAIT_S:
-        raise Problem(400, f"The only parameter here is wait, in seconds from 0 to {MAX_WAIT_S}, as in ?wait=30")
+        raise Problem(400, f"The parameter here is wait=S, S from 0 to {MAX_WAIT_S} s, or by POST stream=1.")
     return float(match[1])
 
 

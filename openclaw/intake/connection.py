@@ -13,16 +13,23 @@ import contextlib
 import io
 import logging
 import socket
-import threading
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass
 from typing import Protocol
 
 from openclaw.clock import Clock
 from openclaw.intake.access import Access, Caller
-from openclaw.intake.exchange import Handler, Request, Response, render
+from openclaw.intake.exchange import (
+    Handler,
+    Request,
+    Response,
+    StreamedResponse,
+    render,
+    render_chunk,
+    render_stream_head,
+)
 from openclaw.intake.framing import RequestHead, body_length, read_body, read_head
-from openclaw.intake.hangups import Hangups
+from openclaw.intake.hangups import Hangup, Hangups
 from openclaw.intake.problems import Problem
 from openclaw.intake.registry import ConnectionRegistry
 from openclaw.intake.timed_socket import TimedSocket
@@ -66,20 +73,19 @@ class Site:
 class Connection:
     """Serves one accepted socket until it ends; closing the socket is left to the server."""
 
-    def __init__(self, sock: socket.socket, site: Site) -> None:
+    def __init__(self, sock: socket.socket, caller: Caller, site: Site) -> None:
         self._sock = sock
+        self._caller = caller
         self._site = site
         self._timed = TimedSocket(sock, site.clock)
         self._stream = io.BufferedReader(self._timed)
-        self._caller: Caller | None = None
 
     def serve(self) -> None:
         """Answer requests until the peer leaves, errs, stays silent, or the server closes."""
         try:
             # Nagle's algorithm would hold a response back until the peer's delayed ACK: 40 ms.
             self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self._caller = Caller.of(self._sock)
-            while self._next_has_begun() and self._serve_one(self._caller):
+            while self._next_has_begun() and self._serve_one():
                 pass
         except (OSError, EOFError) as gone:
             log.debug("a connection ended early: %s", gone)
@@ -92,38 +98,56 @@ class Connection:
             return False
         return begun and self._site.registry.begin_request(self._sock)
 
-    def _serve_one(self, caller: Caller) -> bool:
+    def _serve_one(self) -> bool:
         """Read and answer one request; whether another may follow."""
         self._timed.allow(self._site.limits.request_s)
         try:
-            may_follow = self._exchange(caller)
+            may_follow = self._exchange()
         finally:
             goes_on = self._site.registry.end_request(self._sock)
         return may_follow and goes_on
 
-    def _exchange(self, caller: Caller) -> bool:
+    def _exchange(self) -> bool:
         head: RequestHead | None = None
         try:
             head = read_head(self._stream)
-            request, handler = self._admit(head, caller)
+            request, handler = self._admit(head)
         except (Problem, TimeoutError) as error:
             return self._refuse(error, head)
         response = _call(handler, request)
         log.debug("%s %s: %d", head.method, head.path, response.status)
+        if isinstance(response, StreamedResponse):
+            return self._send_stream(response, head)
         self._send(response, head, close=not head.keep_alive)
         return head.keep_alive
 
-    def _admit(self, head: RequestHead, caller: Caller) -> tuple[Request, Handler]:
+    def _send_stream(self, response: StreamedResponse, head: RequestHead) -> bool:
+        """Send what comes, as it comes; a reader that does not read is dropped after write_s."""
+        now, write_s = self._site.clock.time(), self._site.limits.write_s
+        head_only = head.method == "HEAD"
+        with closing(response.chunks) as chunks:
+            self._timed.send_all(
+                render_stream_head(response, now=now, chunked=head.modern, close=not head.keep_alive), write_s
+            )
+            for chunk in () if head_only else chunks:
+                self._timed.send_all(render_chunk(chunk) if head.modern else chunk, write_s)
+        if head.modern and not head_only:
+            self._timed.send_all(render_chunk(b""), write_s)
+        return head.keep_alive
+
+    def _admit(self, head: RequestHead) -> tuple[Request, Handler]:
         """The whole request; its body is read only once its sender and its aim are known to be good."""
-        self._site.access.check(head, caller)
+        self._site.access.check(head, self._caller)
+        self._site.registry.trust(self._sock)
         handler = self._site.application.route(head.method, head.path)
         length = body_length(head)
         if length and head.expects_continue:
             self._timed.send_all(_CONTINUE, self._site.limits.write_s)
         body = read_body(self._stream, length)
-        return Request(head.method, head.path, head.query, body, self._watch_hangup), handler
+        last_event = head.field("last-event-id") or ""
+        return Request(head.method, head.path, head.query, body, self._watch_hangup, last_event), handler
 
-    def _watch_hangup(self) -> AbstractContextManager[threading.Event]:
+    def _watch_hangup(self) -> AbstractContextManager[Hangup]:
         return self._site.hangups.watch(self._sock)
 
     def _refuse(self, error: Problem | TimeoutError, head: RequestHead | None) -> bool:
@@ -151,7 +175,7 @@ class Connection:
                 left -= len(chunk)
 
 
-def _call(handler: Handler, request: Request) -> Response:
+def _call(handler: Handler, request: Request) -> Response | StreamedResponse:
     try:
         return handler(request)
     except Problem as problem:

@@ -5,14 +5,14 @@ Pure values without state; used on connection threads.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
+from openclaw.intake.hangups import Hangup
 from openclaw.message import dump_bytes
 
 Headers = tuple[tuple[str, str], ...]
@@ -30,7 +30,9 @@ class Request:
     path: str
     query: str
     body: bytes
-    watch_hangup: Callable[[], AbstractContextManager[threading.Event]]
+    watch_hangup: Callable[[], AbstractContextManager[Hangup]]
+    last_event_id: str = ""
+    """Where a reader of events was when its connection broke."""
 
 
 class Response(NamedTuple):
@@ -42,7 +44,19 @@ class Response(NamedTuple):
     headers: Headers = ()
 
 
-Handler = Callable[[Request], Response]
+NO_CONTENT = Response(204, b"")
+
+
+class StreamedResponse(NamedTuple):
+    """An answer whose end is not known yet: each of `chunks` is sent as it comes, on the connection's thread."""
+
+    status: int
+    content_type: str
+    headers: Headers
+    chunks: Generator[bytes, None, None]
+
+
+Handler = Callable[[Request], Response | StreamedResponse]
 
 
 def json_response(status: int, value: dict[str, Any], headers: Headers = ()) -> Response:
@@ -51,16 +65,31 @@ def json_response(status: int, value: dict[str, Any], headers: Headers = ()) -> 
 
 def render(response: Response, *, now: float, close: bool, head_only: bool = False) -> bytes:
     """The bytes of `response`: in one piece, so that they leave in one segment where they fit. `now` is Unix time."""
+    length = f"Content-Length: {len(response.body)}" if response.status != 204 else ""  # RFC 9110, 8.6
+    head = _head(response, length, now=now, close=close)
+    return head if head_only else head + response.body
+
+
+def render_stream_head(response: StreamedResponse, *, now: float, chunked: bool, close: bool) -> bytes:
+    """The bytes before the first chunk. Not `chunked` (HTTP/1.0), the end of the connection ends the answer."""
+    return _head(response, "Transfer-Encoding: chunked" if chunked else "", now=now, close=close or not chunked)
+
+
+def render_chunk(data: bytes) -> bytes:
+    """One chunk (RFC 9112, 7.1); an empty one is the last."""
+    return b"%x\r\n%s\r\n" % (len(data), data)
+
+
+def _head(response: Response | StreamedResponse, length: str, *, now: float, close: bool) -> bytes:
     lines = [
         f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}",
         f"Date: {formatdate(now, usegmt=True)}",
         f"Content-Type: {response.content_type}",
-        f"Content-Length: {len(response.body)}",
+        *([length] if length else []),
         "Cache-Control: no-store",
         "X-Content-Type-Options: nosniff",
         *(f"{name}: {value}" for name, value in response.headers),
     ]
     if close:
         lines.append("Connection: close")
-    head = "\r\n".join(lines) + "\r\n\r\n"
-    return head.encode("latin-1") + (b"" if head_only else response.body)
+    return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")

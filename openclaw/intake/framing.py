@@ -49,6 +49,8 @@ class RequestHead:
     fields: dict[str, str]
     content_length: int | None
     keep_alive: bool
+    modern: bool
+    """HTTP/1.1: its sender understands the chunked transfer coding."""
     expects_continue: bool
 
     def field(self, name: str) -> str | None:
@@ -72,6 +74,7 @@ def read_head(stream: Stream) -> RequestHead:
         fields={name: ", ".join(values) for name, values in fields.items()},
         content_length=length,
         keep_alive=modern and "close" not in options,
+        modern=modern,
         expects_continue=modern and _expects_continue(fields),
     )
 

@@ -14,28 +14,43 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 
+class Hangup(threading.Event):
+    """Set when the caller has gone, or the server closes, and by whoever else has something for the one who waits.
+
+    `gone` tells the first from the last; it stays when the event is cleared.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gone = False
+
+    def hang_up(self) -> None:
+        self.gone = True
+        self.set()
+
+
 class Hangups:
     """Ties an event to a socket for as long as a handler blocks."""
 
     def __init__(self, epoll: select.epoll) -> None:
         self._epoll = epoll
         self._lock = threading.Lock()
-        # Guarded by _lock: _waiting (file descriptor → event), _released.
-        self._waiting: dict[int, threading.Event] = {}
+        # Guarded by _lock: _waiting (by file descriptor), _released.
+        self._waiting: dict[int, Hangup] = {}
         self._released = False
 
     @contextmanager
-    def watch(self, sock: socket.socket) -> Iterator[threading.Event]:
+    def watch(self, sock: socket.socket) -> Iterator[Hangup]:
         """An event that is set when the peer of `sock` closes its end, or when the server closes.
 
         A peer that closes only its sending half counts as gone too: it is answered as if its time had run out.
         """
-        event = threading.Event()
+        event = Hangup()
         fd = sock.fileno()
         with self._lock:
             self._waiting[fd] = event
             if self._released:
-                event.set()
+                event.hang_up()
         self._epoll.register(fd, select.EPOLLRDHUP | select.EPOLLONESHOT)
         try:
             yield event
@@ -45,11 +60,11 @@ class Hangups:
                 del self._waiting[fd]
 
     def hung_up(self, fd: int) -> None:
-        """The kernel reports that the peer of `fd` is gone."""
+        """The kernel reports that the peer of `fd` is gone, or that of the connection that had this number before."""
         with self._lock:
             event = self._waiting.get(fd)
-        if event is not None:
-            event.set()
+        if event is not None and _has_hung_up(fd):
+            event.hang_up()
 
     def release(self) -> None:
         """Wake all who wait, now and from now on."""
@@ -57,4 +72,10 @@ class Hangups:
             self._released = True
             events = list(self._waiting.values())
         for event in events:
-            event.set()
+            event.hang_up()
+
+
+def _has_hung_up(fd: int) -> bool:
+    poll = select.poll()
+    poll.register(fd, select.POLLRDHUP)
+    return bool(poll.poll(0))

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
+from openclaw.agents.group_config import GroupConfig
+from openclaw.delivery.events import EventHub, Reader
 from openclaw.errors import MessageRefused
 from openclaw.message import Message, Reply, Timing
 from openclaw.routing.desk import Receipt
+from openclaw.routing.groups import Groups
 
 
 class FakeFront:
-    """Remembers what it is asked. `refusal` is raised by accept; `answer` finishes a message for those who wait."""
+    """Remembers what it is asked. `refusal` is raised by accept; `answer` finishes a message for those who wait.
 
-    def __init__(self) -> None:
+    The groups are those below `groups_root`, which need not be there.
+    """
+
+    def __init__(self, groups_root: Path = Path("/nonexistent")) -> None:
+        self._groups = Groups(groups_root)
+        self.hub = EventHub(self.reply, lambda message_id: self.progress(message_id) is not None)
         self.accepted: list[Message] = []
         self.cancelled: list[str] = []
         self.refusal: MessageRefused | None = None
@@ -62,6 +71,12 @@ class FakeFront:
         self.ended_waits.release()
         return self.reply(message_id)
 
+    def events(self, message_id: str, after: str, /) -> Reader | None:
+        return self.hub.open(message_id, after)
+
+    def subagents(self) -> list[dict[str, Any]]:
+        return [{"id": "m1.s1", "status": "running"}]
+
     def cancel(self, message_id: str, /) -> bool:
         if self.progress(message_id) is None:
             return False
@@ -78,4 +93,13 @@ class FakeFront:
         return "openclaw_messages_total 3\n"
 
     def groups(self) -> list[dict[str, Any]]:
-        return [{"name": "main"}]
+        return self._groups.list()
+
+    def group_show(self, name: str, /) -> dict[str, Any]:
+        return self._groups.show(name)
+
+    def group_put(self, name: str, config: GroupConfig, /) -> bool:
+        return self._groups.add(name, config)
+
+    def group_remove(self, name: str, /) -> None:
+        self._groups.remove(name)
