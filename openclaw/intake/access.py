@@ -1,6 +1,7 @@
 """Who may call, decided from a request's head alone, before any of its body is read.
 
-Stateless but for a Caller, which belongs to one connection thread and remembers what the kernel said of it.
+Stateless but for a Caller, which remembers what the kernel said of it; the accept thread makes it and hands it on to
+the thread of its connection. Where no token is set, a caller who can only be refused is not let in to ask.
 
 Three questions, in this order. Is the request meant for us: the Host must be a name of ours, or a page elsewhere could
 have its own name resolve to this machine (DNS rebinding). Does it come from a page that is not ours: browsers say so
@@ -37,7 +38,7 @@ class Caller:
     @classmethod
     def of(cls, sock: socket.socket) -> Caller:
         """The caller on a connected socket. Raises OSError where it has gone already."""
-        return cls(Address(*sock.getpeername()[:2]), Address(*sock.getsockname()[:2]))
+        return cls(Address.of(sock.getpeername()), Address.of(sock.getsockname()))
 
     @cached_property
     def identity(self) -> int | str:
@@ -58,6 +59,21 @@ class Access:
         self._token = token.encode()
         self._uids = frozenset((0, os.geteuid() if uid is None else uid))
 
+    def knows(self, caller: Caller) -> bool:
+        """Whether `caller` is let in for who it is, without a token."""
+        return caller.identity in self._uids
+
+    def check_connection(self, caller: Caller) -> None:
+        """Raise Problem (403) where nothing that `caller` may send could be let in."""
+        if self._token or self.knows(caller):
+            return
+        whom = f"uid {caller.identity}" if isinstance(caller.identity, int) else caller.identity
+        raise Problem(
+            403,
+            f"Only the user who runs this service, and root, may call it; this call comes from {whom}."
+            " Call as that user, or set OPENCLAW_TOKEN for the service and send it as a bearer token.",
+        )
+
     def check(self, head: RequestHead, caller: Caller) -> None:
         """Raise Problem (421, 403 or 401) unless `caller` may send this request."""
         self._check_host(head, caller.local)
@@ -77,19 +93,13 @@ class Access:
             raise Problem(421, f"This service listens on port {local.port}; the Host field names another.")
 
     def _check_caller(self, head: RequestHead, caller: Caller) -> None:
-        if caller.identity in self._uids or self._bears_token(head):
+        if self.knows(caller) or self._bears_token(head):
             return
-        if self._token:
-            raise Problem(
-                401,
-                "Send the token of this service (OPENCLAW_TOKEN) as: Authorization: Bearer TOKEN",
-                headers=(("WWW-Authenticate", 'Bearer realm="openclaw"'),),
-            )
-        whom = f"uid {caller.identity}" if isinstance(caller.identity, int) else caller.identity
+        self.check_connection(caller)
         raise Problem(
-            403,
-            f"Only the user who runs this service, and root, may call it; this call comes from {whom}."
-            " Call as that user, or set OPENCLAW_TOKEN for the service and send it as a bearer token.",
+            401,
+            "Send the token of this service (OPENCLAW_TOKEN) as: Authorization: Bearer TOKEN",
+            headers=(("WWW-Authenticate", 'Bearer realm="openclaw"'),),
         )
 
     def _bears_token(self, head: RequestHead) -> bool:
@@ -115,7 +125,8 @@ def _authority(address: str) -> str:
         parts = urlsplit(address)
     except ValueError:
         return ""
-    return parts.netloc.lower() if parts.scheme in ("http", "https") else ""
+    one = " " not in address  # two fields of a name are joined by ", "
+    return parts.netloc.lower() if one and parts.scheme in ("http", "https") else ""
 
 
 def _bracketed(host: str) -> str:

@@ -41,13 +41,22 @@ class Inbox:
     """Watches ipc/inbox from `start` to `close`."""
 
     def __init__(
-        self, places: Places, *, desk: Desk, committer: Committer, watcher: Watcher, alarms: Alarms, clock: Clock
+        self,
+        places: Places,
+        *,
+        desk: Desk,
+        committer: Committer,
+        watcher: Watcher,
+        alarms: Alarms,
+        clock: Clock,
+        booted: bool,
     ) -> None:
+        """`booted`: the machine was started since the last process used this home."""
         self._places = places
         self._watcher = watcher
         self._alarms = alarms
         self._settling = Settling(places.inbox, MAX_FILE, clock)
-        self._handover = Handover(places, desk, committer, FailedFiles(places.failed, clock))
+        self._handover = Handover(places, desk, committer, FailedFiles(places.failed, clock), booted=booted)
         self._watch: Watch | None = None
         self._changed = threading.Condition()
         # Guarded by _changed: _dirty, _paused, _closing. What follows them belongs to the thread.
@@ -121,6 +130,7 @@ class Inbox:
         for batch in _batches(names):
             if not self._offer([taken for name in batch if (taken := self._claim(name)) is not None]):
                 return
+        self._handover.round_is_over(nothing_left=not names)
         self._set_grace()
 
     def _claim(self, name: str) -> Claim | None:

@@ -1,8 +1,9 @@
 """Handover: claimed files on their way from the inbox to the desk, and what becomes of each.
 
 Owns the claims in ipc/work that are in hand. Called by the inbox's thread only; it blocks until what the desk accepted
-is durable. A file that is in hand when something unexpected happens stays in hand and is offered again: the desk knows
-by the origin what it had accepted.
+is durable. A file that is in hand when something unexpected happens stays in hand and is offered again, marked as such:
+the desk knows by the origin what it had accepted. So is what an earlier process had claimed, and what lies in the inbox
+at the first start after a boot: a power cut may have undone the renaming of a file whose message is durable.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from openclaw.errors import FileRefused, MessageRefused, NotDurable, QueueFull
 from openclaw.intake.failed_files import FailedFiles, shown
 from openclaw.message import Message, dump_bytes, load_object
 from openclaw.routing.desk import Desk, Draft, Receipt
-from openclaw.spool import Claim, Committer, DropDir, claim, claims, drop_claim, put_back, read_claim
+from openclaw.spool import Claim, Committer, DropDir, Origin, claim, claims, drop_claim, put_back, read_claim
 
 log = logging.getLogger(__name__)
 
@@ -40,16 +41,29 @@ class Places(NamedTuple):
 class Handover:
     """The claims in hand. Its methods raise OSError where the disk fails them."""
 
-    def __init__(self, places: Places, desk: Desk, committer: Committer, failed: FailedFiles) -> None:
+    def __init__(
+        self, places: Places, desk: Desk, committer: Committer, failed: FailedFiles, *, booted: bool
+    ) -> None:
+        """`booted`: the machine was started since the last process used this home."""
         self._places = places
         self._desk = desk
         self._committer = committer
         self._failed = failed
         self._in_hand: dict[str, Claim] = {}  # by the claim's name; each neither accepted, failed nor put back
+        self._doubtful: set[Origin] = set()  # files that were offered, and are or will be in hand once more
+        self._left: set[str] = set()  # claims of an earlier process
+        self._first_round = booted
 
     def recover(self) -> None:
         """Take in hand what an earlier process had claimed."""
         self._in_hand = {left.name: left for left in claims(self._places.work)}
+        self._left = set(self._in_hand)
+
+    def round_is_over(self, *, nothing_left: bool) -> None:
+        """Everything in the inbox was looked at: what comes from now on was dropped in this process's time."""
+        self._first_round = False
+        if nothing_left and not self._in_hand:
+            self._doubtful.clear()  # of files that their owners have taken away again
 
     def in_hand(self) -> list[Claim]:
         """The claims in hand, oldest first."""
@@ -70,6 +84,7 @@ class Handover:
         drafts = [(taken, draft) for taken in batch if (draft := self._draft(taken)) is not None]
         if not drafts:
             return True
+        self._doubtful.update(draft.origin for _, draft in drafts)
         results = self._desk.accept_all([draft for _, draft in drafts])
         accepted: list[tuple[Claim, Receipt]] = []
         later: list[Claim] = []
@@ -84,6 +99,7 @@ class Handover:
         later += self._acknowledge(accepted)
         for taken in later:
             self._put_back(taken)
+        self._doubtful -= {draft.origin for taken, draft in drafts if taken not in later}
         return not later
 
     def _draft(self, taken: Claim) -> Draft | None:
@@ -98,7 +114,9 @@ class Handover:
         except (FileRefused, MessageRefused) as error:
             self._fail(taken, error)
             return None
-        return Draft(message, origin, fit_stem(taken.original))
+        origin = origin._replace(name=shown(taken.original))
+        again = self._first_round or taken.name in self._left or origin in self._doubtful
+        return Draft(message, origin, fit_stem(taken.original), again)
 
     def _fail(self, taken: Claim, error: FileRefused | MessageRefused) -> None:
         self._failed.put(self._places.work, taken.name, taken.original, error)

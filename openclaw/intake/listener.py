@@ -14,6 +14,7 @@ from socketserver import BaseRequestHandler, TCPServer
 from typing import Any
 
 from openclaw.errors import StartupError
+from openclaw.intake.access import Caller
 from openclaw.intake.connection import Connection, Site
 
 log = logging.getLogger(__name__)
@@ -26,13 +27,17 @@ class ConnectionHandler(BaseRequestHandler):
     """What socketserver calls on each connection's own thread."""
 
     server: Listener
+    client_address: Caller
 
     def handle(self) -> None:
-        Connection(self.request, self.server.site).serve()
+        Connection(self.request, self.client_address, self.server.site).serve()
 
 
 class Listener(ThreadingHTTPServer):
-    """One listening socket, not blocking. `get_request` and `process_request` are called by the accept thread."""
+    """One listening socket, not blocking. `get_request` and `process_request` are called by the accept thread.
+
+    What socketserver hands on as a client's address is here the Caller.
+    """
 
     request_queue_size = 1024  # the standard 5 makes 100 callers at once wait for their SYN to be sent again
     block_on_close = False  # the registry knows the connections and bounds the wait for them
@@ -59,7 +64,7 @@ class Listener(ThreadingHTTPServer):
         self.site.registry.leave(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        log.exception("a connection from %s failed", client_address)
+        log.exception("a connection from %s failed", client_address.peer)
 
 
 def listen(hosts: tuple[str, ...], port: int, site: Site) -> list[Listener]:

@@ -1,6 +1,6 @@
 """Who owns the other end of a loopback connection: the kernel is asked, by SOCK_DIAG over netlink.
 
-Stateless; called on connection threads, once for each connection (40 µs, netlink socket included, however many
+Stateless; called on the accept thread, once for each connection (40 µs, netlink socket included, however many
 sockets exist, where reading /proc/net/tcp takes milliseconds). Never trusts anything that the caller sent.
 
 The question is an exact one, for the socket whose local and remote address are the caller's and ours (sock_diag(7),
@@ -15,7 +15,7 @@ import ipaddress
 import os
 import socket
 import struct
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from openclaw.errors import OpenClawError
 
@@ -25,6 +25,7 @@ _NLMSG_ERROR = 2
 _NLM_F_REQUEST = 1
 _ALL_STATES = 0xFFFFFFFF
 _NO_COOKIE = b"\xff" * 8
+_MAPPED = b"\0" * 10 + b"\xff" * 2
 _HEADER = struct.Struct("=IHHII")  # nlmsghdr: length, type, flags, sequence, port id
 _REQUEST = struct.Struct("=BBBxI")  # inet_diag_req_v2 up to its inet_diag_sockid: family, protocol, extensions, states
 _SOCKET_ID = struct.Struct("!HH16s16s")  # inet_diag_sockid: source and destination port, source and destination address
@@ -44,6 +45,15 @@ class Address(NamedTuple):
     host: str
     port: int
 
+    @classmethod
+    def of(cls, name: tuple[Any, ...]) -> Address:
+        """An end as `getpeername` and `getsockname` name it. A listener on :: calls 127.0.0.1 ::ffff:127.0.0.1."""
+        host, port = name[:2]
+        mapped = ipaddress.ip_address(host)
+        if isinstance(mapped, ipaddress.IPv6Address) and mapped.ipv4_mapped is not None:
+            host = str(mapped.ipv4_mapped)
+        return cls(host, port)
+
     @property
     def is_loopback(self) -> bool:
         return ipaddress.ip_address(self.host).is_loopback
@@ -52,14 +62,14 @@ class Address(NamedTuple):
 def uid_of(peer: Address, local: Address) -> int:
     """The uid that owns `peer`, the far end of a connection to `local` on this machine. Raises PeerUnknown."""
     family = socket.AF_INET6 if ":" in peer.host else socket.AF_INET
-    wanted = _SOCKET_ID.pack(peer.port, local.port, _packed(family, peer.host), _packed(family, local.host))
+    ends = socket.inet_pton(family, peer.host), socket.inet_pton(family, local.host)
+    wanted = _SOCKET_ID.pack(peer.port, local.port, *ends)
     body = _REQUEST.pack(family, socket.IPPROTO_TCP, 0, _ALL_STATES) + wanted + b"\0" * 4 + _NO_COOKIE
     header = _HEADER.pack(_HEADER.size + len(body), _SOCK_DIAG_BY_FAMILY, _NLM_F_REQUEST, 1, 0)
-    return _owner(_ask(header + body), wanted)
-
-
-def _packed(family: int, host: str) -> bytes:
-    return socket.inet_pton(family, host).ljust(16, b"\0")
+    spellings = {wanted}
+    if family == socket.AF_INET:  # an IPv6 socket may speak IPv4, as Java's do, and is told with mapped addresses
+        spellings.add(_SOCKET_ID.pack(peer.port, local.port, *(_MAPPED + end for end in ends)))
+    return _owner(_ask(header + body), spellings)
 
 
 def _ask(question: bytes) -> bytes:
@@ -72,7 +82,7 @@ def _ask(question: bytes) -> bytes:
         raise PeerUnknown(f"SOCK_DIAG does not answer: {error}") from None
 
 
-def _owner(answer: bytes, wanted: bytes) -> int:
+def _owner(answer: bytes, wanted: set[bytes]) -> int:
     kind = _HEADER.unpack_from(answer)[1]
     if kind == _NLMSG_ERROR:
         code = -struct.unpack_from("=i", answer, _HEADER.size)[0]
@@ -81,6 +91,6 @@ def _owner(answer: bytes, wanted: bytes) -> int:
     if kind != _SOCK_DIAG_BY_FAMILY or len(answer) < _OWNER_AT + _OWNER.size:
         raise PeerUnknown("SOCK_DIAG gave no usable answer")
     uid, inode = _OWNER.unpack_from(answer, _OWNER_AT)
-    if inode == 0 or answer[_SOCKET_ID_AT : _SOCKET_ID_AT + _SOCKET_ID.size] != wanted:
+    if inode == 0 or answer[_SOCKET_ID_AT : _SOCKET_ID_AT + _SOCKET_ID.size] not in wanted:
         raise PeerUnknown("the caller has gone")
     return int(uid)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from openclaw.errors import MessageRefused, OpenClawError
+from openclaw.errors import GroupRefused, MessageRefused, OpenClawError
 from openclaw.intake.exchange import Headers, Response
 from openclaw.message import dump_bytes
 
@@ -25,8 +25,8 @@ class Problem(OpenClawError):
         self.headers = headers
 
     @classmethod
-    def of(cls, refused: MessageRefused) -> Problem:
-        """The problem that a refused message is. What passes by itself (429, 503) says when to try again."""
+    def of(cls, refused: MessageRefused | GroupRefused) -> Problem:
+        """The problem that a refusal is. What passes by itself (429, 503) says when to try again."""
         headers = _RETRY_LATER if refused.status in (429, 503) else ()
         return cls(refused.status, str(refused), title=refused.title, headers=headers)
 

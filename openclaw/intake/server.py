@@ -2,7 +2,8 @@
 
 One thread ("http") accepts on all listeners and learns of hang-ups, by one epoll; it wakes for nothing else. Each
 connection has a thread of its own, at most `max_connections`; one more is answered 503 by the accept thread, which
-never blocks on a peer. `bind`, `start` and `close` are called by whoever owns the server, from one thread.
+never blocks on a peer, and a caller who could only be refused 403. `bind`, `start` and `close` are called by whoever
+owns the server, from one thread.
 """
 
 from __future__ import annotations
@@ -16,17 +17,19 @@ import socket
 import threading
 
 from openclaw.clock import Clock
-from openclaw.intake.access import Access
+from openclaw.intake.access import Access, Caller
 from openclaw.intake.connection import Application, Limits, Site
 from openclaw.intake.exchange import render
 from openclaw.intake.hangups import Hangups
 from openclaw.intake.listener import Listener, listen
-from openclaw.intake.problems import OVERLOADED
+from openclaw.intake.problems import OVERLOADED, Problem
 from openclaw.intake.registry import ConnectionRegistry
 
 log = logging.getLogger(__name__)
 
 MAX_CONNECTIONS = 1024
+"""Connections at once, where the descriptors suffice."""
+
 _ACCEPT_PAUSE_S = 1.0
 _LAST_WORDS_S = 1.0
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -98,7 +101,9 @@ class HttpServer:
         self._registry.cut_idle()
         drained = self._registry.drain(grace_s)
         self._hangups.release()
-        if not drained and not self._registry.drain(_LAST_WORDS_S):
+        if not drained:
+            drained = self._registry.drain(_LAST_WORDS_S)
+        if not drained:
             log.warning("%d HTTP requests did not end in time and are cut", len(self._registry))
             self._registry.cut_all()
             drained = self._registry.drain(_LAST_WORDS_S)
@@ -124,27 +129,48 @@ class HttpServer:
 
     def _accept(self, listener: Listener) -> None:
         try:
-            sock, address = listener.get_request()
+            sock, _ = listener.get_request()
         except OSError as error:
             if error.errno in _EXHAUSTED:
                 log.warning("cannot accept a connection: %s; raise the limit of open files (ulimit -n)", error.strerror)
                 self._stopping.wait(_ACCEPT_PAUSE_S)  # the caller stays in the backlog, and epoll would return at once
             return  # otherwise the caller has gone again
-        if not self._registry.admit(sock):
-            self._turn_away(listener, sock, f"all {len(self._registry)} connections are in use")
+        try:
+            caller = Caller.of(sock)
+            self._site.access.check_connection(caller)
+        except OSError:
+            listener.shutdown_request(sock)  # it has gone again
+        except Problem as problem:
+            self._turn_away(listener, sock, problem)
+        else:
+            self._admit(listener, sock, caller)
+
+    def _admit(self, listener: Listener, sock: socket.socket, caller: Caller) -> None:
+        known = self._site.access.knows(caller)
+        if not self._registry.admit(sock, None if known else caller.identity):
+            whose = "" if known else " or those for callers without the token"
+            self._overloaded(listener, sock, f"all connections{whose} are in use, {len(self._registry)} in all")
             return
         try:
-            listener.process_request(sock, address)
+            listener.process_request(sock, caller)
             self._turning_away = False
         except RuntimeError as error:  # "can't start new thread"
-            self._turn_away(listener, sock, f"{error}; raise the limit of processes (ulimit -u)")
+            self._overloaded(listener, sock, f"{error}; raise the limit of processes (ulimit -u)")
 
-    def _turn_away(self, listener: Listener, sock: socket.socket, why: str) -> None:
+    def _overloaded(self, listener: Listener, sock: socket.socket, why: str) -> None:
         if not self._turning_away:
             self._turning_away = True
             log.warning("HTTP callers are turned away with 503: %s", why)
+        self._turn_away(listener, sock, OVERLOADED)
+
+    def _turn_away(self, listener: Listener, sock: socket.socket, problem: Problem) -> None:
         sock.setblocking(False)
         with contextlib.suppress(OSError):
-            sock.send(render(OVERLOADED.response(), now=self._site.clock.time(), close=True))
+            sock.send(render(problem.response(), now=self._site.clock.time(), close=True))
             sock.recv(65536)  # closing over unread bytes resets the connection before the peer has read the answer
         listener.shutdown_request(sock)
+
+
+def connections_within(open_files: int) -> int:
+    """How many connections there may be where the process may open so many files: the other half is for the rest."""
+    return min(MAX_CONNECTIONS, open_files // 2)

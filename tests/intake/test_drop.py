@@ -39,7 +39,7 @@ class Drops:
         self.watcher.start()
         self.committer.start()
 
-    def _new_inbox(self) -> Inbox:
+    def _new_inbox(self, *, booted: bool = False) -> Inbox:
         return Inbox(
             self.places,
             desk=self.desk,
@@ -47,11 +47,13 @@ class Drops:
             watcher=self.watcher,
             alarms=self.timers,
             clock=self.timers.clock,
+            booted=booted,
         )
 
-    def restart(self) -> None:
+    def restart(self, *, booted: bool = False) -> None:
+        """As another process would go on; `booted`: after the machine was started again."""
         self.inbox.close()
-        self.inbox = self._new_inbox()
+        self.inbox = self._new_inbox(booted=booted)
         self.inbox.start()
 
     def close(self) -> None:
@@ -131,6 +133,28 @@ class TestWaysToDrop:
         running.wait_unclaimed()
         assert (tmp_path / "kept").read_text() == HELLO
 
+    def test_a_template_linked_in_again_is_another_message(self, running: Drops, tmp_path: Path) -> None:
+        template = tmp_path / "template.json"
+        template.write_text(HELLO)
+        for number in range(3):
+            os.link(template, running.ipc / "inbox" / "job.json")
+            running.wait_gone("inbox/job.json")
+            assert running.desk.next_accepted().id == ("job" if number == 0 else f"job-{number + 1}")
+            running.wait_unclaimed()
+
+    @pytest.mark.parametrize("booted", [True, False])
+    def test_what_lies_there_at_the_first_start_after_a_boot_may_have_been_accepted_before(
+        self, running: Drops, *, booted: bool
+    ) -> None:
+        running.drop("hello.json")
+        assert not running.desk.batches.get(timeout=TIMEOUT)[0].again
+        running.inbox.close()
+        running.drop("back.json")  # as a power cut may bring it back, whose renaming was not on the disk yet
+        running.restart(booted=booted)
+        assert running.desk.batches.get(timeout=TIMEOUT)[0].again is booted
+        running.drop("new.json")
+        assert not running.desk.batches.get(timeout=TIMEOUT)[0].again
+
     def test_files_that_lie_there_at_the_start_are_taken_oldest_first(self, drops: Drops) -> None:
         for name, mtime in (("c.json", 1), ("a.json", 2), ("b.json", 2)):
             os.utime(drops.drop(name), (mtime, mtime))
@@ -157,7 +181,7 @@ class TestWaysToDrop:
 
     def test_a_replaced_inbox_is_found_again(self, running: Drops) -> None:
         running.places.inbox.path.rename(running.ipc / "old")
-        running.places.inbox.path.mkdir()
+        running.places.inbox.path.mkdir(exist_ok=True)  # the service may have made it again by now
         running.drop("hello.json")
         running.watcher.tick()
 
@@ -485,6 +509,7 @@ def test_directories_on_different_file_systems_stop_the_start(drops: Drops, tmp_
         watcher=drops.watcher,
         alarms=drops.timers,
         clock=drops.timers.clock,
+        booted=False,
     )
 
     with pytest.raises(StartupError, match="one file system"):

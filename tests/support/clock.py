@@ -27,6 +27,10 @@ class FakeClock:
         self._monotonic += seconds
         self._time += seconds
 
+    def set_date(self, time: float) -> None:
+        """Set the date, of which durations know nothing."""
+        self._time = time
+
 
 class ManualTimers:
     """Alarms that ring when the test says so, on the test's thread, in the order in which they are due."""

@@ -39,7 +39,7 @@ class FakeDesk:
         refusal = self.refusals.popleft() if self.refusals else None
         if refusal is not None:
             return refusal
-        if draft.origin in self._origins:
+        if draft.again and draft.origin in self._origins:
             return Receipt(self._origins[draft.origin], duplicate=True)
         receipt = self._accept(draft.message, draft.message.id or self._free(draft.stem))
         self._origins[draft.origin] = receipt.id

@@ -27,7 +27,7 @@ class FileEvents:
         """Look again when `fd` is readable, too: a pidfd is, once its process has ended."""
         self._poll.register(fd, select.POLLIN)
 
-    def until(self, fact: Callable[[], bool], timeout: float = 10.0) -> None:
+    def until(self, fact: Callable[[], bool], timeout: float = 60.0) -> None:
         """Return once `fact()` holds; fails where nothing changes for `timeout` seconds."""
         while not fact():
             assert self._poll.poll(timeout * 1000), "what was waited for has not come about"

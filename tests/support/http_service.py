@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from openclaw.clock import SystemClock
+from openclaw.clock import Clock, SystemClock
 from openclaw.intake.access import Access
 from openclaw.intake.api import Api
 from openclaw.intake.connection import Limits
@@ -13,25 +15,43 @@ from openclaw.intake.server import MAX_CONNECTIONS, HttpServer
 from tests.support.front import FakeFront
 
 
-@contextmanager
-def http_service(
+def start_server(
     front: FakeFront,
     *,
     host: str = "127.0.0.1",
     port: int = 0,
     token: str = "",
     allowed_hosts: tuple[str, ...] = (),
+    clock: Clock | None = None,
     limits: Limits | None = None,
     max_connections: int = MAX_CONNECTIONS,
-) -> Iterator[HttpServer]:
-    """Serves `front` until the block ends."""
+) -> HttpServer:
+    """Serves `front` until it is closed."""
     access = Access(allowed_hosts, token)
-    server = HttpServer(
-        host, port, Api(front), access, SystemClock(), limits=limits, max_connections=max_connections
-    )
+    clock = clock or SystemClock()
+    server = HttpServer(host, port, Api(front), access, clock, limits=limits, max_connections=max_connections)
     server.bind()
     server.start()
+    return server
+
+
+@contextmanager
+def http_service(front: FakeFront, **options: Any) -> Iterator[HttpServer]:
+    """Serves `front` until the block ends; the options are those of `start_server`."""
+    server = start_server(front, **options)
     try:
         yield server
     finally:
         server.close(grace_s=0)
+
+
+def connection_threads() -> list[threading.Thread]:
+    """The threads that serve connections, the oldest first."""
+    return [thread for thread in threading.enumerate() if "process_request_thread" in thread.name]
+
+
+def wait_until_served() -> None:
+    """Return when no connection is left, for at most 10 s each."""
+    for thread in connection_threads():
+        thread.join(10)
+        assert not thread.is_alive(), "a connection does not end"

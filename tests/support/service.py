@@ -31,8 +31,13 @@ class RunningService:
             "OPENCLAW_PORT": "0",
             "CONTAINER_RUNTIME": "process",
             "DRAIN_TIMEOUT": "5000",
+            "SUBAGENT_STANDBY": "0",
             **settings,
         }
+
+    def environ(self) -> dict[str, str]:
+        """The environment of the process."""
+        return dict(self._environ)
 
     def spawn(self) -> subprocess.Popen[str]:
         """Start the process, ready or not."""
