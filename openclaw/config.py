@@ -6,6 +6,7 @@ Pure functions; nothing here keeps state. Times are in milliseconds outside and 
 
 from __future__ import annotations
 
+import difflib
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
@@ -17,7 +18,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from openclaw.errors import ConfigError
 
-_CHECKOUT = Path(__file__).resolve().parent.parent
+CHECKOUT = Path(__file__).resolve().parent.parent
+"""Where openclaw is installed from, the home unless another is set."""
 
 
 class Setting(NamedTuple):
@@ -94,12 +96,27 @@ def _url(text: str) -> str:
 
 
 def _zone(text: str) -> str:
-    if text:
+    """A zone's name, or the rule itself; as tzset(3) takes them, but paths, which containers do not have, are undone."""
+    zone = text.removeprefix(":")
+    if zone == "/etc/localtime":
+        return ""
+    zone = zone.removeprefix("/usr/share/zoneinfo/")
+    if zone and not _POSIX_ZONE.fullmatch(zone):
         try:
-            ZoneInfo(text.removeprefix(":"))
+            ZoneInfo(zone)
         except (ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError("a time zone such as Europe/Berlin") from None
-    return text.removeprefix(":")
+    return zone
+
+
+def _posix_zone() -> re.Pattern[str]:
+    """`CET-1CEST,M3.5.0,M10.5.0/3`: a name and its offset, that of the summer, and when it begins and ends."""
+    name, time = r"(?:[A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)", r"[+-]?[0-9]{1,3}(?::[0-9]{2}){0,2}"
+    date = rf",(?:J?[0-9]{{1,3}}|M[0-9]{{1,2}}\.[1-5]\.[0-6])(?:/{time})?"
+    return re.compile(rf"{name}{time}(?:{name}(?:{time})?(?:{date}{date})?)?", re.ASCII)
+
+
+_POSIX_ZONE = _posix_zone()
 
 
 def _address(text: str) -> str:
@@ -194,12 +211,21 @@ class Config:
     openclaw_allowed_hosts: tuple[str, ...]
     log_level: str
     log_format: str
+    warnings: tuple[str, ...]
+    """What was passed over, for whoever has a log."""
 
 
 def load(environ: Mapping[str, str]) -> Config:
     """The configuration from `environ` over `.env` in OPENCLAW_HOME. Raises ConfigError naming the setting."""
-    home = Path(environ.get("OPENCLAW_HOME") or _CHECKOUT).expanduser().absolute()
-    values = {**_read_env_file(home / ".env"), **environ}
+    home = _home(environ.get("OPENCLAW_HOME") or str(CHECKOUT))
+    file = _read_env_file(home / ".env")
+    warnings = [warning for name in file if (warning := _doubt(name))]
+    values = {**file, **environ}
+    try:
+        _zone(environ.get("TZ", ""))
+    except ValueError as error:  # everybody's variable: it was hardly meant for us
+        warnings.append(f"TZ={environ['TZ'][:80]!r} of the environment is passed over: it takes {error}")
+        values["TZ"] = file.get("TZ", "")
     parsed: dict[str, Any] = {}
     for setting in SETTINGS:
         text = values.get(setting.name, setting.default).strip()
@@ -211,14 +237,42 @@ def load(environ: Mapping[str, str]) -> Config:
             shown = "" if _is_secret(setting.name) else f", not {text[:80]!r}"
             raise ConfigError(f"{setting.name} takes {error}{shown}") from None
     del parsed["openclaw_home"]
-    config = Config(home=home, **parsed)
+    config = Config(home=home, warnings=tuple(warnings), **parsed)
     if not ipaddress.ip_address(config.openclaw_host).is_loopback and not config.openclaw_token:
         raise ConfigError(f"OPENCLAW_HOST={config.openclaw_host} can be reached from elsewhere: set OPENCLAW_TOKEN too")
     return config
 
 
+def _home(text: str) -> Path:
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError:
+        raise ConfigError(f"OPENCLAW_HOME={text} is the home of a user who is not known here") from None
+
+
+def _doubt(name: str) -> str:
+    """What to say of a name in `.env` that is none of ours and looks like one, else nothing."""
+    ours = [setting.name for setting in SETTINGS]
+    if name in ours:
+        return ""
+    meant = difflib.get_close_matches(name, ours, 1, _ALIKE)
+    if meant:
+        return f".env: {name} is no setting and is passed over; did you mean {meant[0]}?"
+    if name.startswith(_OUR_PREFIXES):
+        return f".env: {name} is no setting and is passed over; .env.example has all that there are"
+    return ""
+
+
+_OUR_PREFIXES = ("OPENCLAW_", "PERSISTENT_", "SUBAGENT_")
+_ALIKE = 0.8
+"""How much of two names must agree: QUEUE_LIMITS and LOGLEVEL are slips, DOCKER_HOST is somebody else's."""
+
+
 def parse_env(text: str) -> dict[str, str]:
-    """The assignments in `.env` text: `NAME=value`, optional `export`, quotes, ` # comment`; the last one wins."""
+    """The assignments in `.env` text: `NAME=value`, optional `export`, quotes, ` # comment`; the last one wins.
+
+    Quotes are those around the whole value; one within it belongs to it.
+    """
     values: dict[str, str] = {}
     for number, line in enumerate(text.splitlines(), 1):
         line = line.strip()
@@ -233,7 +287,7 @@ def parse_env(text: str) -> dict[str, str]:
 
 
 _ASSIGNMENT = re.compile(
-    r"""(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|((?:(?!\s\#)[^"'])*?))(?:\s+\#.*)?\s*""",
+    r"""(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)\s*=\s*(?:"([^"]*)"|'([^']*)'|((?!["'])(?:(?!\s\#).)*?))(?:\s+\#.*)?\s*""",
     re.VERBOSE,
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -24,16 +25,64 @@ def test_times_are_milliseconds_outside_and_seconds_inside(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("line", "value"),
     [("A=1", "1"), ("export A=1", "1"), ("A='a # b' # c", "a # b"), ('A="x"', "x"), ("A=a#b", "a#b"), ("A=1 # c", "1"),
-     ("A=", "")],
+     ("A=", ""), ("A=Bob's bot # c", "Bob's bot"), ('A=5" disk', '5" disk')],
 )  # fmt: skip
 def test_the_file_has_quotes_and_inline_comments(line: str, value: str) -> None:
     assert parse_env(line) == {"A": value}
 
 
+@pytest.mark.parametrize("line", ['A="x', "A='a' b", "A", "=1"])
+def test_a_line_that_is_no_assignment_is_told_by_its_number(line: str) -> None:
+    with pytest.raises(ConfigError, match="line 2"):
+        parse_env(f"B=1\n{line}")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [("QUEUE_LIMITS", "QUEUE_LIMIT"), ("OPENCLAW_PROT", "OPENCLAW_PORT"), ("LOGLEVEL", "LOG_LEVEL"),
+     ("SUBAGENT_COLOUR", r"\.env\.example")],
+)  # fmt: skip
+def test_a_name_in_the_file_that_looks_like_a_setting_and_is_none_is_warned_about(
+    tmp_path: Path, name: str, meant: str
+) -> None:
+    (tmp_path / ".env").write_text(f"{name}=1\nDOCKER_HOST=unix:///run/docker.sock\nQUEUE_LIMIT=3\n")
+    (warning,) = load({"OPENCLAW_HOME": str(tmp_path)}).warnings
+    assert re.search(f"{name} .*{meant}", warning)
+
+
+@pytest.mark.parametrize(
+    ("given", "zone"),
+    [("Europe/Berlin", "Europe/Berlin"), (":Europe/Berlin", "Europe/Berlin"), ("UTC0", "UTC0"),
+     (":/usr/share/zoneinfo/Europe/Berlin", "Europe/Berlin"), (":/etc/localtime", ""), ("", ""),
+     ("CET-1CEST,M3.5.0,M10.5.0/3", "CET-1CEST,M3.5.0,M10.5.0/3"), ("<-03>3", "<-03>3")],
+)  # fmt: skip
+def test_the_time_zone_may_be_all_that_posix_allows(tmp_path: Path, given: str, zone: str) -> None:
+    config = load({"OPENCLAW_HOME": str(tmp_path), "TZ": given})
+    assert (config.tz, config.warnings) == (zone, ())
+
+
+def test_a_time_zone_of_the_environment_that_is_none_is_passed_over_with_a_warning(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("TZ=Asia/Tokyo")
+    config = load({"OPENCLAW_HOME": str(tmp_path), "TZ": "Mars/Olympus"})
+    assert config.tz == "Asia/Tokyo"
+    assert "Mars/Olympus" in config.warnings[0]
+
+
+def test_a_time_zone_in_the_file_that_is_none_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("TZ=Mars/Olympus")
+    with pytest.raises(ConfigError, match="TZ"):
+        load({"OPENCLAW_HOME": str(tmp_path)})
+
+
+def test_a_home_of_nobody_is_named() -> None:
+    with pytest.raises(ConfigError, match="OPENCLAW_HOME=~nosuchuser/x"):
+        load({"OPENCLAW_HOME": "~nosuchuser/x"})
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [("OPENCLAW_PORT", "65536"), ("OPENCLAW_PORT", "+1"), ("QUEUE_LIMIT", "0"), ("ENABLE_PERSISTENT_MAIN", "maybe"),
-     ("TZ", "Mars/Olympus"), ("OPENCLAW_HOST", "everywhere"), ("CONTAINER_PREFIX", "A b"), ("LOG_LEVEL", "LOUD")],
+     ("OPENCLAW_HOST", "everywhere"), ("CONTAINER_PREFIX", "A b"), ("LOG_LEVEL", "LOUD")],
 )  # fmt: skip
 def test_a_value_that_makes_no_sense_is_named(tmp_path: Path, name: str, value: str) -> None:
     with pytest.raises(ConfigError, match=name):

@@ -32,22 +32,19 @@ def logging_to(home: Path, stderr: int = -1, **settings: str) -> Iterator[Path]:
         handle.close()
 
 
+@pytest.fixture(autouse=True)
+def patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have `close` wait for a slow machine."""
+    monkeypatch.setattr(logs, "FLUSH_S", 60.0)
+
+
 @pytest.fixture
-def drain() -> Iterator[tuple[int, list[bytes]]]:
-    """The write end of a pipe, and what a reader thread got out of it."""
+def pipe() -> Iterator[tuple[int, int]]:
+    """Both ends of a pipe, which holds 64 KiB."""
     read, write = os.pipe()
-    got: list[bytes] = []
-
-    def reader() -> None:
-        while chunk := os.read(read, 65536):
-            got.append(chunk)
-
-    thread = threading.Thread(target=reader)
-    thread.start()
-    yield write, got
-    os.close(write)
-    thread.join(10)
+    yield read, write
     os.close(read)
+    os.close(write)
 
 
 class Told(logging.Handler):
@@ -167,11 +164,11 @@ def test_arguments_that_do_not_fit_are_told_and_raise_nothing(
     assert "its arguments do not fit" in lines_of(path, "count %d")[0]
 
 
-def test_the_same_lines_go_to_stderr(tmp_path: Path, drain: tuple[int, list[bytes]]) -> None:
-    write, got = drain
+def test_the_same_lines_go_to_stderr(tmp_path: Path, pipe: tuple[int, int]) -> None:
+    read, write = pipe
     with logging_to(tmp_path, stderr=write) as path:
         log.warning("seen twice")
-    assert b"".join(got).decode() == path.read_text()
+    assert os.read(read, 65536).decode() == path.read_text()
 
 
 def test_a_stderr_that_nobody_reads_holds_up_neither_the_caller_nor_the_file(tmp_path: Path) -> None:
@@ -191,9 +188,11 @@ def test_a_stderr_that_nobody_reads_holds_up_neither_the_caller_nor_the_file(tmp
     assert len(lines_of(tmp_path / "logs" / "app.log", "line ")) == 5000
 
 
-def test_lines_beyond_the_queue_are_counted_and_told_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lines_beyond_the_queue_are_counted_and_told_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pipe: tuple[int, int]
+) -> None:
     monkeypatch.setattr(logs, "QUEUE_SIZE", 10)
-    read, write = os.pipe()
+    read, write = pipe
     os.set_blocking(read, False)
     handle = logs.setup(load({"OPENCLAW_HOME": str(tmp_path)}), stderr=write)
     for number in range(50):  # each larger than the pipe, so that the writer stands still in the first of them
@@ -208,22 +207,18 @@ def test_lines_beyond_the_queue_are_counted_and_told_later(tmp_path: Path, monke
     lost = re.search(rb"\[WARN\] (\d+) log lines did not reach stderr", text)
     assert lost is not None
     assert int(lost[1]) + len(re.findall(rb"\[INFO\]", text)) == 50
-    os.close(read)
-    os.close(write)
 
 
-def test_a_file_that_cannot_be_written_is_told_once_on_stderr(
-    tmp_path: Path, drain: tuple[int, list[bytes]]
-) -> None:
+def test_a_file_that_cannot_be_written_is_told_once_on_stderr(tmp_path: Path, pipe: tuple[int, int]) -> None:
     (tmp_path / "logs").mkdir()
     (tmp_path / "logs" / "app.log").symlink_to("/dev/full")
-    write, got = drain
+    read, write = pipe
     with logging_to(tmp_path, stderr=write):
         told = Told("app.log cannot be written")
         for number in range(20):
             log.info("line %d", number)
         told.wait()
-    text = b"".join(got).decode()
+    text = os.read(read, 65536).decode()
     assert len(re.findall(r"\[INFO\] line", text)) == 20
     assert len(re.findall("cannot be written: No space left on device", text)) == 1
 

@@ -10,10 +10,12 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from openclaw import __version__
 from openclaw.config import Config, load
-from openclaw.errors import ConfigError, InvalidMessage, OpenClawError
+from openclaw.errors import ConfigError, InvalidGroup, InvalidMessage, OpenClawError
+from openclaw.message import is_id
 
 Command = Callable[[Config, argparse.Namespace], int]
 
@@ -26,7 +28,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     command: Command = arguments.command
     try:
         return command(load(os.environ), arguments)
-    except (ConfigError, InvalidMessage) as error:
+    except (ConfigError, InvalidMessage, InvalidGroup) as error:
         print(f"openclaw: {error}", file=sys.stderr)
         return 2
     except OpenClawError as error:
@@ -46,6 +48,12 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="show what runs where")
     status.add_argument("--json", action="store_true", help="print the status as JSON")
     status.set_defaults(command=_status)
+    _add_bench(commands.add_parser("bench", help="measure openclaw on this machine, against its targets"))
+    subagents = commands.add_parser("subagents", help="list the subagents that run or wait, or cancel one")
+    subagents.add_argument("--json", action="store_true", help="print them as JSON")
+    subagents.add_argument("--cancel", type=_id, metavar="ID", help="cancel the one with this id, as in a1b2.s1")
+    subagents.set_defaults(command=_subagents)
+    _add_groups(commands.add_parser("groups", help="list, show, add and remove groups"))
     return parser
 
 
@@ -58,6 +66,44 @@ def _add_send(send: argparse.ArgumentParser) -> None:
     send.add_argument("--wait", type=_seconds, default=300.0, metavar="S", help="seconds to wait for the reply (300)")
     send.add_argument("--json", action="store_true", help="print the whole reply as JSON")
     send.set_defaults(command=_send)
+
+
+def _add_groups(groups: argparse.ArgumentParser) -> None:
+    groups.set_defaults(command=_groups, action="list", json=False)
+    actions = groups.add_subparsers(title="actions (list)", metavar="ACTION")
+    listing = actions.add_parser("list", help="one line for each group")
+    listing.add_argument("--json", action="store_true", help="print the groups as JSON")
+    show = actions.add_parser("show", help="a group's settings")
+    show.add_argument("--json", action="store_true", help="print them as JSON")
+    remove = actions.add_parser("remove", help="let nobody speak to a group any more; its files stay")
+    add = actions.add_parser("add", help="make a group, or give one that is there these settings")
+    add.add_argument("--trigger", metavar="TEXT", help="how messages in a chat begin that are meant for the assistant")
+    add.add_argument("--allow", action="append", metavar="SENDER", help="listen to this sender, and to no others")
+    add.add_argument("--network", choices=("none", "bridge"), help="what its containers reach (none)")
+    add.add_argument(
+        "--mount", action="append", metavar="PATH[:NAME][:rw]", help="show a place on this machine to its containers"
+    )
+    add.add_argument("--memory", type=int, metavar="MB", help="MiB that a container may take (512)")
+    add.add_argument("--pids", type=int, metavar="N", help="processes and threads that a container may have (256)")
+    add.add_argument("--cpus", type=float, metavar="N", help="processors that a container may use (2)")
+    add.add_argument("--model", help="the model's name, for engines that have one")
+    for name, action in (("list", listing), ("show", show), ("remove", remove), ("add", add)):
+        action.set_defaults(action=name)
+        if action is not listing:
+            action.add_argument("name", metavar="NAME", help="the group")
+
+
+def _add_bench(bench: argparse.ArgumentParser) -> None:
+    bench.add_argument("names", nargs="*", metavar="NAME", help="a figure to measure (all)")
+    bench.add_argument("--quick", action="store_true", help="few samples of everything, for a look")
+    bench.add_argument("--json", type=Path, metavar="FILE", help="write the numbers to FILE, too")
+    bench.set_defaults(command=_bench)
+
+
+def _id(text: str) -> str:
+    if not is_id(text):
+        raise argparse.ArgumentTypeError("takes an id, as in a1b2.s1")
+    return text
 
 
 def _seconds(text: str) -> float:
@@ -82,5 +128,23 @@ def _send(config: Config, arguments: argparse.Namespace) -> int:
 
 def _status(config: Config, arguments: argparse.Namespace) -> int:
     from openclaw.cli.status import run
+
+    return run(config, arguments)
+
+
+def _subagents(config: Config, arguments: argparse.Namespace) -> int:
+    from openclaw.cli.subagents import run
+
+    return run(config, arguments)
+
+
+def _groups(config: Config, arguments: argparse.Namespace) -> int:
+    from openclaw.cli.groups import run
+
+    return run(config, arguments)
+
+
+def _bench(config: Config, arguments: argparse.Namespace) -> int:
+    from openclaw.cli.bench import run
 
     return run(config, arguments)

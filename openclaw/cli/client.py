@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 import requests
+from requests.adapters import MaxRetryError
 
 from openclaw.cli.terminal import printable
 from openclaw.config import Config
@@ -23,7 +24,11 @@ MAX_ANSWER = 16 * 1024 * 1024
 
 
 class ServiceDown(OpenClawError):
-    """Nothing answers at the configured address, or what answers went away."""
+    """Nothing answers at the configured address; what was to be sent was not taken."""
+
+
+class CallLost(ServiceDown):
+    """What answered went away or is silent; whether it has done what it was asked is not known."""
 
 
 class CallRefused(OpenClawError):
@@ -54,12 +59,20 @@ class Client:
         self._session.close()
 
     def get(self, path: str, *, wait_s: float = 0.0) -> dict[str, Any]:
-        """The JSON object at `path`. Raises ServiceDown or CallRefused."""
+        """The JSON object at `path`. Raises ServiceDown, CallLost or CallRefused."""
         return self._call("GET", path, wait_s=wait_s)
 
     def post(self, path: str, value: dict[str, Any], *, wait_s: float = 0.0) -> dict[str, Any]:
-        """What the service answers to `value`. Raises ServiceDown or CallRefused."""
+        """What the service answers to `value`. Raises ServiceDown, CallLost or CallRefused."""
         return self._call("POST", path, wait_s=wait_s, body=dump_bytes(value))
+
+    def put(self, path: str, value: dict[str, Any]) -> dict[str, Any]:
+        """What the service answers to `value` in the place of `path`. Raises ServiceDown or CallRefused."""
+        return self._call("PUT", path, wait_s=0.0, body=dump_bytes(value))
+
+    def delete(self, path: str) -> dict[str, Any]:
+        """What the service answers to the end of `path`. Raises ServiceDown or CallRefused."""
+        return self._call("DELETE", path, wait_s=0.0)
 
     def _call(self, method: str, path: str, *, wait_s: float, body: bytes | None = None) -> dict[str, Any]:
         try:
@@ -75,12 +88,12 @@ class Client:
             )
             with response:
                 return self._object(response.status_code, _read(response))
-        except requests.ConnectionError:
-            raise ServiceDown(f"no service answers at {self._base_url}; start it with: openclaw serve") from None
-        except requests.Timeout:
-            raise ServiceDown(f"the service at {self._base_url} does not answer in time; see logs/app.log") from None
+        except requests.ReadTimeout:
+            raise CallLost(f"the service at {self._base_url} does not answer in time; see logs/app.log") from None
         except requests.RequestException as error:
-            raise ServiceDown(f"the call to {self._base_url} failed: {error}") from None
+            if _never_arrived(error):
+                raise ServiceDown(f"no service answers at {self._base_url}; start it with: openclaw serve") from None
+            raise CallLost(f"the service at {self._base_url} went away before it answered") from None
 
     def _object(self, status: int, body: bytes) -> dict[str, Any]:
         try:
@@ -90,6 +103,11 @@ class Client:
         if status >= 300:
             raise CallRefused(printable(f"{value.get('title', status)}: {value.get('detail', 'no reason given')}"))
         return value
+
+
+def _never_arrived(error: requests.RequestException) -> bool:
+    """Whether there was no connection at all: making one is all that `requests` counts tries of."""
+    return bool(error.args) and isinstance(error.args[0], MaxRetryError)
 
 
 def _read(response: requests.Response) -> bytes:

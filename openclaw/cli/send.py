@@ -1,17 +1,19 @@
 """`openclaw send`: one message, and its reply on standard output.
 
 Runs on the main thread. The wait for the reply is cut into calls of at most CALL_WAIT_S, so that a service that
-went away is noticed and no call hangs for long.
+went away is noticed and no call hangs for long. The id is chosen here, so that a message whose acceptance nobody heard
+of can be asked after, and sent again without becoming two.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import secrets
 import sys
 from typing import Any
 
-from openclaw.cli.client import Client, ServiceDown
+from openclaw.cli.client import CallLost, Client, ServiceDown
 from openclaw.cli.terminal import printable
 from openclaw.clock import Clock, SystemClock
 from openclaw.config import Config
@@ -34,8 +36,14 @@ def run(config: Config, arguments: argparse.Namespace) -> int:
 def send(client: Client, message: Message, wait_s: float, clock: Clock) -> dict[str, Any]:
     """The reply to `message`, or where it stands after `wait_s` seconds: `{"id", "status", …}`."""
     deadline = clock.monotonic() + wait_s
-    state = client.post("/messages", message.to_json(), wait_s=min(wait_s, CALL_WAIT_S))
-    message_id = state["id"]
+    message_id = message.id or secrets.token_hex(8)
+    try:
+        state = client.post("/messages", message.with_id(message_id).to_json(), wait_s=min(wait_s, CALL_WAIT_S))
+    except CallLost as lost:
+        raise CallLost(
+            f"{lost}\nThe message {message_id} may have been accepted: GET /messages/{message_id} tells,"
+            f" and the same `openclaw send --id {message_id} …` sends it only if it was not."
+        ) from None
     while state["status"] not in _FINAL and (left := deadline - clock.monotonic()) > 0:
         try:
             state = client.get(f"/messages/{message_id}", wait_s=min(left, CALL_WAIT_S))

@@ -1,10 +1,15 @@
-"""`openclaw serve`: the service in the foreground, until SIGINT or SIGTERM.
+"""`openclaw serve`: the service in the foreground, until SIGINT, SIGTERM or SIGHUP.
 
-Runs on the main thread, which only waits for the signal.
+Runs on the main thread, which only waits for the thread "signals". That one is told of each signal by its number,
+through a pipe that the interpreter writes to: a handler, which has to run on the main thread, can come too late for a
+wait that it should end. A second SIGINT or SIGTERM ends the process as it stands.
 """
 
 from __future__ import annotations
 
+import logging
+import os
+import resource
 import signal
 import threading
 
@@ -12,22 +17,57 @@ from openclaw import logs
 from openclaw.config import Config
 from openclaw.service import Service
 
+log = logging.getLogger(__name__)
+
+MAX_OPEN_FILES = 65_536
+"""Descriptors that the process asks for; the usual 1024 are fewer than 100 containers and their callers need."""
+
+_END = (signal.SIGINT, signal.SIGTERM)
+
 
 def run(config: Config) -> int:
     """Serve until a signal says to stop. Raises StartupError where the service cannot start."""
     stop = threading.Event()
-    # Handlers rather than a blocked mask, which every child process would inherit.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stop.set())
-    log = logs.setup(config)
+    _listen_for_signals(stop)
+    _raise_open_files()
+    written = logs.setup(config)
     try:
+        for warning in config.warnings:
+            log.warning(warning)
         service = Service(config)
         service.start()
         print(f"openclaw ready on {service.http.url} (runtime {service.runtime_kind}, engine offline)", flush=True)
         stop.wait()
-        for number in (signal.SIGINT, signal.SIGTERM):  # a second one ends it at once; nothing accepted is lost
-            signal.signal(number, signal.SIG_DFL)
         service.stop()
     finally:
-        log.close()
+        written.close()
     return 0
+
+
+def _listen_for_signals(stop: threading.Event) -> None:
+    """Have `stop` set by the first signal. No signal is blocked: every child process would inherit that."""
+    numbers, interpreters_end = os.pipe()
+    os.set_blocking(interpreters_end, False)
+    signal.set_wakeup_fd(interpreters_end)
+    hangup = () if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN else (signal.SIGHUP,)  # ignored: by nohup
+    for number in (*_END, *hangup):
+        signal.signal(number, lambda *_: None)
+    threading.Thread(target=_obey, args=(numbers, stop), name="signals", daemon=True).start()
+
+
+def _obey(numbers: int, stop: threading.Event) -> None:
+    """A hangup does not count as one of two requests to end: a terminal that is closed may send several."""
+    asked = False
+    while True:
+        (number,) = os.read(numbers, 1)
+        if number in _END and asked:
+            os._exit(1)  # as in a power cut: nothing accepted is lost, and the next start takes over what still works
+        asked = asked or number in _END
+        stop.set()
+
+
+def _raise_open_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = min(hard, MAX_OPEN_FILES)  # Linux has no unlimited number of them
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -12,14 +12,14 @@ from openclaw.routing.groups import MAIN
 
 
 class Dispatch:
-    """A first attempt of Main goes to its agent; other groups, and second attempts, to a container of their own."""
+    """A first attempt of Main goes to its agent; subagents, other groups, second attempts to single-use containers."""
 
     def __init__(self, main: MainAgentManager, dedicated: DedicatedAgents) -> None:
         self._main = main
         self._dedicated = dedicated
 
     def submit(self, turn: Turn) -> None:
-        if turn.message.group == MAIN and turn.attempt == 1:
+        if turn.message.group == MAIN and turn.attempt == 1 and not turn.parent:
             self._main.submit(turn)
         else:
             self._dedicated.submit(turn)

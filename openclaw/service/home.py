@@ -1,4 +1,5 @@
-"""The home: its folders, the lock that makes one process its owner, and the installation's id.
+"""The home: its folders and the assistant's instructions in them, the lock that makes one process its owner, and the
+installation's id.
 
 Used once, at start, by the main thread.
 """
@@ -8,13 +9,19 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+from contextlib import closing
 from pathlib import Path
 
+from openclaw.config import CHECKOUT
 from openclaw.errors import InvalidMessage, StartupError
 from openclaw.message import dump_bytes, load_object
 from openclaw.spool import DropDir
 
+_BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+"""Another one after each start of the machine; see random(4)."""
+
 _FOLDERS = ("groups/main", "groups/global", "ipc/channels", "logs")
+_INSTRUCTIONS = "CLAUDE.md"
 
 
 class Home:
@@ -26,19 +33,30 @@ class Home:
         self.groups = root / "groups"
         self.channels = self.ipc / "channels"
         self._lock_fd = -1
+        self.booted = True
+        """Whether the machine was started since the last process used this home; `installation` finds out."""
 
     def open(self) -> None:
         """Make what is missing and take the lock. Raises StartupError."""
         try:
             for folder in _FOLDERS:
                 (self.root / folder).mkdir(parents=True, exist_ok=True)
-            self._lock_fd = os.open(self.ipc / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            raise StartupError(f"{self.root} cannot be used: {error.strerror}; set OPENCLAW_HOME") from error
-        try:
+            # The directory itself is locked: a lock file could be removed, and a second one be made and locked.
+            self._lock_fd = os.open(self.ipc, os.O_RDONLY | os.O_DIRECTORY)
             fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._instruct("main")
+            self._instruct("global")
         except BlockingIOError:
             raise StartupError(f"openclaw runs already on {self.root}: `openclaw status` shows it") from None
+        except OSError as error:
+            raise StartupError(f"{self.root} cannot be used: {error.strerror}; set OPENCLAW_HOME") from error
+
+    def _instruct(self, group: str) -> None:
+        """Give a group folder without instructions the checkout's; those that are there are the user's own."""
+        default = CHECKOUT / "groups" / group / _INSTRUCTIONS
+        with closing(DropDir(self.groups / group)) as folder:
+            if default.exists() and not folder.exists(_INSTRUCTIONS):
+                folder.place(_INSTRUCTIONS, default.read_bytes(), replace=False)
 
     def directory(self, name: str, mode: int = 0o700) -> DropDir:
         """A directory of ipc/, with what a dead process was still writing swept away."""
@@ -60,7 +78,9 @@ class Home:
         moved = known.get("device") == here.st_dev and known.get("inode") == here.st_ino
         same = bool(known.get("id")) and (moved or known.get("home") == str(self.root))
         identity = str(known["id"]) if same else secrets.token_hex(8)
-        record = {"id": identity, "home": str(self.root), "device": here.st_dev, "inode": here.st_ino}
+        boot = _BOOT_ID.read_text().strip()
+        self.booted = known.get("boot") != boot
+        record = {"id": identity, "home": str(self.root), "device": here.st_dev, "inode": here.st_ino, "boot": boot}
         if record != known:
             fresh = path.with_name(".installation.new")
             with open(fresh, "wb") as file:

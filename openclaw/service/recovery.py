@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from openclaw.agents.dedicated import DedicatedAgents
     from openclaw.agents.main_agent import MainAgentManager
     from openclaw.agents.specs import Specs
-    from openclaw.agents.turn import Outcome, Turn
+    from openclaw.agents.turn import Outcome, Turn, TurnListener
     from openclaw.containers.channel import Channel, Channels
     from openclaw.containers.runtime import Found, Runtime
 
@@ -36,6 +36,7 @@ class Recovery:
         main: MainAgentManager,
         dedicated: DedicatedAgents,
         *,
+        listener: TurnListener,
         persistent: bool,
     ) -> None:
         self._runtime = runtime
@@ -43,6 +44,7 @@ class Recovery:
         self._specs = specs
         self._main = main
         self._dedicated = dedicated
+        self._listener = listener
         self._persistent = persistent
         self.running: dict[str, Turn] = {}
         self.ended: list[tuple[Turn, Outcome]] = []
@@ -107,7 +109,7 @@ class Recovery:
         removed.add_done_callback(partial(_log_failure, container.name))
 
     def _bury(self, channel: Channel, mine: list[Turn], now: float) -> None:
-        attachment = Attachment(channel)
+        attachment = Attachment(channel, self._listener)
         for turn in mine:
             attachment.adopt(turn)
         ended = attachment.lose("the service and the container ended", now)

@@ -6,13 +6,16 @@
 from __future__ import annotations
 
 import logging
+import resource
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from openclaw import __version__
 from openclaw.agents.dedicated import DedicatedAgents
+from openclaw.agents.group_config import GroupConfig
 from openclaw.agents.main_agent import MainAgentManager
+from openclaw.agents.mount_allowlist import MountAllowlist
 from openclaw.agents.specs import Specs
 from openclaw.agents.turn import Turn
 from openclaw.clock import SystemClock, Timers
@@ -24,6 +27,7 @@ from openclaw.containers.docker import DockerRuntime
 from openclaw.containers.process import ProcessRuntime
 from openclaw.containers.runtime import Exit, Runtime
 from openclaw.delivery.callbacks import Callbacks
+from openclaw.delivery.events import EventHub, Reader
 from openclaw.delivery.outbox import Outbox
 from openclaw.delivery.retention import MAX_REMOVALS, Retention
 from openclaw.delivery.waiters import Waiters
@@ -32,7 +36,7 @@ from openclaw.intake.access import Access
 from openclaw.intake.api import Api
 from openclaw.intake.drop import Inbox
 from openclaw.intake.handover import Places
-from openclaw.intake.server import HttpServer
+from openclaw.intake.server import HttpServer, connections_within
 from openclaw.message import Message
 from openclaw.observe.metrics import Metrics
 from openclaw.routing.desk import Receipt
@@ -40,8 +44,11 @@ from openclaw.routing.groups import Groups
 from openclaw.routing.ledger import Ledger
 from openclaw.routing.reservations import Reservations
 from openclaw.routing.router import Router
+from openclaw.routing.sessions import Sessions
+from openclaw.routing.subagents import MAX_LIVE, Subagents
 from openclaw.service.dispatch import Dispatch
 from openclaw.service.home import Home
+from openclaw.service.listener import Listener
 from openclaw.service.recovery import Recovery
 from openclaw.spool import Committer, Watcher
 
@@ -62,23 +69,31 @@ RETENTION_PAUSE = 10.0
 
 
 class Service:
-    """One openclaw on one home."""
+    """One openclaw on one home. `committer` is there for the benchmark, which measures one that syncs nothing."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, committer: Committer | None = None) -> None:
         self._config = config
         self._clock = SystemClock()
         self._alarms = Timers(self._clock)
         self._watcher = Watcher()
-        self._committer = Committer()
+        self._committer = committer or Committer()
         self._home = Home(config.home)
         self._started: list[Callable[[], None]] = []
         self._began = self._clock.monotonic()
         self._recovered = threading.Event()
+        self._stopping = False
 
     # Start and stop
 
     def start(self) -> None:
-        """Take the home, what was in flight, and the port. Raises StartupError."""
+        """Take the home, what was in flight, and the port. Raises StartupError, and then nothing is left running."""
+        try:
+            self._start()
+        except BaseException:
+            self._close()
+            raise
+
+    def _start(self) -> None:
         self._home.open()
         self._build()
         if self._config.anthropic_api_key or self._config.claude_code_oauth_token:
@@ -91,12 +106,16 @@ class Service:
         self.http.bind()
         left = self._ledger.load()
         self._router.recover(left.open)
+        self._subagents.restore(
+            [turn for turn in left.open if not turn.parent], [turn for turn in left.open if turn.parent]
+        )
         self._callbacks.load()
         for turn in left.answered:
             self._outbox.resume(turn)
-        self._main.start()
-        self._dedicated.start()
-        self._runtime.open(self._exited, self._engine_up)
+        self._started.append(self._runtime.close)
+        self._run(self._dedicated)
+        self._run(self._main)
+        self._runtime.open(self._exited, self._engine_up, self._dedicated.image_changed)
         self._recover({turn.id: turn for turn in left.open})
         self._run(self._inbox)
         self.http.start()
@@ -107,17 +126,22 @@ class Service:
     def stop(self) -> None:
         """Take nothing more, let turns that run end within DRAIN_TIMEOUT, remove every container, end every thread."""
         until = self._clock.monotonic() + self._config.drain_timeout
+        self._stopping = True
         self._router.close()
+        log.info(
+            "Stopping: %d turns may run for up to %g s; a second Ctrl-C ends at once",
+            self._main.status.turns + self._dedicated.status.running, self._config.drain_timeout,
+        )  # fmt: skip
         drained = [self._main.drain(), self._dedicated.drain()]
         for future in drained:
             try:
                 future.result(max(0.0, until - self._clock.monotonic()))
             except TimeoutError:
                 log.warning("Some turns did not end within DRAIN_TIMEOUT; the next start takes them up again")
-        # In reverse: first the ways in, then the agents and what they need, at last the disk.
-        for close in (self._started.pop(), self._started.pop(), self._main.close, self._dedicated.close):
-            close()
-        self._runtime.close()
+        self._close()
+
+    def _close(self) -> None:
+        """In reverse: first the ways in, then the agents and what they need, at last the disk."""
         while self._started:
             self._started.pop()()
 
@@ -134,6 +158,7 @@ class Service:
         inbox, failed = self._home.directory("inbox"), self._home.directory("failed")
         work, outbox = self._home.directory("work"), self._home.directory("outbox")
         callbacks = self._home.directory("callbacks")
+        self._outward = (outbox, failed, callbacks)
         self._ledger = Ledger(work, outbox, self._committer, self._clock)
         self._retention = Retention((outbox, failed), config.outbox_retention_days, self._clock)
         self._groups = Groups(self._home.groups)
@@ -143,30 +168,46 @@ class Service:
         self._reservations = Reservations(self._ledger, self._clock, admit=self._admit, limit=config.queue_limit)
         self._outbox = Outbox(
             self._ledger, self._waiters, self._callbacks, self._clock, self._alarms,
-            capacity=config.queue_limit, settled=self._reservations.settled, told=self._observe,
+            capacity=config.queue_limit + MAX_LIVE, settled=self._reservations.settled, told=self._published,
         )  # fmt: skip
-        self._router = Router(self._reservations, self._ledger, deliver=self._outbox.deliver)
+        self._sessions = Sessions(self._home.groups)
+        self._router = Router(self._reservations, self._ledger, self._sessions, deliver=self._outbox.deliver)
+        self._events = EventHub(self._ledger.reply, self._reservations.holds)
+        self._subagents = Subagents(
+            self._reservations, self._ledger, self._clock, self._alarms,
+            run=self._router.run, cancel=self._router.cancel, told=self._events.subagent,
+            turn_limit=config.persistent_request_timeout,
+        )  # fmt: skip
+        listener = Listener(self._router, self._subagents, self._events)
         self._runtime = self._choose_runtime()
         channels = Channels(self._home.channels, self._watcher, self._runtime.container_uid)
-        specs = Specs(config, self._home.channels)
+        specs = Specs(
+            config, self._home.channels, config_of=self._groups.config,
+            allowlist=MountAllowlist(config.home), sandboxed=self._runtime.kind == "docker",
+        )  # fmt: skip
         self._dedicated = DedicatedAgents(
             config=config, runtime=self._runtime, channels=channels, specs=specs,
-            clock=self._clock, alarms=self._alarms, ended=self._router.ended,
+            clock=self._clock, alarms=self._alarms, listener=listener,
         )  # fmt: skip
         self._main = MainAgentManager(
             config=config, runtime=self._runtime, channels=channels, specs=specs,
-            clock=self._clock, alarms=self._alarms, overflow=self._dedicated.submit, ended=self._router.ended,
+            clock=self._clock, alarms=self._alarms, overflow=self._dedicated.submit, listener=listener,
+            ready=self._dedicated.keep_standby,
         )  # fmt: skip
         self._recovery = Recovery(
-            self._runtime, channels, specs, self._main, self._dedicated, persistent=config.enable_persistent_main
+            self._runtime, channels, specs, self._main, self._dedicated,
+            listener=listener, persistent=config.enable_persistent_main,
         )
         places = Places(inbox=inbox, work=work, failed=failed, outbox=outbox)
         self._inbox = Inbox(
             places, desk=self._router, committer=self._committer,
-            watcher=self._watcher, alarms=self._alarms, clock=self._clock,
+            watcher=self._watcher, alarms=self._alarms, clock=self._clock, booted=self._home.booted,
         )  # fmt: skip
         access = Access(config.openclaw_allowed_hosts, config.openclaw_token)
-        self.http = HttpServer(config.openclaw_host, config.openclaw_port, Api(self), access, self._clock)
+        self.http = HttpServer(
+            config.openclaw_host, config.openclaw_port, Api(self), access, self._clock,
+            max_connections=connections_within(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
+        )  # fmt: skip
         self._totals = self._metrics.histogram(
             "openclaw_response_milliseconds", "Times of replies in ms.", labels=("time", "route")
         )
@@ -178,17 +219,19 @@ class Service:
         config = self._config
         cli = Cli(config.container_cli)
         wanted = config.container_runtime
+        why = "CONTAINER_RUNTIME=process"
         if wanted != "process":
             state = detect(cli)
             if state.usable or wanted == "docker":
                 if not state.usable:
                     log.error("%s; messages are accepted and wait for it", state.detail)
                 return DockerRuntime(cli, self._clock, self._home.installation(), config.container_image)
-            log.warning(
-                "No container engine (%s): agents run as plain processes WITHOUT isolation. "
-                "Install Docker (apt-get install docker.io), join the group docker, and start again",
-                state.detail,
-            )
+            why = state.detail
+        log.warning(
+            "No container engine (%s): agents run as plain processes WITHOUT isolation. "
+            "Install Docker (apt-get install docker.io), join the group docker, and start again",
+            why,
+        )
         return ProcessRuntime()
 
     def _recover(self, turns: dict[str, Turn]) -> None:
@@ -212,6 +255,9 @@ class Service:
         self._alarms.call_later(self._config.persistent_health_check_interval, self._tick)
         self._watcher.tick()
         self._runtime.tick()
+        for directory in self._outward:
+            if directory.refresh():
+                log.warning("%s was replaced; what comes from now on goes to the new one", directory.path)
 
     def _sweep_old(self) -> None:
         """Now and every hour, on a thread of its own while it lasts."""
@@ -249,7 +295,21 @@ class Service:
     def wait(self, message_id: str, timeout_s: float, wake: threading.Event) -> dict[str, Any] | None:
         return self._waiters.wait(message_id, timeout_s, wake)
 
+    def events(self, message_id: str, after: str) -> Reader | None:
+        return self._events.open(message_id, after)
+
+    def group_show(self, name: str) -> dict[str, Any]:
+        return self._groups.show(name)
+
+    def group_put(self, name: str, config: GroupConfig) -> bool:
+        return self._groups.add(name, config)
+
+    def group_remove(self, name: str) -> None:
+        self._groups.remove(name)
+
     def ready(self) -> tuple[bool, str]:
+        if self._stopping:
+            return False, "the service is stopping; messages are accepted and wait for the next start"
         if not self._recovered.is_set():
             return False, "the container engine does not answer yet; messages are accepted and wait"
         return True, "ready"
@@ -276,15 +336,37 @@ class Service:
         }
 
     def cancel(self, message_id: str) -> bool:
-        return self._router.cancel(message_id)
+        """Cancel a message, and with it the subagents that work for it."""
+        found = self._router.cancel(message_id)
+        subagents = self._subagents.live_of(message_id)
+        for child in subagents:
+            self._router.cancel(child)
+        return found or bool(subagents)
+
+    def subagents(self) -> list[dict[str, Any]]:
+        return self._subagents.status()
 
     # What the parts ask and tell
 
     def _admit(self, message: Message) -> None:
         """Raise the MessageRefused of what is not taken."""
-        self._groups.check(message.group)
+        self._groups.check(message.group, message.sender)
         self._callbacks.admit(message.callback_url)
 
-    def _observe(self, reply: dict[str, Any]) -> None:
+    def _published(self, turn: Turn, reply: dict[str, Any]) -> None:
+        """A reply is durable: tell whom it concerns. On delivery's thread."""
+        if not reply:  # damaged, which the ledger has said
+            self._events.done(turn.id)
+            return
         for name, milliseconds in reply["timing"].items():
             self._totals.observe(milliseconds, name, reply["route"])
+        try:
+            if turn.parent:
+                self._sessions.add_result(reply)
+            elif turn.results and reply["status"] == "done":
+                results = [result["id"] for result in turn.results]
+                self._sessions.add_turn(turn.message.group, turn.message.session, turn.id, results)
+        except OSError as error:
+            log.error("the session of %s could not be written: %s", turn.id, error)
+        self._subagents.finished(turn, reply)
+        self._events.done(turn.id)

@@ -11,8 +11,8 @@ import pytest
 
 from openclaw.agents.attachment import Attachment
 from openclaw.agents.dedicated import DedicatedAgents
+from openclaw.agents.group_config import GroupConfig
 from openclaw.agents.main_agent import MainAgentManager
-from openclaw.agents.specs import Specs
 from openclaw.agents.turn import Outcome, Turn
 from openclaw.config import load
 from openclaw.containers.channel import Channels
@@ -22,7 +22,9 @@ from openclaw.message import FrameKind, Message, dump_bytes, frame_name
 from openclaw.service.recovery import Recovery
 from openclaw.spool import DropDir, Watcher
 from tests.support.clock import FakeClock, ManualTimers
+from tests.support.listener import RecordingListener
 from tests.support.runtime import HandRuntime
+from tests.support.specs import make_specs
 
 
 class Engine(HandRuntime):
@@ -52,26 +54,26 @@ class Crew:
         self.config = load({"OPENCLAW_HOME": str(home), **settings})
         self.clock = FakeClock()
         self.engine = Engine()
-        self.ended: queue.Queue[tuple[Turn, Outcome]] = queue.Queue()
+        self.told = RecordingListener()
         self.overflow: queue.Queue[Turn] = queue.Queue()
         watcher = stack.enter_context(closing(Watcher()))
         watcher.start()
         self.root = home / "channels"
         self.channels = Channels(self.root, watcher)
-        self.specs = Specs(self.config, self.root)
+        self.specs = make_specs(self.config, self.root, friends=GroupConfig())
         alarms = ManualTimers(self.clock)
         self.dedicated = DedicatedAgents(
             config=self.config, runtime=self.engine, channels=self.channels, specs=self.specs,
-            clock=self.clock, alarms=alarms, ended=lambda turn, outcome: self.ended.put((turn, outcome)),
+            clock=self.clock, alarms=alarms, listener=self.told,
         )  # fmt: skip
         self.main = MainAgentManager(
             config=self.config, runtime=self.engine, channels=self.channels, specs=self.specs,
             clock=self.clock, alarms=alarms, overflow=self.overflow.put,
-            ended=lambda turn, outcome: self.ended.put((turn, outcome)),
+            listener=self.told, ready=lambda: None,
         )  # fmt: skip
         self.recovery = Recovery(
             self.engine, self.channels, self.specs, self.main, self.dedicated,
-            persistent=self.config.enable_persistent_main,
+            listener=self.told, persistent=self.config.enable_persistent_main,
         )  # fmt: skip
         for agent in (self.main, self.dedicated):
             agent.start()
@@ -85,14 +87,14 @@ class Crew:
         self.recovery.run({turn.id: turn for turn in turns}, self.clock.monotonic())
 
     def next_end(self) -> tuple[Turn, Outcome]:
-        return self.ended.get(timeout=10)
+        return self.told.ended_turns.get(timeout=10)
 
     # What the last process left
 
     def left_channel(self, cid: str, *turns: Turn) -> Path:
         """A channel in which the requests for `turns` lie."""
         channel = self.channels.create(cid)
-        attachment = Attachment(channel)
+        attachment = Attachment(channel, self.told)
         for turn in turns:
             attachment.ask(turn, 60)
             turn.attachment = None

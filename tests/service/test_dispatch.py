@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import closing
-
 import pytest
 
 from openclaw.agents.turn import Answer
 from openclaw.service.dispatch import Dispatch
 from tests.service.conftest import Crew
-from tests.support.file_events import FileEvents
 
 
 @pytest.fixture
@@ -46,7 +43,7 @@ def test_a_turn_is_cancelled_with_mains_agent_where_that_has_it(crew: Crew, disp
 def test_and_with_the_dedicated_container_where_it_runs_there(crew: Crew, dispatch: Dispatch) -> None:
     turn = crew.turn("a", "friends")
     dispatch.submit(turn)
-    inside = crew.engine.starts.get(timeout=10).spec.channel_path / "in"
-    with closing(FileEvents(inside)) as events:
-        dispatch.cancel(turn)
-        events.until((inside / "a.cancel.json").exists)
+    start = crew.engine.starts.get(timeout=10)
+    dispatch.cancel(turn)
+    assert crew.next_end() == (turn, Answer.cancelled())
+    assert crew.engine.removed.get(timeout=10) == start.spec.name

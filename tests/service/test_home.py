@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from openclaw.config import CHECKOUT
 from openclaw.errors import StartupError
 from openclaw.service.home import Home
 
@@ -21,6 +22,30 @@ def test_one_process_owns_it(tmp_path: Path) -> None:
     first.open()
     with pytest.raises(StartupError, match="runs already"):
         Home(tmp_path).open()
+
+
+def test_it_stays_owned_when_every_file_in_it_is_removed(tmp_path: Path) -> None:
+    first = Home(tmp_path)
+    first.open()
+    for path in first.ipc.iterdir():
+        if path.is_file():
+            path.unlink()
+    with pytest.raises(StartupError, match="runs already"):
+        Home(tmp_path).open()
+
+
+def test_a_new_home_gets_the_assistants_instructions(tmp_path: Path) -> None:
+    Home(tmp_path).open()
+    for group in ("main", "global"):
+        default = CHECKOUT / "groups" / group / "CLAUDE.md"
+        assert (tmp_path / "groups" / group / "CLAUDE.md").read_bytes() == default.read_bytes()
+
+
+def test_instructions_that_are_there_are_the_users_own(tmp_path: Path) -> None:
+    (tmp_path / "groups/main").mkdir(parents=True)
+    (tmp_path / "groups/main/CLAUDE.md").write_text("Be brief.")
+    Home(tmp_path).open()
+    assert (tmp_path / "groups/main/CLAUDE.md").read_text() == "Be brief."
 
 
 def test_the_id_stays_when_the_home_is_moved_and_changes_when_it_is_copied(tmp_path: Path) -> None:

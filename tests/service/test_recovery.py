@@ -128,7 +128,7 @@ def test_a_dead_container_is_removed_and_its_turns_end_by_what_it_left(crew: Cre
     assert set(crew.recovery.running) == {"a", "b", "c"}
     assert crew.engine.removed.get(timeout=10) == name
     assert crew.engine.starts.get(timeout=10).spec.role == "main"
-    assert crew.ended.empty()  # they are the router's
+    assert crew.told.ended_turns.empty()  # they are the router's
 
 
 def test_a_channel_whose_container_is_gone_tells_the_same(crew: Crew) -> None:

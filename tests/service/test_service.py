@@ -5,13 +5,19 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from openclaw.config import load
+from openclaw.errors import StartupError
 from openclaw.message import is_name
+from openclaw.service import Service
 from tests.support.file_events import FileEvents
+from tests.support.log_lines import LogLines
 from tests.support.receiver import Receiver
 from tests.support.service import CHECKOUT, RunningService
 
@@ -139,6 +145,26 @@ def test_a_port_that_is_taken_ends_the_start_with_a_word_on_the_setting(home: Pa
     assert "OPENCLAW_PORT" in second.stderr
 
 
+def test_a_start_that_fails_late_leaves_nothing_running(home: Path) -> None:
+    (home / "ipc").mkdir(parents=True)
+    before = set(threading.enumerate())
+    with TemporaryDirectory(dir="/dev/shm") as elsewhere:
+        if Path(elsewhere).stat().st_dev == home.stat().st_dev:
+            pytest.skip("there is no second file system")
+        (home / "ipc/failed").symlink_to(elsewhere)
+        config = load({"OPENCLAW_HOME": str(home), "OPENCLAW_PORT": "0", "CONTAINER_RUNTIME": "process"})
+        with pytest.raises(StartupError, match="one file system"):
+            Service(config).start()
+    assert set(threading.enumerate()) == before
+    assert not list((home / "ipc/channels").iterdir())
+
+
+def test_missing_isolation_is_said_also_where_it_was_asked_for(home: Path) -> None:
+    with RunningService(home, CONTAINER_RUNTIME="process"):
+        pass
+    assert "[WARN] No container engine (CONTAINER_RUNTIME=process)" in (home / "logs/app.log").read_text()
+
+
 def test_a_reply_is_posted_to_its_callback_address(home: Path) -> None:
     with Receiver() as receiver, RunningService(home) as service:
         reply = service.post({"text": "hello", "callback_url": receiver.url}).json()
@@ -158,6 +184,28 @@ def test_a_reply_that_is_owed_when_the_service_is_killed_is_posted_by_the_next_o
         assert (home / "ipc/callbacks" / f"{reply['id']}.json").exists()
         with RunningService(home):
             assert receiver.next().body == reply
+
+
+@pytest.mark.parametrize("damage", [b"", b"[]", b"{half"])
+def test_a_damaged_reply_is_said_and_not_shown_as_one(home: Path, damage: bytes) -> None:
+    with RunningService(home) as service:
+        service.post({"text": "hello", "id": "a"})
+        (home / "ipc/outbox/a.json").write_bytes(damage)
+        answer = service.get("/messages/a")
+        assert answer.status_code == 500
+        assert "ipc/outbox/a.json" in answer.json()["detail"]
+        service.may_log_errors = True
+
+
+def test_an_outbox_that_is_put_aside_is_followed_by_a_new_one(home: Path) -> None:
+    with (
+        RunningService(home, PERSISTENT_HEALTH_CHECK_INTERVAL="100") as service,
+        closing(LogLines(home / "logs/app.log")) as lines,
+    ):
+        (home / "ipc/outbox").rename(home / "ipc/archive")
+        lines.find("was replaced")
+        service.post({"text": "hello", "id": "a"})
+        assert (home / "ipc/outbox/a.json").exists()
 
 
 def test_a_callback_address_that_is_none_is_refused_with_the_reason(home: Path) -> None:

@@ -1,0 +1,40 @@
+"""What becomes of the turns that agents work on, told to whom it concerns.
+
+Stateless; called from the agents' threads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from openclaw.agents.turn import Outcome, Turn
+    from openclaw.containers.event_tail import Event
+    from openclaw.delivery.events import EventHub
+    from openclaw.message import Frame
+    from openclaw.routing.router import Router
+    from openclaw.routing.subagents import Subagents
+
+
+class Listener:
+    """The TurnListener of the service."""
+
+    def __init__(self, router: Router, subagents: Subagents, events: EventHub) -> None:
+        self._router = router
+        self._subagents = subagents
+        self._events = events
+
+    def begun(self, turn: Turn) -> None:
+        self._events.started(turn.id, turn.attempt, turn.route)
+        if turn.parent:
+            self._events.subagent(turn.parent, {"id": turn.id, "status": "running"})
+
+    def happened(self, turn: Turn, events: list[Event]) -> None:
+        self._events.lines(turn.id, turn.attempt, events)
+
+    def called(self, turn: Turn, call: Frame, answer: Callable[[dict[str, Any]], None]) -> None:
+        self._subagents.called(turn, call, answer)
+
+    def ended(self, turn: Turn, outcome: Outcome) -> None:
+        self._router.ended(turn, outcome)
