@@ -25,6 +25,7 @@ MADE_HERE = {
 ROOMS = (
     {"__main__"},
     {"cli"},
+    {"bench"},
     {"service"},
     {"intake", "schedule", "delivery", "observe"},
     {"routing"},

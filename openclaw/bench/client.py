@@ -1,0 +1,78 @@
+"""Callers of the service, as real ones: HTTP connections that are kept alive, one thread each.
+
+http.client sets TCP_NODELAY. An answer that is not what a working service gives is NotMeasured: times of refusals
+would make a fine figure of a broken service.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from typing import Any
+
+from openclaw.bench.figure import NotMeasured
+from openclaw.clock import Clock
+
+REPLY_WAIT = 30
+"""Seconds that a caller who waits for the reply asks the service to wait."""
+
+CALL_TIMEOUT = 60.0
+
+
+class Client:
+    """One connection, made by `connect` or by the first call. Belongs to one thread at a time."""
+
+    def __init__(self, port: int) -> None:
+        self._connection = HTTPConnection("127.0.0.1", port, timeout=CALL_TIMEOUT)
+
+    def connect(self) -> None:
+        self._connection.connect()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def ask(self, text: str, session: str = "default") -> dict[str, Any]:
+        """Send a message and wait for its reply."""
+        reply = self._call("POST", f"/messages?wait={REPLY_WAIT}", 200, {"text": text, "session": session})
+        if reply["status"] != "done":
+            raise NotMeasured(f"a message was answered with: {reply}")
+        return reply
+
+    def send(self, text: str, session: str = "default") -> str:
+        """Send a message and return its id, once it is accepted for good."""
+        receipt = self._call("POST", "/messages", 202, {"text": text, "session": session})
+        return str(receipt["id"])
+
+    def get(self, path: str) -> dict[str, Any]:
+        return self._call("GET", path, 200)
+
+    def _call(self, method: str, path: str, expected: int, body: dict[str, Any] | None = None) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        self._connection.request(method, path, data, {"Content-Type": "application/json"} if data else {})
+        with self._connection.getresponse() as response:
+            answer = response.read()
+        if response.status != expected:
+            raise NotMeasured(f"{method} {path} was answered {response.status}: {answer[:300]!r}")
+        value: dict[str, Any] = json.loads(answer)
+        return value
+
+
+def crowd(clock: Clock, acts: Sequence[Callable[[float], None]]) -> float:
+    """Do all of `acts` at once, a thread each, and return the seconds until the last one was done.
+
+    They are let go at the same moment, which each is told as monotonic time.
+    """
+    let_go: list[float] = []
+    gate = threading.Barrier(len(acts), lambda: let_go.append(clock.monotonic()))
+
+    def run(act: Callable[[float], None]) -> None:
+        gate.wait(CALL_TIMEOUT)
+        act(let_go[0])
+
+    with ThreadPoolExecutor(len(acts), "caller") as callers:
+        for done in [callers.submit(run, act) for act in acts]:
+            done.result()
+    return clock.monotonic() - let_go[0]

@@ -1,0 +1,66 @@
+"""What /proc tells of a process: how often it woke, what it computed, how much memory it holds.
+
+Pure reads. Raises OSError where the process is gone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+_PROC = Path("/proc")
+
+
+class Spent(NamedTuple):
+    """Of one process: voluntary context switches, each the end of a wait, and seconds on a CPU."""
+
+    wakeups: int
+    cpu_s: float
+
+
+def threads(pid: int) -> dict[int, Spent]:
+    """What each thread of the process has spent so far. CPU time by the scheduler's count, in nanoseconds."""
+    found = {}
+    for task in (_PROC / str(pid) / "task").iterdir():
+        try:
+            switches = int(_field(task, "voluntary_ctxt_switches"))
+            on_cpu = int((task / "schedstat").read_text().split()[0])
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # the thread has ended meanwhile
+        found[int(task.name)] = Spent(switches, on_cpu / 1e9)
+    return found
+
+
+def spent_since(before: dict[int, Spent], after: dict[int, Spent]) -> Spent:
+    """What the threads of `after` have spent since `before`; those that began meanwhile count from zero."""
+    none = Spent(0, 0.0)
+    pairs = [(spent, before.get(thread, none)) for thread, spent in after.items()]
+    return Spent(
+        sum(now.wakeups - then.wakeups for now, then in pairs), sum(now.cpu_s - then.cpu_s for now, then in pairs)
+    )
+
+
+def rss_mb(pid: int) -> float:
+    """Resident memory in MB (10^6 bytes)."""
+    kibibytes = int(_field(_PROC / str(pid), "VmRSS").split()[0])
+    return kibibytes * 1024 / 1e6
+
+
+def children(pid: int) -> dict[int, list[str]]:
+    """The command line of each child of the process."""
+    found = {}
+    for process in _PROC.glob("[0-9]*"):
+        try:
+            if int(_field(process, "PPid")) == pid:
+                found[int(process.name)] = (process / "cmdline").read_text().rstrip("\0").split("\0")
+        except (FileNotFoundError, ProcessLookupError):
+            continue  # it has ended meanwhile
+    return found
+
+
+def _field(directory: Path, name: str) -> str:
+    for line in (directory / "status").read_text().splitlines():
+        key, _, value = line.partition(":")
+        if key == name:
+            return value.strip()
+    raise ProcessLookupError(f"{directory}/status has no {name}")  # a zombie has no memory

@@ -1,0 +1,59 @@
+"""What /proc tells of this very process."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import threading
+
+from openclaw.bench.procfs import Spent, children, rss_mb, spent_since, threads
+
+
+def test_a_thread_that_waits_is_seen_to_wake_up_and_to_compute() -> None:
+    before = threads(os.getpid())
+    asked, answered = threading.Semaphore(0), threading.Semaphore(0)
+
+    def answer() -> None:
+        for _ in range(100):
+            asked.acquire()
+            answered.release()
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    for _ in range(100):
+        asked.release()
+        answered.acquire()
+    after = threads(os.getpid())
+    thread.join()
+    spent = spent_since(before, after)
+    assert spent.wakeups >= 100
+    assert 0 < spent.cpu_s < 10
+
+
+def test_wake_ups_are_the_switches_that_a_thread_asked_for() -> None:
+    def asked_for() -> int:
+        return resource.getrusage(resource.RUSAGE_THREAD).ru_nvcsw
+
+    before = asked_for()
+    told = threads(os.getpid())[threading.get_native_id()].wakeups
+    assert before <= told <= asked_for()
+
+
+def test_a_thread_that_began_meanwhile_counts_from_zero_and_one_that_ended_not_at_all() -> None:
+    before = {1: Spent(10, 1.0), 2: Spent(5, 5.0)}
+    after = {1: Spent(13, 1.5), 3: Spent(7, 0.25)}
+    assert spent_since(before, after) == Spent(10, 0.75)
+
+
+def test_memory_is_told_in_megabytes() -> None:
+    assert 5 < rss_mb(os.getpid()) < 5000
+
+
+def test_children_are_told_with_their_command_lines() -> None:
+    command = [sys.executable, "-c", "input()", "an argument"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as child:
+        assert children(os.getpid())[child.pid] == command
+        child.communicate(b"\n", timeout=30)
+    assert child.pid not in children(os.getpid())
