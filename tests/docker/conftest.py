@@ -64,6 +64,31 @@ def exits() -> Exits:
 def runtime(engine: Cli, image: str, installation: str, exits: Exits) -> Iterator[DockerRuntime]:
     """A runtime of that installation, which watches."""
     runtime = DockerRuntime(engine, SystemClock(), installation, image)
-    runtime.open(exits.on_exit, exits.on_engine_up)
+    runtime.open(exits.on_exit, exits.on_engine_up, exits.on_image_changed)
     yield runtime
     runtime.close()
+
+
+@pytest.fixture
+def settings(engine: Cli, image: str) -> Iterator[dict[str, str]]:
+    """A service's settings, with a prefix of its own for one test's containers; what is left of them is removed."""
+    settings = {
+        "CONTAINER_RUNTIME": "docker",
+        "CONTAINER_CLI": engine.program,
+        "CONTAINER_IMAGE": image,
+        "CONTAINER_PREFIX": f"test-{uuid.uuid4().hex[:8]}",
+    }
+    yield settings
+    for name in names_of(engine, settings):
+        engine.run(["rm", "--force", name], 60)
+
+
+def main_of(settings: dict[str, str]) -> str:
+    """The name of Main's container."""
+    return f"{settings['CONTAINER_PREFIX']}-main-persistent"
+
+
+def names_of(engine: Cli, settings: dict[str, str], group: str = "") -> list[str]:
+    """The names of a service's containers, or of those that serve `group`."""
+    prefix = f"{settings['CONTAINER_PREFIX']}-{group and f'{group}-'}"
+    return engine.run(["ps", "--all", f"--filter=name=^{prefix}", "--format={{.Names}}"]).stdout.split()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import queue
@@ -12,7 +13,10 @@ from typing import Any
 
 import pytest
 
+from openclaw.agents.group_config import GroupConfig
+from openclaw.agents.specs import Specs
 from openclaw.clock import SystemClock
+from openclaw.config import load
 from openclaw.containers.channel import Channel, Channels
 from openclaw.containers.cli import Cli
 from openclaw.containers.docker import DockerRuntime
@@ -21,11 +25,13 @@ from openclaw.errors import ImageMissing, NameConflict
 from openclaw.message import Frame
 from openclaw.spool import Watcher
 from tests.support.exits import Exits
-from tests.support.specs import make_spec
+from tests.support.specs import make_spec, make_specs
 
 WAIT = 60
 Make = Callable[..., ContainerSpec]
 Probe = Callable[[str], tuple[int, str]]
+MakeSpecs = Callable[..., Specs]
+See = Callable[..., Probe]
 
 
 @pytest.fixture
@@ -62,13 +68,71 @@ def probe(runtime: DockerRuntime, engine: Cli, make: Make) -> Probe:
     return probe
 
 
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An OPENCLAW_HOME with two groups beside Main."""
+    for group in ("main", "global", "friends", "family"):
+        (tmp_path / "home/groups" / group).mkdir(parents=True)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def user(tmp_path: Path) -> Path:
+    """The user's home, with a folder of projects that may be written."""
+    user = tmp_path / "user"
+    (user / "projects").mkdir(parents=True)
+    (user / ".config/openclaw").mkdir(parents=True)
+    allowed = {"allow": [{"path": "~/projects", "readonly": False}]}
+    (user / ".config/openclaw/mount-allowlist.json").write_text(json.dumps(allowed))
+    return user
+
+
+@pytest.fixture
+def specs(installation: str, home: Path, user: Path) -> MakeSpecs:
+    """Makes Specs for groups with these settings."""
+
+    def make(**groups: dict[str, Any]) -> Specs:
+        config = load({"OPENCLAW_HOME": str(home), "CONTAINER_PREFIX": installation})
+        settings = {group: GroupConfig.from_json(given) for group, given in groups.items()}
+        return make_specs(config, home / "ipc/channels", **settings)
+
+    return make
+
+
+@pytest.fixture
+def see(runtime: DockerRuntime, engine: Cli, specs: MakeSpecs) -> See:
+    """Starts a container for a group with these settings; gives what runs shell commands in it."""
+    cids = itertools.count()
+
+    def see(group: str, **settings: Any) -> Probe:
+        made = specs(**{group: settings}).dedicated(f"c{next(cids)}", group, "m1")
+        spec = with_channel(made, runtime)
+        runtime.start(spec).result(WAIT)
+
+        def inside(script: str) -> tuple[int, str]:
+            output = engine.run(["exec", spec.name, "sh", "-c", script], WAIT)
+            return output.code, output.stdout + output.stderr
+
+        return inside
+
+    return see
+
+
+def with_channel(spec: ContainerSpec, runtime: DockerRuntime) -> ContainerSpec:
+    """The spec, with the directories of its channel made."""
+    for name in ("in", "out"):
+        (spec.channel_path / name).mkdir(parents=True)
+    os.chown(spec.channel_path / "out", runtime.container_uid, -1)
+    return spec
+
+
 # Life
 
 
 def test_an_agent_answers_through_its_channel(runtime: DockerRuntime, make: Make, channel: Channel) -> None:
     frames: queue.SimpleQueue[Frame] = queue.SimpleQueue()
     violations: queue.SimpleQueue[str] = queue.SimpleQueue()
-    channel.listen(frames.put, violations.put)
+    channel.listen(frames.put, lambda *_: None, violations.put)
     message = {"id": "m1", "text": "hello", "group": "main", "session": "default"}
     channel.send("request", "m1", {"message": message, "attempt": 1, "timeout_ms": 60_000})
 
@@ -96,13 +160,13 @@ def test_a_container_outlives_the_service_and_is_found_again(
 ) -> None:
     first = DockerRuntime(engine, SystemClock(), installation, image)
     spec = make_spec(tmp_path, f"{installation}-main", first.container_uid)
-    first.open(Exits().on_exit, Exits().on_engine_up)
+    first.open(Exits().on_exit, Exits().on_engine_up, Exits().on_image_changed)
     first.start(spec).result(WAIT)
     first.close()
 
     exits = Exits()
     second = DockerRuntime(engine, SystemClock(), installation, image)
-    second.open(exits.on_exit, exits.on_engine_up)
+    second.open(exits.on_exit, exits.on_engine_up, exits.on_image_changed)
     (found,) = second.list()
     assert (found.name, found.running, found.config) == (spec.name, True, second.config_digest(spec))
     second.kill(spec.name).result(WAIT)
@@ -264,14 +328,86 @@ def test_the_agent_sees_no_network_and_nothing_else_of_the_host(probe: Probe, tm
     assert ours == {"/channel/in", "/channel/out", "/workspace/group"}
 
 
+def test_a_groups_container_sees_its_own_folder_and_the_global_one_and_nothing_of_another(
+    see: See, home: Path
+) -> None:
+    (home / "groups/friends/notes.md").write_text("of friends")
+    (home / "groups/family/notes.md").write_text("of family")
+    (home / "groups/global/CLAUDE.md").write_text("for everybody")
+
+    inside = see("friends")
+
+    assert inside("cat notes.md /workspace/global/CLAUDE.md") == (0, "of friendsfor everybody")
+    assert inside("echo more >> notes.md")[0] == 0
+    for path in ("/workspace/global/CLAUDE.md", "/workspace/global/new", "sessions/default.jsonl"):
+        assert "Read-only file system" in inside(f"echo x > {path}")[1]
+    assert inside("ls /workspace")[1].split() == ["global", "group"]
+    search = "grep -rsl '{}' / --exclude-dir=proc --exclude-dir=sys"
+    assert inside(search.format("of friends"))[1] == "/workspace/group/notes.md"
+    assert inside(search.format("of family"))[1] == ""
+
+
+ATTEMPTS = ("echo x > group.json", "rm -f group.json", "mv group.json x", "ln -sf x group.json", "mv sessions x")
+
+
+def test_an_agent_cannot_change_its_groups_settings(see: See, home: Path) -> None:
+    inside = see("friends")
+
+    for attempt in ATTEMPTS:
+        assert inside(attempt)[0] != 0, attempt
+    assert (home / "groups/friends/group.json").read_text() == "{}\n"
+
+
+def test_an_extra_mount_is_there_to_be_read_by_its_name(see: See, user: Path) -> None:
+    (user / "projects/site").mkdir()
+    (user / "projects/site/index.html").write_text("hello")
+    user.chmod(0o755)
+
+    inside = see("friends", mounts=[{"path": "~/projects", "name": "code"}])
+
+    assert inside("cat /workspace/extra/code/site/index.html") == (0, "hello")
+    assert "Read-only file system" in inside("touch /workspace/extra/code/x")[1]
+    assert inside("ls /workspace/extra") == (0, "code")
+
+
+def test_an_extra_mount_can_be_written_where_the_user_allows_both(
+    see: See, user: Path, runtime: DockerRuntime
+) -> None:
+    (user / "projects").chmod(0o777)
+
+    inside = see("friends", mounts=[{"path": "~/projects", "readonly": False}])
+
+    assert inside("echo made > /workspace/extra/projects/x") == (0, "")
+    assert (user / "projects/x").read_text() == "made\n"
+    assert (user / "projects").stat().st_uid == os.getuid(), "a user's folder is not handed over"
+
+
+def test_a_subagent_reads_the_paths_that_it_was_given_and_writes_mains_folder(
+    runtime: DockerRuntime, engine: Cli, specs: MakeSpecs, home: Path, user: Path
+) -> None:
+    (user / "projects/plan.md").write_text("the plan")
+    spec = with_channel(specs().subagent("c1", "m1.s1", ["~/projects/plan.md"]), runtime)
+
+    runtime.start(spec).result(WAIT)
+
+    script = "cp /workspace/extra/plan-md copy.md && cat copy.md"
+    assert engine.run(["exec", spec.name, "sh", "-c", script], WAIT).stdout == "the plan"
+    assert (home / "groups/main/copy.md").read_text() == "the plan"
+
+
+def test_a_group_reaches_no_network_or_the_bridge_as_its_settings_say(see: See) -> None:
+    assert see("friends", network="none")("ls /sys/class/net") == (0, "lo")
+    assert see("friends", network="bridge")("ls /sys/class/net")[1].split() == ["eth0", "lo"]
+
+
 def test_the_limits_are_the_specs(runtime: DockerRuntime, engine: Cli, make: Make) -> None:
-    spec = make(memory_mb=96, pids=77)
+    spec = make(memory_mb=96, pids=77, cpus=0.5)
     runtime.start(spec).result(WAIT)
 
     limits = json.loads(engine.run(["inspect", "--format={{json .HostConfig}}", spec.name]).stdout)
 
     assert (limits["Memory"], limits["MemorySwap"], limits["PidsLimit"]) == (96 << 20, 96 << 20, 77)
-    assert limits["NanoCpus"] == min(2, os.cpu_count() or 1) * 10**9
+    assert limits["NanoCpus"] == 5 * 10**8
     assert (limits["LogConfig"]["Type"], limits["Privileged"], limits["Init"]) == ("local", False, True)
 
 

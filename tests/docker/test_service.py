@@ -2,30 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import pytest
-
 from openclaw.containers.cli import Cli
+from tests.docker.conftest import main_of, names_of
 from tests.support.file_events import FileEvents
 from tests.support.service import RunningService
-
-
-@pytest.fixture
-def settings(engine: Cli, image: str) -> Iterator[dict[str, str]]:
-    """A prefix of its own for the containers of one test; what is left of them is removed afterwards."""
-    prefix = f"test-{uuid.uuid4().hex[:8]}"
-    yield {
-        "CONTAINER_RUNTIME": "docker",
-        "CONTAINER_CLI": engine.program,
-        "CONTAINER_IMAGE": image,
-        "CONTAINER_PREFIX": prefix,
-    }
-    for name in _names(engine, prefix):
-        engine.run(["rm", "--force", name], 60)
 
 
 def test_a_message_is_answered_by_the_persistent_container(tmp_path: Path, settings: dict[str, str]) -> None:
@@ -41,7 +24,7 @@ def test_a_clean_stop_leaves_no_container_and_no_channel(
     with RunningService(home, **settings) as service:
         service.post({"text": "hello"})
         assert service.stop() == 0
-    assert _names(engine, settings["CONTAINER_PREFIX"]) == []
+    assert names_of(engine, settings) == []
     assert list((home / "ipc/channels").iterdir()) == []
 
 
@@ -50,7 +33,7 @@ def test_a_turn_whose_container_is_killed_gets_one_reply_as_second_attempt(
 ) -> None:
     with RunningService(tmp_path / "home", OFFLINE_LATENCY="3000", **settings) as service:
         _begin(service)
-        engine.run(["kill", _main(settings)])
+        engine.run(["kill", main_of(settings)])
         reply = service.get("/messages/a?wait=50").json()
     assert (reply["status"], reply["attempt"], reply["route"]) == ("done", 2, "dedicated")
 
@@ -73,7 +56,7 @@ def test_a_paused_container_is_noticed_and_replaced(tmp_path: Path, engine: Cli,
     home = tmp_path / "home"
     with RunningService(home, PERSISTENT_HEALTH_CHECK_INTERVAL="300", **settings) as service:
         service.post({"text": "hello"})
-        engine.run(["pause", _main(settings)])
+        engine.run(["pause", main_of(settings)])
         reply = service.post({"text": "hello"}).json()
         assert reply["status"] == "done"
     assert "Health check: Main persistent container health check failed" in (home / "logs/app.log").read_text()
@@ -96,13 +79,5 @@ def _begin(service: RunningService) -> None:
         events.until((channel / "out/a.started.json").exists)
 
 
-def _main(settings: dict[str, str]) -> str:
-    return f"{settings['CONTAINER_PREFIX']}-main-persistent"
-
-
-def _names(engine: Cli, prefix: str) -> list[str]:
-    return engine.run(["ps", "--all", f"--filter=name=^{prefix}-", "--format={{.Names}}"]).stdout.split()
-
-
 def _container_id(engine: Cli, settings: dict[str, str]) -> str:
-    return engine.run(["inspect", "--format={{.Id}}", _main(settings)]).stdout
+    return engine.run(["inspect", "--format={{.Id}}", main_of(settings)]).stdout

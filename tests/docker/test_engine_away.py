@@ -1,0 +1,120 @@
+"""An engine that is away: messages are accepted meanwhile, and answered once it is back, with nobody's help.
+
+The engine of these tests is their own, beside the one of the machine: in a network namespace, so that they share no
+bridge, with its state in a folder that is removed. Only root can run one.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from openclaw.containers.cli import Cli
+from tests.support.begun import wait_until_begun
+from tests.support.file_events import FileEvents
+from tests.support.log_lines import LogLines
+from tests.support.service import RunningService
+
+pytestmark = [
+    pytest.mark.skipif(os.geteuid() != 0, reason="only root can run an engine of its own"),
+    pytest.mark.skipif(shutil.which("dockerd") is None, reason="dockerd is not installed"),
+]
+
+
+class OwnEngine:
+    """A dockerd that a test may stop and start."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._log = root / "log"
+        self._log.touch()
+        self.host = f"unix://{root / 'docker.sock'}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Return when it answers."""
+        options = [
+            f"--host={self.host}", f"--data-root={self._root / 'data'}", f"--exec-root={self._root / 'exec'}",
+            f"--pidfile={self._root / 'pid'}", "--bridge=none", "--iptables=false",
+        ]  # fmt: skip
+        with open(self._log, "wb") as log, closing(LogLines(self._log)) as lines:
+            self._process = subprocess.Popen(
+                ["unshare", "--net", "dockerd", *options], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+            lines.find("API listen on")
+
+    def stop(self) -> None:
+        """End it as `systemctl stop docker` would, and its containers with it."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(60)
+            self._process = None
+
+
+@pytest.fixture(scope="module")
+def own_engine(engine: Cli, image: str) -> Iterator[OwnEngine]:
+    """An engine that has the agent's image and runs no container."""
+    with tempfile.TemporaryDirectory(prefix="openclaw-engine-") as root:  # pytest's paths are too long for its sockets
+        own = OwnEngine(Path(root))
+        try:
+            own.start()
+            with subprocess.Popen([engine.program, "save", image], stdout=subprocess.PIPE) as saved:
+                subprocess.run(
+                    [engine.program, "load"], stdin=saved.stdout, env={**os.environ, "DOCKER_HOST": own.host},
+                    stdout=subprocess.DEVNULL, timeout=300, check=True,
+                )  # fmt: skip
+            yield own
+        finally:
+            own.stop()
+
+
+class FarService(RunningService):
+    """A service on that engine; it may say that the engine is away."""
+
+    may_log_errors = True
+
+    def __init__(self, home: Path, own_engine: OwnEngine, settings: dict[str, str]) -> None:
+        super().__init__(home, DOCKER_HOST=own_engine.host, **settings)
+
+
+def test_a_service_that_starts_before_its_engine_accepts_messages_and_answers_them_later(
+    tmp_path: Path, own_engine: OwnEngine, settings: dict[str, str]
+) -> None:
+    home = tmp_path / "home"
+    own_engine.stop()
+    with FarService(home, own_engine, settings) as service, closing(FileEvents(home / "ipc/outbox")) as events:
+        assert service.post({"text": "hello", "id": "posted"}, "").status_code == 202
+        (home / "ipc/inbox/dropped.json").write_text('{"text": "hello"}')
+        ready = service.get("/readyz")
+        assert (ready.status_code, "engine does not answer" in ready.text) == (503, True)
+        own_engine.start()
+        assert service.get("/messages/posted?wait=60").json()["status"] == "done"
+        events.until((home / "ipc/outbox/dropped.json").exists, timeout=60)
+        assert service.post({"text": "hello"}).json()["route"] == "persistent"
+        assert service.get("/readyz").status_code == 200
+        assert service.stop() == 0
+
+
+def test_an_engine_that_is_stopped_and_started_again_costs_nobody_a_reply(
+    tmp_path: Path, own_engine: OwnEngine, settings: dict[str, str]
+) -> None:
+    home = tmp_path / "home"
+    (home / "groups/friends").mkdir(parents=True)
+    (home / "groups/friends/group.json").write_text("{}")
+    with FarService(home, own_engine, {**settings, "OFFLINE_LATENCY": "2000"}) as service:
+        service.post({"text": "hello", "id": "running"}, "")
+        wait_until_begun(home, "running")
+        own_engine.stop()
+        for group in ("main", "friends"):
+            assert service.post({"text": "hello", "id": group, "group": group}, "").status_code == 202
+        own_engine.start()
+        replies = [service.get(f"/messages/{each}?wait=60").json() for each in ("running", "main", "friends")]
+        assert [(reply["status"], reply["attempt"]) for reply in replies] == [("done", 2), ("done", 1), ("done", 1)]
+        assert service.stop() == 0
