@@ -4,7 +4,7 @@ PYTHON ?= python3
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 LINTERS = ruff==0.17.6 mypy==2.4.1 types-requests==2.33.0.20261030 pytest==9.2.0
 
-.PHONY: help venv run test lint image
+.PHONY: help venv run test faults lint bench image
 .DEFAULT_GOAL := help
 
 help: ## say what can be made
@@ -25,6 +25,9 @@ run: venv ## the service in the foreground; the agent's image first where a Dock
 test: venv ## all tests; those for Docker run where an engine answers
 	.venv/bin/python -m pytest
 
+faults: venv ## the service killed at every call of a message's way, and of a restart; some 15 minutes
+	OPENCLAW_CUTS=all .venv/bin/python -m pytest tests/faults
+
 lint: .venv-lint/made ## ruff and mypy, in an environment of their own
 	.venv-lint/bin/ruff check .
 	.venv-lint/bin/mypy
@@ -33,6 +36,10 @@ lint: .venv-lint/made ## ruff and mypy, in an environment of their own
 	$(PYTHON) -m venv .venv-lint
 	.venv-lint/bin/python $(PIP_INSTALL) $(LINTERS)
 	@touch $@
+
+bench: venv ## what it costs on this machine, beside its targets: some minutes; ARGS="--quick reply" for a part
+	@container/build.sh --for-run
+	@.venv/bin/openclaw bench $(ARGS)
 
 image: ## the agent's image
 	container/build.sh
