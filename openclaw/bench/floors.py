@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import secrets
 import subprocess
@@ -20,24 +21,49 @@ from openclaw.containers.channel import Channels
 from openclaw.containers.docker import START_TIMEOUT, UNPRIVILEGED_UID
 from openclaw.containers.docker_run import run_args
 from openclaw.containers.handover import hand_over
-from openclaw.spool import DropDir, Watcher
+from openclaw.spool import Committer, DropDir, Watcher
+
+WRITE_TIMEOUT = 60.0
 
 RECORD = b'{"text":"' + b"x" * 240 + b'"}\n'
 """About as long as a reply of the offline engine."""
 
 
-def durable_write_ms(bench: Bench, count: int = 100) -> float:
-    """Median of one file made durable: write, fsync, rename, fsync of the directory; one after another."""
-    with closing(DropDir(bench.root / "floor")) as directory:
-        return median_ms([bench.timed(_write, directory, f"{number}.json") for number in range(count)])
+class DurableWrites:
+    """Files made durable in the same place as the service's. Taken in turn with what is measured: disks have moods."""
 
+    def __init__(self, bench: Bench) -> None:
+        self._bench = bench
+        self._directory = DropDir(bench.root / "floor")
+        self._names = (f"{number}.json" for number in itertools.count())
+        self._seconds: list[float] = []
 
-def _write(directory: DropDir, name: str) -> None:
-    staged = directory.stage(RECORD)
-    os.fsync(staged.fd)
-    os.close(staged.fd)
-    directory.reveal(staged.name, name, replace=False)
-    directory.sync_entries()
+    def one(self) -> None:
+        """Write, fsync, rename, fsync of the directory."""
+        self._seconds.append(self._bench.timed(self._write, next(self._names)))
+
+    @property
+    def median_ms(self) -> float:
+        """Of `one`."""
+        return median_ms(self._seconds)
+
+    def group(self, count: int) -> float:
+        """Seconds for `count` files at once, which share their commits as those of the service do."""
+        with closing(Committer()) as committer:
+            committer.start()
+            return self._bench.timed(self._publish, committer, count)
+
+    def _write(self, name: str) -> None:
+        staged = self._directory.stage(RECORD)
+        os.fsync(staged.fd)
+        os.close(staged.fd)
+        self._directory.reveal(staged.name, name, replace=False)
+        self._directory.sync_entries()
+
+    def _publish(self, committer: Committer, count: int) -> None:
+        stored = [committer.publish(self._directory, next(self._names), RECORD) for _ in range(count)]
+        for done in stored:
+            done.result(WRITE_TIMEOUT)
 
 
 def idle_python_mb() -> float:

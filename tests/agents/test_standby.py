@@ -5,28 +5,15 @@ from __future__ import annotations
 import itertools
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
-from openclaw.agents.attachment import Attachment
 from openclaw.agents.job import Job
 from openclaw.agents.standby import FIRST_PAUSE, LONGEST_PAUSE, Standby
 from openclaw.containers.runtime import ContainerSpec
+from tests.support.bare_attachment import bare_attachment
 from tests.support.clock import FakeClock, ManualTimers
 from tests.support.specs import make_spec
-
-
-class _Channel:
-    def __init__(self, cid: str) -> None:
-        self.cid = cid
-
-
-class _Attachment:
-    """All that Standby looks at."""
-
-    def __init__(self, cid: str) -> None:
-        self.channel = _Channel(cid)
 
 
 class Yard:
@@ -49,7 +36,7 @@ class Yard:
             return None
         cid = f"c{next(self._numbers)}"
         spec: ContainerSpec = replace(self.spec, cid=cid, name=f"x-{cid}")
-        attachment = cast(Attachment, cast(Any, _Attachment(cid)))
+        attachment = bare_attachment(cid)
         self.launched.append(Job(spec.name, attachment, spec=spec))
         return self.launched[-1]
 

@@ -52,6 +52,7 @@ def home(tmp_path: Path) -> Iterator[Path]:
 def test_a_message_is_refused_with_the_reason_and_taken_again_once_there_is_room(home: Path) -> None:
     with SmallDisk(home) as service:
         assert service.post({"text": "hello"}).status_code == 200
+        _wait_until_settled(home)
         service.fill()
         for _ in range(3):
             refused = service.post({"text": "hello", "id": "a"})
@@ -93,8 +94,9 @@ def test_a_turn_that_ends_meanwhile_gets_its_reply_later(home: Path) -> None:
 
 
 def test_a_container_whose_health_cannot_be_asked_for_is_left_alone(home: Path) -> None:
-    with SmallDisk(home, PERSISTENT_HEALTH_CHECK_INTERVAL="200") as service, service.lines() as lines:
+    with SmallDisk(home, PERSISTENT_HEALTH_CHECK_INTERVAL="1000") as service, service.lines() as lines:
         service.post({"text": "hello"})
+        _wait_until_settled(home)
         service.fill()
         for _ in range(4):  # twice as many as make a container count as hung
             lines.find("the ping could not be written")
@@ -102,6 +104,14 @@ def test_a_container_whose_health_cannot_be_asked_for_is_left_alone(home: Path) 
         assert (main["state"], main["crashes"]) == ("READY", 0)
         service.free()
         assert service.post({"text": "hello"}).json()["route"] == "persistent"
+
+
+def _wait_until_settled(home: Path) -> None:
+    """Nothing of the messages is left but their replies: nothing will give space back."""
+    channel = _main_out(home).parent
+    folders = (home / "ipc/work", channel / "in", channel / "out")
+    with closing(FileEvents(*folders)) as events:
+        events.until(lambda: not any(any(folder.glob("*.json")) for folder in folders))
 
 
 def _main_out(home: Path) -> Path:

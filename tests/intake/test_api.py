@@ -104,6 +104,7 @@ class TestWaiting:
 
         assert post(client, {"text": "hi", "id": "mine"}, "?wait=0").json()["text"] == "hello"
         assert post(client, {"text": "hi", "id": "mine"}, "?wait=3600").json()["text"] == "hello"
+        assert not front.begun_waits.acquire(blocking=False)
 
     @pytest.mark.parametrize("query", ["", "?", "?wait=0", "?wait=0.01"])
     def test_when_the_time_is_over_the_message_is_still_queued(self, client: RawClient, query: str) -> None:

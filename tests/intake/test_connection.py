@@ -242,15 +242,28 @@ class TestRefusalsReachTheirReader:
     """Closing over bytes that were not read would reset the connection, and take the answer away."""
 
     def test_while_the_body_is_still_on_its_way(self, client: RawClient) -> None:
-        client.send(post("x" * (2 * MAX_BODY)))
+        client.send(b"POST /messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (2 * MAX_BODY))
 
         assert client.response().status == 413
         assert client.rest() == b""
+        for _ in range(32):
+            client.send(b"x" * (2 * MAX_BODY // 32))
+        client.half_close()
+        wait_until_served()
+        assert client.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0  # nothing was reset
 
     def test_but_not_much_is_heard_of_it(self, client: RawClient) -> None:
         client.send(b"nonsense\r\n")
         with pytest.raises((ConnectionResetError, BrokenPipeError)):
             client.send(b"x" * 64_000_000)
+
+    def test_and_nothing_of_it_is_run(self, front: FakeFront) -> None:
+        with http_service(front, limits=Limits(linger_s=0)) as server, RawClient(server.port) as client:
+            client.send(b"nonsense\r\n")
+            assert client.response().status == 400
+            client.send(post("hidden"))
+            wait_until_served()
+        assert front.accepted == []
 
     def test_nor_for_long(self, front: FakeFront) -> None:
         with http_service(front, limits=Limits(linger_s=BUDGET_S)) as server, RawClient(server.port) as client:

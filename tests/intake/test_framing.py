@@ -130,7 +130,7 @@ class TestTransferCodings:
         ],
     )  # fmt: skip
     def test_a_disguised_one_is_no_header_line(self, server: HttpServer, front: FakeFront, disguise: bytes) -> None:
-        assert refusal(server, front, post(b"Content-Length: 14", disguise)).status == 400
+        assert refusal(server, front, get(b"Host: localhost", disguise)).status == 400
 
 
 class TestLines:

@@ -132,6 +132,16 @@ class TestStrangers:
             with RawClient(server.port) as owner:
                 assert owner.request("GET", "/healthz").status == 200
 
+    def test_who_has_left_before_the_kernel_is_asked_is_a_stranger(self, front: FakeFront) -> None:
+        server = HttpServer("127.0.0.1", 0, Api(front), Access((), ""), SystemClock())
+        server.bind()
+        with RawClient(server.port) as hasty:
+            hasty.ask("POST", "/messages", b'{"text": "hi"}')
+        server.start()
+        assert is_served(server)  # who comes later is accepted later
+        server.close(grace_s=60)
+        assert front.accepted == []
+
 
 class TestMisfortune:
     @pytest.fixture(autouse=True)
@@ -241,12 +251,17 @@ class TestTheEnd:
                 RawClient(server.port)
         assert server.open_connections == 0
 
-    def test_what_is_in_flight_may_end_and_nothing_more_begins(self, front: FakeFront) -> None:
+    @pytest.mark.parametrize("follows", [False, True])
+    def test_what_is_in_flight_may_end_and_nothing_more_begins(
+        self, front: FakeFront, monkeypatch: pytest.MonkeyPatch, follows: bool
+    ) -> None:
+        monkeypatch.setattr(server_module, "_LAST_WORDS_S", 0)
         server = start_server(front)
         with RawClient(server.port) as idle, RawClient(server.port) as client, ThreadPoolExecutor(1) as pool:
             idle.request("GET", "/healthz")
             client.ask("POST", "/messages?wait=60", b'{"text": "one"}')
-            client.ask("POST", "/messages", b'{"text": "two"}')
+            if follows:
+                client.ask("POST", "/messages", b'{"text": "two"}')
             assert front.begun_waits.acquire(timeout=10)
             closed = pool.submit(server.close, 60)
             assert idle.at_end()  # it has begun to close

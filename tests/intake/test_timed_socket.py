@@ -47,6 +47,18 @@ def test_what_comes_in_drops_is_over_when_the_time_is(ends: tuple[socket.socket,
         timed.read(1)
 
 
+def test_each_read_may_take_what_is_left_of_the_time(ends: tuple[socket.socket, socket.socket]) -> None:
+    ours, theirs = ends
+    clock = FakeClock()
+    timed = TimedSocket(ours, clock)
+    timed.allow(10)
+    for left in (10, 6, 2):
+        theirs.send(b"x")
+        timed.read(1)
+        assert ours.gettimeout() == left
+        clock.advance(4)
+
+
 def test_the_time_can_begin_anew(ends: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = ends
     clock = FakeClock()

@@ -7,11 +7,10 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
-from openclaw.agents.attachment import Attachment
 from openclaw.agents.turn import Answer as TurnAnswer
 from openclaw.agents.turn import Turn
 from openclaw.message import Frame, Message
@@ -20,21 +19,10 @@ from openclaw.routing.ledger import Ledger
 from openclaw.routing.reservations import Reservations
 from openclaw.routing.subagents import WAIT_MARGIN, Subagents
 from openclaw.spool import Committer, DropDir
+from tests.support.bare_attachment import bare_attachment
 from tests.support.clock import FakeClock, ManualTimers
 
 TURN_LIMIT = 300.0
-
-
-class _Channel:
-    def __init__(self, cid: str) -> None:
-        self.cid = cid
-
-
-class _Attachment:
-    """All of a turn's attachment that is looked at."""
-
-    def __init__(self, cid: str) -> None:
-        self.channel = _Channel(cid)
 
 
 class Family:
@@ -73,7 +61,7 @@ class Family:
     def turn(self, turn_id: str = "a", cid: str = "c1", **message: str) -> Turn:
         turn = Turn(Message("hello", id=turn_id, **message), 1, self.clock.monotonic(), self.clock.time())  # type: ignore[arg-type]  # priority is not among them
         turn.begun = self.clock.monotonic()
-        turn.attachment = cast(Attachment, cast(Any, _Attachment(cid)))
+        turn.attachment = bare_attachment(cid)
         return turn
 
     def call(self, turn: Turn, tool: str, number: int = 1, **arguments: Any) -> None:

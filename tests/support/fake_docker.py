@@ -97,6 +97,14 @@ class FakeDocker:
             state.kill(container)
 
 
+def _modified(path: Path) -> int:
+    """When a file was written, in ns; 0 for one that is gone meanwhile."""
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0
+
+
 class _State:
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -118,7 +126,7 @@ class _State:
 
     def containers(self) -> list[dict[str, Any]]:
         found = []
-        for path in sorted((self.path / "containers").glob("*.json"), key=lambda path: path.stat().st_mtime_ns):
+        for path in sorted((self.path / "containers").glob("*.json"), key=_modified):
             with suppress(FileNotFoundError):
                 found.append(json.loads(path.read_text()))
         return found
