@@ -23,8 +23,8 @@ RATIO = Target("full / empty", 1.2, "×")
 def measure(bench: Bench) -> list[Row]:
     """Two services side by side, one on a full home; single messages take turns, so that both meet the same machine.
 
-    Most replies are laid into the outbox as copies of a real one. Sessions live in the service's memory only, so each
-    is used once, by a message; their replies are real, too.
+    Most replies are laid into the outbox as copies of a real one. A session without subagents leaves nothing on the
+    disk, so each is used once, by a message; their replies are real, too.
     """
     replies, sessions = bench.amount(100_000, 2_000), bench.amount(10_000, 200)
     count = bench.amount(300, 30)
