@@ -19,7 +19,8 @@ from openclaw.containers.docker import DockerRuntime
 from openclaw.containers.process import CHECKOUT
 from tests.support.exits import Exits
 
-IMAGE = "openclaw-agent:test"
+IMAGE = os.environ.get("OPENCLAW_TEST_IMAGE", "openclaw-agent:test")
+"""Two checkouts that are tested on one engine at a time need a tag each, or they replace each other's image."""
 
 
 @pytest.fixture(scope="session")
