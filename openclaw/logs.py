@@ -22,6 +22,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from pathlib import Path
 from urllib.parse import quote
@@ -93,6 +94,8 @@ def setup(config: Config, path: Path | None = None, stderr: int | None = None) -
         stderr = 2
     if stderr is not None:
         sinks.append(_Sink("stderr", _Stderr(stderr), formatter))
+    # Shown nowhere, and each record would ask the kernel for it.
+    logging.logProcesses = logging.logThreads = logging.logMultiprocessing = False
     # At WARNING it logs whole addresses, and those of callbacks may hold secrets in their query.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     return Logs(sinks, _Intake(sinks, formatter), _LEVELS[config.log_level])
@@ -224,6 +227,10 @@ class _Counting(logging.Handler):
         self.emit(record)
         return True
 
+    def format(self, record: logging.LogRecord) -> str:
+        """The text, which the intake has written out."""
+        return str(record.msg)
+
     def handleError(self, record: logging.LogRecord) -> None:
         self.failed += 1
         error = sys.exc_info()[1]
@@ -231,7 +238,22 @@ class _Counting(logging.Handler):
 
 
 class _File(_Counting, RotatingFileHandler):
-    pass
+    """Keeps count of the file's size: the standard library asks the disk four things before it writes a line."""
+
+    _size = 0
+    """In characters; nearly all of them are ASCII."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        super().emit(record)
+        self._size += len(record.msg) + 1
+
+    def shouldRollover(self, record: logging.LogRecord) -> bool:
+        return self._size + len(record.msg) >= self.maxBytes
+
+    def _open(self) -> TextIOWrapper:
+        stream = super()._open()
+        self._size = os.fstat(stream.fileno()).st_size
+        return stream
 
 
 class _Stderr(_Counting):
