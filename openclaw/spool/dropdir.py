@@ -23,6 +23,7 @@ from openclaw.spool.taking import Origin, Taken, is_being_written, open_regular,
 STAGING_PREFIX = ".new."
 """Begins the name of a file that is being written. Hidden names are never taken for messages."""
 
+_PRIVATE = 0o600
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _sequence = itertools.count()
 
@@ -76,11 +77,12 @@ class DropDir:
             self.remove(staged.name)
             raise
 
-    def stage(self, data: bytes, mode: int = 0o600) -> Staged:
+    def stage(self, data: bytes, mode: int = _PRIVATE) -> Staged:
         """Write a hidden file, for `reveal`. Nothing is left of it where the disk does not take all of it."""
         name, fd = self._create_hidden()
         try:
-            os.fchmod(fd, mode)  # exactly this, whatever the umask
+            if mode != _PRIVATE:
+                os.fchmod(fd, mode)  # exactly this, whatever the umask
             _write_all(fd, data)
         except OSError:
             os.close(fd)
@@ -197,7 +199,7 @@ class DropDir:
         while True:
             name = f"{STAGING_PREFIX}{os.getpid()}.{next(_sequence)}"
             try:
-                return name, os.open(name, flags, 0o600, dir_fd=self.fd)
+                return name, os.open(name, flags, _PRIVATE, dir_fd=self.fd)
             except FileExistsError:
                 continue  # left by an earlier process of the same number
 
