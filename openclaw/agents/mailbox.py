@@ -18,32 +18,30 @@ log = logging.getLogger(__name__)
 
 E = TypeVar("E")
 
-POST_TIMEOUT = 10.0
-"""Seconds that a sender waits for a full mailbox. Capacities are set so that it never fills: a full one is a fault."""
-
 
 class Mailbox(Generic[E]):
-    """Events in, `handle(event)` on one thread."""
+    """Events in, `handle(event)` on one thread. `capacity` is set so that it never fills: a full one is a fault."""
 
     def __init__(self, name: str, handle: Callable[[E], None], capacity: int) -> None:
         self._name = name
         self._handle = handle
-        self._events: queue.Queue[E | None] = queue.Queue(capacity)
+        self._capacity = capacity
+        # A SimpleQueue wakes its reader once; one with a bound of its own has a lock to hand over as well.
+        self._events: queue.SimpleQueue[E | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def post(self, event: E) -> None:
-        """Hand `event` over. Raises OpenClawError where the owner has stopped taking events."""
-        try:
-            self._events.put(event, timeout=POST_TIMEOUT)
-        except queue.Full:
-            raise OpenClawError(f"the {self._name} thread takes no more events; restart the service") from None
+        """Hand `event` over, without waiting. Raises OpenClawError where the owner has stopped taking events."""
+        if self._events.qsize() >= self._capacity:
+            raise OpenClawError(f"the {self._name} thread takes no more events; restart the service")
+        self._events.put(event)
 
     def close(self) -> None:
         """Handle what was posted before, then end the thread."""
-        self._events.put(None, timeout=POST_TIMEOUT)
+        self._events.put(None)
         if self._thread.is_alive():
             self._thread.join()
 

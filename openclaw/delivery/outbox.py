@@ -64,7 +64,6 @@ class Outbox:
         clock: Clock,
         alarms: Alarms,
         *,
-        capacity: int,
         settled: Callable[[Turn], None],
         told: Callable[[Turn, dict[str, Any]], None],
     ) -> None:
@@ -75,8 +74,8 @@ class Outbox:
         self._alarms = alarms
         self._settled = settled
         self._told = told
-        # One parcel for each turn in flight, and the end: it never fills.
-        self._parcels: queue.Queue[_Parcel | None] = queue.Queue(capacity + 1)
+        # One parcel for each turn in flight, and the end: its bound is that of what may be in flight.
+        self._parcels: queue.SimpleQueue[_Parcel | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
 
     def start(self) -> None:
@@ -84,17 +83,17 @@ class Outbox:
 
     def close(self) -> None:
         """Deliver what is queued, then end."""
-        self._parcels.put(None, timeout=_COMMIT_TIMEOUT)
+        self._parcels.put(None)
         if self._thread.is_alive():
             self._thread.join()
 
     def deliver(self, turn: Turn, answer: Answer) -> None:
         """Queue the reply to `turn`."""
-        self._parcels.put(_Parcel(turn, answer), timeout=_COMMIT_TIMEOUT)
+        self._parcels.put(_Parcel(turn, answer))
 
     def resume(self, turn: Turn) -> None:
         """Queue what is left to do for a turn whose reply was out when the last process ended."""
-        self._parcels.put(_Parcel(turn, None), timeout=_COMMIT_TIMEOUT)
+        self._parcels.put(_Parcel(turn, None))
 
     def _run(self) -> None:
         ending = False
@@ -174,7 +173,7 @@ class Outbox:
     def _try_again(self, parcel: _Parcel, error: Exception) -> None:
         log.error("The reply to %s could not be stored: %s; next try in %.0f s", parcel.turn.id, error, parcel.pause)
         later = parcel._replace(pause=min(2 * parcel.pause, LONGEST_PAUSE))
-        self._alarms.call_later(parcel.pause, lambda: self._parcels.put(later, timeout=_COMMIT_TIMEOUT))
+        self._alarms.call_later(parcel.pause, lambda: self._parcels.put(later))
 
     def _finish(self, published: _Published) -> None:
         turn, record = published.parcel.turn, published.record

@@ -45,7 +45,7 @@ from openclaw.routing.ledger import Ledger
 from openclaw.routing.reservations import Reservations
 from openclaw.routing.router import Router
 from openclaw.routing.sessions import Sessions
-from openclaw.routing.subagents import MAX_LIVE, Subagents
+from openclaw.routing.subagents import Subagents
 from openclaw.service.dispatch import Dispatch
 from openclaw.service.home import Home
 from openclaw.service.listener import Listener
@@ -168,7 +168,7 @@ class Service:
         self._reservations = Reservations(self._ledger, self._clock, admit=self._admit, limit=config.queue_limit)
         self._outbox = Outbox(
             self._ledger, self._waiters, self._callbacks, self._clock, self._alarms,
-            capacity=config.queue_limit + MAX_LIVE, settled=self._reservations.settled, told=self._published,
+            settled=self._reservations.settled, told=self._published,
         )  # fmt: skip
         self._sessions = Sessions(self._home.groups)
         self._router = Router(self._reservations, self._ledger, self._sessions, deliver=self._outbox.deliver)

@@ -51,7 +51,7 @@ class Desk:
         self.told: queue.Queue[dict[str, Any]] = queue.Queue()
         self.outbox = Outbox(
             self.ledger, self.waiters, callbacks, self.alarms.clock, self.alarms,
-            capacity=500, settled=self.settled.put, told=lambda _, reply: self.told.put(reply),
+            settled=self.settled.put, told=lambda _, reply: self.told.put(reply),
         )  # fmt: skip
         self.outbox.start()
         stack.callback(self.outbox.close)
