@@ -12,6 +12,7 @@ import threading
 from pathlib import Path
 from typing import Any, Final
 
+from openclaw.containers.frame_set import FrameSet
 from openclaw.containers.reception import FROM_CONTAINER, OnEvents, OnFrame, OnViolation, Reception
 from openclaw.containers.removal import remove_tree
 from openclaw.errors import InvalidMessage, RuntimeFailure
@@ -106,7 +107,7 @@ class Channel:
         )
         self._lock = threading.Lock()
         # Guarded by _lock: _open, the frames that lie in `in/`: only a request and a ping may be answered; and _closed.
-        self._open = {parsed for name in self._in.names() if (parsed := parse_frame_name(name))}
+        self._open = FrameSet(parsed for name in self._in.names() if (parsed := parse_frame_name(name)))
         self._closed = False
 
     def send(self, kind: FrameKind, frame_id: str, body: dict[str, Any], number: int = 0) -> None:
@@ -139,8 +140,7 @@ class Channel:
     def forget(self, frame_id: str) -> None:
         """Delete everything of the turn `frame_id`, in both directions."""
         with self._lock:
-            mine = {name for name in self._open if name.id == frame_id and name.kind != "ping"}
-            self._open -= mine
+            mine = self._open.take(frame_id, keep="ping")
         for name in mine:
             self._in.remove(frame_name(*name))
         self._reception.forget(frame_id)

@@ -17,6 +17,7 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from openclaw.containers.event_tail import Event, EventTail
+from openclaw.containers.frame_set import FrameSet
 from openclaw.errors import ChannelViolation, FileRefused, InvalidMessage
 from openclaw.message import (
     Frame,
@@ -83,7 +84,7 @@ class Reception:
         self._tails: dict[str, EventTail] = {}
         self._lock = threading.Lock()
         # Guarded by _lock: all of these.
-        self._delivered: set[FrameName] = set()
+        self._delivered = FrameSet()
         self._forgotten: set[str] = set()  # ids whose tails are to be closed by the thread that takes
         self._listening = False
         self._first_scan = False  # `listen` takes; the watcher's thread asks for another scan by _again
@@ -132,8 +133,7 @@ class Reception:
     def forget(self, frame_id: str) -> None:
         """Delete the frames and events of the turn `frame_id`; a ping may bear the same id and stays."""
         with self._lock:
-            calls = [name for name in self._delivered if name.id == frame_id and name.kind == "call"]
-            self._delivered = {name for name in self._delivered if name.id != frame_id or name.kind == "pong"}
+            calls = [name for name in self._delivered.take(frame_id, keep="pong") if name.kind == "call"]
             if self._listening:
                 self._forgotten.add(frame_id)
         self._remove(frame_name("started", frame_id))
