@@ -1,7 +1,7 @@
 """The listening sockets: one on each address, all on the same port.
 
-Made and closed by the server's owner; the accept thread takes connections from them, and socketserver gives each
-connection a thread.
+Made and closed by the server's owner; the accept thread takes connections from them, and each gets a thread of the
+crew.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import socket
+from functools import partial
 from http.server import ThreadingHTTPServer
 from socketserver import BaseRequestHandler, TCPServer
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from openclaw.errors import StartupError
 from openclaw.intake.access import Caller
 from openclaw.intake.connection import Connection, Site
+from openclaw.intake.crew import Crew
 
 log = logging.getLogger(__name__)
 
@@ -42,8 +44,9 @@ class Listener(ThreadingHTTPServer):
     request_queue_size = 1024  # the standard 5 makes 100 callers at once wait for their SYN to be sent again
     block_on_close = False  # the registry knows the connections and bounds the wait for them
 
-    def __init__(self, host: str, port: int, site: Site) -> None:
+    def __init__(self, host: str, port: int, site: Site, crew: Crew) -> None:
         self.site = site
+        self._crew = crew
         self._host = host
         if ":" in host:
             self.address_family = socket.AF_INET6
@@ -59,6 +62,10 @@ class Listener(ThreadingHTTPServer):
             self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(self._host != "::"))
         TCPServer.server_bind(self)  # HTTPServer's own asks DNS for our name first, for nothing
 
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Raises RuntimeError where a thread is needed and none can be started."""
+        self._crew.serve(partial(self.process_request_thread, request, client_address))
+
     def shutdown_request(self, request: Any) -> None:
         super().shutdown_request(request)
         self.site.registry.leave(request)
@@ -67,7 +74,7 @@ class Listener(ThreadingHTTPServer):
         log.exception("a connection from %s failed", client_address.peer)
 
 
-def listen(hosts: tuple[str, ...], port: int, site: Site) -> list[Listener]:
+def listen(hosts: tuple[str, ...], port: int, site: Site, crew: Crew) -> list[Listener]:
     """A listener on each of `hosts` but those of IPv6 where the machine has none; for port 0 one that is free on all.
 
     Raises StartupError that says which setting to change.
@@ -76,18 +83,18 @@ def listen(hosts: tuple[str, ...], port: int, site: Site) -> list[Listener]:
     while True:
         tries -= 1
         try:
-            return _listen_on_all(hosts, port, site)
+            return _listen_on_all(hosts, port, site, crew)
         except OSError as error:
             # A port that is free on the first address may be taken on the next one.
             if error.errno != errno.EADDRINUSE or tries == 0:
                 raise _startup_error(hosts[0], port, error) from None
 
 
-def _listen_on_all(hosts: tuple[str, ...], port: int, site: Site) -> list[Listener]:
+def _listen_on_all(hosts: tuple[str, ...], port: int, site: Site, crew: Crew) -> list[Listener]:
     listeners: list[Listener] = []
     for host in hosts:
         try:
-            listeners.append(Listener(host, port, site))
+            listeners.append(Listener(host, port, site, crew))
         except OSError as error:
             if listeners and error.errno in _NO_IPV6:
                 continue

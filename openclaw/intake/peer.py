@@ -11,7 +11,6 @@ gone, or one in TIME_WAIT, of uid 0 and inode 0 whoever it was. So the answer is
 from __future__ import annotations
 
 import errno
-import ipaddress
 import os
 import socket
 import struct
@@ -49,14 +48,12 @@ class Address(NamedTuple):
     def of(cls, name: tuple[Any, ...]) -> Address:
         """An end as `getpeername` and `getsockname` name it. A listener on :: calls 127.0.0.1 ::ffff:127.0.0.1."""
         host, port = name[:2]
-        mapped = ipaddress.ip_address(host)
-        if isinstance(mapped, ipaddress.IPv6Address) and mapped.ipv4_mapped is not None:
-            host = str(mapped.ipv4_mapped)
-        return cls(host, port)
+        return cls(host.removeprefix("::ffff:") if "." in host else host, port)
 
     @property
     def is_loopback(self) -> bool:
-        return ipaddress.ip_address(self.host).is_loopback
+        """The kernel spells each address in one way only (inet_ntop(3))."""
+        return self.host == "::1" or ("." in self.host and self.host.startswith("127."))
 
 
 def uid_of(peer: Address, local: Address) -> int:

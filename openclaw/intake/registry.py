@@ -83,10 +83,10 @@ class ConnectionRegistry:
             sockets = list(self._idle)
         _shut_down(sockets)
 
-    def drain(self, timeout_s: float) -> bool:
-        """Wait until every connection is over; False where some are left after `timeout_s`."""
+    def drain(self, timeout_s: float, left: int = 0) -> bool:
+        """Wait until no more than `left` connections are open; False where that takes longer than `timeout_s`."""
         with self._changed:
-            return self._changed.wait_for(lambda: not self._idle and not self._busy, timeout_s)
+            return self._changed.wait_for(lambda: len(self._idle) + len(self._busy) <= left, timeout_s)
 
     def cut_all(self) -> None:
         """End every connection, whatever it is doing."""

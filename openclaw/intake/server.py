@@ -1,4 +1,4 @@
-"""The HTTP server: its listeners, its accept thread, and the start and end of connection threads.
+"""The HTTP server: its listeners, its accept thread, and the crew of connection threads.
 
 One thread ("http") accepts on all listeners and learns of hang-ups, by one epoll; it wakes for nothing else. Each
 connection has a thread of its own, at most `max_connections`; one more is answered 503 by the accept thread, which
@@ -19,6 +19,7 @@ import threading
 from openclaw.clock import Clock
 from openclaw.intake.access import Access, Caller
 from openclaw.intake.connection import Application, Limits, Site
+from openclaw.intake.crew import Crew
 from openclaw.intake.exchange import render
 from openclaw.intake.hangups import Hangups
 from openclaw.intake.listener import Listener, listen
@@ -56,6 +57,7 @@ class HttpServer:
         self._hangups = Hangups(self._epoll)
         self._registry = ConnectionRegistry(max_connections)
         self._site = Site(application, access, self._registry, self._hangups, clock, limits or Limits())
+        self._crew = Crew("connection")
         self._listeners: dict[int, Listener] = {}
         self._turning_away = False  # the accept thread's own
         self._stopping = threading.Event()
@@ -77,7 +79,7 @@ class HttpServer:
 
     def bind(self) -> None:
         """Take the port; from now on callers queue up. Raises StartupError that says which setting to change."""
-        for listener in listen(self._hosts, self._port, self._site):
+        for listener in listen(self._hosts, self._port, self._site, self._crew):
             self._listeners[listener.fileno()] = listener
             self._port = listener.port
 
@@ -99,6 +101,7 @@ class HttpServer:
         for listener in self._listeners.values():
             listener.server_close()
         self._registry.cut_idle()
+        self._crew.close()
         drained = self._registry.drain(grace_s)
         self._hangups.release()
         if not drained:

@@ -234,14 +234,14 @@ class TestTime:
         with RawClient(server.port) as client:
             client.ask("GET", "/messages/a")
             assert client.sock.recv(1, socket.MSG_PEEK)
-            wait_until_served()
+            wait_until_served(server)
             assert len(client.rest()) < 20_000_000
 
 
 class TestRefusalsReachTheirReader:
     """Closing over bytes that were not read would reset the connection, and take the answer away."""
 
-    def test_while_the_body_is_still_on_its_way(self, client: RawClient) -> None:
+    def test_while_the_body_is_still_on_its_way(self, server: HttpServer, client: RawClient) -> None:
         client.send(b"POST /messages HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % (2 * MAX_BODY))
 
         assert client.response().status == 413
@@ -249,7 +249,7 @@ class TestRefusalsReachTheirReader:
         for _ in range(32):
             client.send(b"x" * (2 * MAX_BODY // 32))
         client.half_close()
-        wait_until_served()
+        wait_until_served(server)
         assert client.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0  # nothing was reset
 
     def test_but_not_much_is_heard_of_it(self, client: RawClient) -> None:
@@ -262,7 +262,7 @@ class TestRefusalsReachTheirReader:
             client.send(b"nonsense\r\n")
             assert client.response().status == 400
             client.send(post("hidden"))
-            wait_until_served()
+            wait_until_served(server)
         assert front.accepted == []
 
     def test_nor_for_long(self, front: FakeFront) -> None:
@@ -274,11 +274,11 @@ class TestRefusalsReachTheirReader:
 
 
 class TestCallersWhoLeave:
-    def test_what_was_sent_whole_counts(self, client: RawClient, front: FakeFront) -> None:
+    def test_what_was_sent_whole_counts(self, server: HttpServer, client: RawClient, front: FakeFront) -> None:
         assert client.request("GET", "/healthz").status == 200
         client.send(post("one") + post("two"))
         client.close()
-        wait_until_served()
+        wait_until_served(server)
 
         assert texts(front) == ["one", "two"]
 
@@ -292,7 +292,7 @@ class TestCallersWhoLeave:
 
     @pytest.mark.parametrize("cut", [False, True], ids=["closed", "reset"])
     def test_nobody_waits_for_the_reply_of_one_who_has_left(
-        self, client: RawClient, front: FakeFront, cut: bool
+        self, server: HttpServer, client: RawClient, front: FakeFront, cut: bool
     ) -> None:
         client.send(post("one").replace(b"/messages", b"/messages?wait=3600"))
         assert front.begun_waits.acquire(timeout=10)
@@ -302,7 +302,7 @@ class TestCallersWhoLeave:
             client.close()
 
         assert front.ended_waits.acquire(timeout=10)
-        wait_until_served()
+        wait_until_served(server)
 
     def test_who_says_that_nothing_more_comes_is_told_that_the_message_is_queued(
         self, client: RawClient, front: FakeFront
@@ -324,12 +324,17 @@ class TestCallersWhoLeave:
 
     @pytest.mark.parametrize("sent", [b"", b"POST", post("one")[:-1], GET + GET, b"\x00\r\n"])
     def test_a_reset_is_nobodys_fault(
-        self, client: RawClient, front: FakeFront, caplog: pytest.LogCaptureFixture, sent: bytes
+        self,
+        server: HttpServer,
+        client: RawClient,
+        front: FakeFront,
+        caplog: pytest.LogCaptureFixture,
+        sent: bytes,
     ) -> None:
         assert client.request("GET", "/healthz").status == 200
         client.send(sent)
         client.reset()
-        wait_until_served()
+        wait_until_served(server)
 
         assert front.accepted == []
         assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []

@@ -79,7 +79,7 @@ def test_damaged_requests_are_answered_or_refused(
         assert not answer or ANSWER.match(answer), (number, data, answer)
         assert not statuses - {*range(100, 500), 501, 505}, (number, data, answer)
         served += bool(statuses & {200, 201, 202, 204})
-    wait_until_served()
+    wait_until_served(server)
 
     assert served > 20  # the damage is not so great that nothing gets through
     assert all(Message.from_json(message.to_json()) == message for message in front.accepted)

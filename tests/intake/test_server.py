@@ -73,14 +73,14 @@ class TestPlaces:
         with http_service(front, max_connections=1) as server:
             for _ in range(3):
                 assert is_served(server)
-                wait_until_served()
+                wait_until_served(server)
             assert server.open_connections == 0
 
     def test_so_is_one_of_a_caller_who_was_cut_off(self, front: FakeFront) -> None:
         limits = Limits(idle_s=0.01)
         with http_service(front, max_connections=1, limits=limits) as server, RawClient(server.port) as silent:
             assert silent.at_end()
-            wait_until_served()
+            wait_until_served(server)
             assert is_served(server)
 
     def test_a_crowd_is_logged_once_until_it_has_gone(self, front: FakeFront, warnings: queue.Queue[str]) -> None:
@@ -91,7 +91,7 @@ class TestPlaces:
                     assert [is_served(server) for _ in range(3)] == [False, False, False]
                 assert "all connections are in use, 1 in all" in warnings.get(timeout=10)
                 assert warnings.empty()
-                wait_until_served()
+                wait_until_served(server)
 
     @pytest.mark.parametrize(("open_files", "connections"), [(256, 128), (1024, 512), (65_536, MAX_CONNECTIONS)])
     def test_half_of_the_descriptors_are_kept_for_the_rest_of_the_service(
@@ -310,7 +310,7 @@ class TestTheEnd:
             server.close(grace_s=0)
             assert client.rest() == b""
             end.set()
-            wait_until_served()
+            wait_until_served(server)
 
     def test_a_server_that_was_never_started_ends_too(self, front: FakeFront) -> None:
         server = HttpServer("127.0.0.1", 0, Api(front), Access((), ""), SystemClock())

@@ -15,7 +15,7 @@ from openclaw.intake.connection import Limits
 from openclaw.intake.server import HttpServer
 from openclaw.message import Message
 from tests.support.front import FakeFront
-from tests.support.http_service import http_service
+from tests.support.http_service import http_service, wait_until_served
 from tests.support.raw_http import RawClient
 from tests.support.sse import EventClient, Sent
 
@@ -40,13 +40,11 @@ def begun(front: FakeFront) -> FakeFront:
 
 
 @contextmanager
-def _served(server: HttpServer, receive_buffer: int = 0) -> Iterator[threading.Thread]:
-    """The thread that serves a client which has read the first two events and reads no more."""
-    before = set(threading.enumerate())
+def _served(server: HttpServer, receive_buffer: int = 0) -> Iterator[None]:
+    """A client that has read the first two events and reads no more, until the block ends."""
     with EventClient(server.port, EVENTS, receive_buffer=receive_buffer) as client:
         client.take(2)
-        (serving,) = set(threading.enumerate()) - before
-        yield serving
+        yield
 
 
 # What is sent
@@ -224,23 +222,21 @@ def test_two_readers_each_get_everything(begun: FakeFront, server: HttpServer) -
 
 
 def test_a_reader_that_goes_away_is_noticed_at_once(begun: FakeFront, server: HttpServer) -> None:
-    with _served(server) as serving:
+    with _served(server):
         pass
-    serving.join(10)  # less than HEARTBEAT, after which a send would fail
-    assert not serving.is_alive()
+    wait_until_served(server)  # 10 s, less than HEARTBEAT, after which a send would fail
 
 
 def test_a_reader_that_does_not_read_is_dropped_and_holds_up_nobody(begun: FakeFront) -> None:
     with (
         http_service(begun, limits=Limits(write_s=0.3)) as server,
-        _served(server, receive_buffer=4096) as serving_lazy,
+        _served(server, receive_buffer=4096),
         EventClient(server.port, EVENTS, "Last-Event-ID: 0.2") as keen,
     ):
         for number in range(1, 201):
             _delta(begun, number, "x" * 60_000)  # 12 MB, more than the kernel takes for somebody who does not read
             assert [event.id for event in keen.take(1)] == [f"{number}.0"]
-        serving_lazy.join(10)
-        assert not serving_lazy.is_alive()
+        wait_until_served(server, left=1)  # the keen one's
         _finish(begun)
         assert [event.name for event in keen.rest()] == ["done"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -45,13 +44,6 @@ def http_service(front: FakeFront, **options: Any) -> Iterator[HttpServer]:
         server.close(grace_s=0)
 
 
-def connection_threads() -> list[threading.Thread]:
-    """The threads that serve connections, the oldest first."""
-    return [thread for thread in threading.enumerate() if "process_request_thread" in thread.name]
-
-
-def wait_until_served() -> None:
-    """Return when no connection is left, for at most 10 s each."""
-    for thread in connection_threads():
-        thread.join(10)
-        assert not thread.is_alive(), "a connection does not end"
+def wait_until_served(server: HttpServer, left: int = 0) -> None:
+    """Return when no more than `left` connections are open, for at most 10 s."""
+    assert server._registry.drain(10, left), "a connection does not end"
