@@ -50,6 +50,10 @@ class ServiceProcess:
     def pid(self) -> int:
         return self._process.pid
 
+    @property
+    def port(self) -> int:
+        return self._port
+
     def __enter__(self) -> ServiceProcess:
         """Start it; returns when it can take messages. Raises NotMeasured where it does not come to that."""
         with open(self._stderr, "wb") as stderr:
