@@ -4,11 +4,11 @@ PYTHON ?= python3
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 LINTERS = ruff==0.17.6 mypy==2.4.1 types-requests==2.33.0.20261030 pytest==9.2.0
 
-.PHONY: help venv run test faults lint bench image
+.PHONY: help venv run test faults lint bench image install-service uninstall-service
 .DEFAULT_GOAL := help
 
 help: ## say what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-17s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 venv: .venv/made ## the virtual environment .venv, with openclaw installed from this checkout
 
@@ -43,3 +43,10 @@ bench: venv ## what it costs on this machine, beside its targets: some minutes; 
 
 image: ## the agent's image
 	container/build.sh
+
+install-service: venv ## the service under systemctl --user, now and at each login
+	@container/build.sh --for-run
+	@systemd/service.sh install
+
+uninstall-service: ## stop it and remove the unit; files and settings stay
+	@systemd/service.sh uninstall

@@ -23,7 +23,7 @@ def main() -> int:
     config = load(os.environ)
     log = logs.setup(config)
     try:
-        service = Service(config, Committer(sync=False))
+        service = Service(config, committer=Committer(sync=False))
         service.start()
         print(f"openclaw ready on {service.http.url} (nothing is synced)", flush=True)
         stop.wait()

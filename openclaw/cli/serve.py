@@ -15,7 +15,7 @@ import threading
 
 from openclaw import logs
 from openclaw.config import Config
-from openclaw.service import Service
+from openclaw.service import Manager, Service
 
 log = logging.getLogger(__name__)
 
@@ -30,13 +30,15 @@ def run(config: Config) -> int:
     stop = threading.Event()
     _listen_for_signals(stop)
     _raise_open_files()
+    manager = Manager(os.environ)
     written = logs.setup(config)
     try:
         for warning in config.warnings:
             log.warning(warning)
-        service = Service(config)
+        service = Service(config, manager)
         service.start()
         print(f"openclaw ready on {service.http.url} (runtime {service.runtime_kind}, engine offline)", flush=True)
+        manager.ready()
         stop.wait()
         service.stop()
     finally:

@@ -8,6 +8,7 @@ in memory, its message in work/.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -75,7 +76,7 @@ class Outbox:
         self._settled = settled
         self._told = told
         # One parcel for each turn in flight, and the end: its bound is that of what may be in flight.
-        self._parcels: queue.SimpleQueue[_Parcel | None] = queue.SimpleQueue()
+        self._parcels: queue.SimpleQueue[_Parcel | Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
 
     def start(self) -> None:
@@ -95,25 +96,30 @@ class Outbox:
         """Queue what is left to do for a turn whose reply was out when the last process ended."""
         self._parcels.put(_Parcel(turn, None))
 
+    def ping(self, answer: Callable[[], None]) -> None:
+        """Have `answer` called by delivery's thread, behind what is queued already."""
+        self._parcels.put(answer)
+
     def _run(self) -> None:
         ending = False
         while not ending:
-            batch: list[_Parcel] = []
-            parcel = self._parcels.get()
-            while parcel is not None and len(batch) < MAX_BATCH:
-                batch.append(parcel)
-                try:
-                    parcel = self._parcels.get_nowait()
-                except queue.Empty:
-                    break
-            else:
-                ending = parcel is None
-                if parcel is not None:
-                    batch.append(parcel)
+            batch = self._next_batch()
+            ending = batch[-1] is None
             try:
-                self._deliver(batch)
+                self._deliver([one for one in batch if isinstance(one, _Parcel)])
             except Exception:  # the top of the thread: the turns stay in work/ and are taken up at the next start
                 log.exception("replies could not be delivered")
+            for one in batch:
+                if callable(one):
+                    one()
+
+    def _next_batch(self) -> list[_Parcel | Callable[[], None] | None]:
+        """What is queued, MAX_BATCH at most; the end, None, comes last."""
+        batch = [self._parcels.get()]
+        with contextlib.suppress(queue.Empty):
+            while batch[-1] is not None and len(batch) < MAX_BATCH:
+                batch.append(self._parcels.get_nowait())
+        return batch
 
     def _deliver(self, batch: list[_Parcel]) -> None:
         for published in self._note_debts(self._publish(batch)):

@@ -74,6 +74,12 @@ class HttpServer:
         return f"http://[{host}]:{self._port}" if ":" in host else f"http://{host}:{self._port}"
 
     @property
+    def address(self) -> tuple[str, int]:
+        """Where a process of this machine reaches it: a listener on every address is at home, too."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self._hosts[0], self._hosts[0])
+        return host, self._port
+
+    @property
     def open_connections(self) -> int:
         return len(self._registry)
 

@@ -49,7 +49,9 @@ from openclaw.routing.subagents import Subagents
 from openclaw.service.dispatch import Dispatch
 from openclaw.service.home import Home
 from openclaw.service.listener import Listener
+from openclaw.service.manager import Manager
 from openclaw.service.recovery import Recovery
+from openclaw.service.watchdog import Watchdog
 from openclaw.spool import Committer, Watcher
 
 log = logging.getLogger(__name__)
@@ -69,10 +71,14 @@ RETENTION_PAUSE = 10.0
 
 
 class Service:
-    """One openclaw on one home. `committer` is there for the benchmark, which measures one that syncs nothing."""
+    """One openclaw on one home, watched by the service manager that started it, if one did.
 
-    def __init__(self, config: Config, committer: Committer | None = None) -> None:
+    `committer` is there for the benchmark, which measures one that syncs nothing.
+    """
+
+    def __init__(self, config: Config, manager: Manager | None = None, committer: Committer | None = None) -> None:
         self._config = config
+        self._manager = manager or Manager({})
         self._clock = SystemClock()
         self._alarms = Timers(self._clock)
         self._watcher = Watcher()
@@ -120,6 +126,8 @@ class Service:
         self._run(self._inbox)
         self.http.start()
         self._started.append(lambda: self.http.close(HTTP_GRACE))
+        if self._manager.watchdog_s:
+            self._run(self._watchdog())
         self._alarms.call_later(self._config.persistent_health_check_interval, self._tick)
         self._sweep_old()
 
@@ -127,6 +135,7 @@ class Service:
         """Take nothing more, let turns that run end within DRAIN_TIMEOUT, remove every container, end every thread."""
         until = self._clock.monotonic() + self._config.drain_timeout
         self._stopping = True
+        self._manager.stopping(self._config.drain_timeout)
         self._router.close()
         log.info(
             "Stopping: %d turns may run for up to %g s; a second Ctrl-C ends at once",
@@ -214,6 +223,13 @@ class Service:
         self._metrics.gauge(
             "openclaw_in_flight", "Messages accepted and not yet answered.", self._reservations.__len__
         )
+
+    def _watchdog(self) -> Watchdog:
+        return Watchdog(
+            self._manager.watchdog_s, self._manager.alive,
+            address=lambda: self.http.address, directory=self._home.directory(".probe"), committer=self._committer,
+            watcher=self._watcher, ping_delivery=self._outbox.ping, alarms=self._alarms,
+        )  # fmt: skip
 
     def _choose_runtime(self) -> Runtime:
         config = self._config

@@ -295,3 +295,11 @@ def test_closing_delivers_what_is_queued(desk: Desk) -> None:
         closing_down.result(30)
     assert desk.settled.qsize() == 1 + len(turns)
     assert len(os.listdir(desk.replies.path)) == 1 + len(turns)
+
+
+def test_a_ping_is_answered_behind_what_is_queued(desk: Desk) -> None:
+    answered = threading.Event()
+    desk.deliver("a")
+    desk.outbox.ping(answered.set)
+    assert answered.wait(30)
+    assert desk.settled.get(timeout=0).id == "a"
