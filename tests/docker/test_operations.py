@@ -15,7 +15,7 @@ from tests.support.log_lines import LogLines
 from tests.support.service import CHECKOUT, RunningService
 
 RESTART = "systemctl --user restart openclaw"
-"""Carried out by the tests as a stop and a start: there is no systemd here."""
+"""Carried out here as a stop and a start; test_systemd carries it out as it stands."""
 
 
 def _commands() -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 from pathlib import Path
 
@@ -20,6 +21,10 @@ class LogLines:
         self._poll = select.poll()
         self._poll.register(self._inotify.fileno(), select.POLLIN)
         self._begun = ""  # a line whose end is not written yet
+
+    def skip(self) -> None:
+        """Leave out what is there already."""
+        self._file.seek(0, os.SEEK_END)
 
     def find(self, text: str, timeout: float = 60.0) -> str:
         """The next line that contains `text`; fails where nothing is written for `timeout` seconds."""
