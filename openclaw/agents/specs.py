@@ -6,7 +6,6 @@ thread may call. Reads the disk, and makes what has to be there to be mounted.
 
 from __future__ import annotations
 
-import os
 import secrets
 import stat
 from collections.abc import Callable, Iterable, Sequence
@@ -14,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from openclaw.agents import group_files
 from openclaw.agents.group_config import GroupConfig, MountRequest, readonly_requests
 from openclaw.agents.mount_allowlist import MountAllowlist
 from openclaw.config import Config
@@ -118,7 +118,7 @@ class Specs:
         return (
             self._global(),
             Mount(folder / "sessions", f"{GROUP_DIR}/sessions"),
-            Mount(folder / "group.json", f"{GROUP_DIR}/group.json"),
+            Mount(folder / group_files.SETTINGS, f"{GROUP_DIR}/{group_files.SETTINGS}"),
             *self._allowlist.resolve(requests),
         )
 
@@ -149,14 +149,9 @@ def _prepare(folder: Path) -> None:
 
     Without them a container could make them itself, and with them its group's settings: Main need not have any.
     """
-    sessions, settings = folder / "sessions", folder / "group.json"
+    sessions = folder / "sessions"
     with suppress(FileExistsError):
         sessions.mkdir()
     if not stat.S_ISDIR(sessions.lstat().st_mode):
         raise StartFailed(f"{sessions} is no folder: remove it")
-    with suppress(FileExistsError):
-        fd = os.open(settings, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        try:
-            os.write(fd, b"{}\n")
-        finally:
-            os.close(fd)
+    group_files.ensure(folder)

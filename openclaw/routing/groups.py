@@ -15,7 +15,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from openclaw.agents import group_files
 from openclaw.agents.group_config import GroupConfig
+from openclaw.agents.group_files import MAX_SETTINGS, SETTINGS, Stamp
 from openclaw.errors import (
     DamagedGroup,
     FileRefused,
@@ -28,8 +30,6 @@ from openclaw.errors import (
 )
 from openclaw.message import is_name, load_object
 from openclaw.message.names import RULE
-from openclaw.routing import group_files
-from openclaw.routing.group_files import MAX_SETTINGS, SETTINGS, Stamp
 
 log = logging.getLogger(__name__)
 

@@ -1,5 +1,8 @@
 """group.json on the disk: copied before it is read, published durably, and taken away without losing it.
 
+A kill or a power cut at any step leaves the file that was there, the new one, or none where there was none; never a
+part of one.
+
 A group's containers may write to its folder. So nothing there is followed or trusted, and what is written is made
 beside the folders, where no container reaches, and moved in whole. Stateless; any thread.
 """
@@ -60,6 +63,24 @@ def publish(folder: Path, data: bytes) -> bool:
     return new
 
 
+def ensure(folder: Path) -> None:
+    """Put a group.json without any setting into `folder` where there is none; durable when it returns. Raises OSError.
+
+    For what is about to be mounted read-only over itself: a name that is free in the folder is the container's to take.
+    """
+    if os.path.lexists(folder / SETTINGS):
+        return
+    with closing(DropDir(folder.parent)) as beside, closing(DropDir(folder)) as there:
+        staged = _stage(beside, b"{}\n")
+        try:
+            rename_new(staged, SETTINGS, src_dir_fd=beside.fd, dst_dir_fd=there.fd)
+        except OSError as error:
+            beside.remove(staged)
+            if not isinstance(error, FileExistsError):
+                raise
+        there.sync_entries()
+
+
 def withdraw(folder: Path) -> None:
     """Give group.json a hidden name of its own; durable when it returns. Raises OSError."""
     with closing(DropDir(folder)) as there:
@@ -69,17 +90,27 @@ def withdraw(folder: Path) -> None:
 
 
 def _move_in(beside: DropDir, there: DropDir, data: bytes) -> bool:
+    staged = _stage(beside, data)
+    try:
+        try:
+            rename_new(staged, SETTINGS, src_dir_fd=beside.fd, dst_dir_fd=there.fd)
+        except FileExistsError:
+            os.rename(staged, SETTINGS, src_dir_fd=beside.fd, dst_dir_fd=there.fd)
+            return False
+        return True
+    except OSError:
+        beside.remove(staged)
+        raise
+
+
+def _stage(beside: DropDir, data: bytes) -> str:
+    """Write `data` where no container reaches, and to the disk; the hidden name. Nothing is left where that fails."""
     staged = beside.stage(data)
     try:
         os.fsync(staged.fd)
-        try:
-            rename_new(staged.name, SETTINGS, src_dir_fd=beside.fd, dst_dir_fd=there.fd)
-        except FileExistsError:
-            os.rename(staged.name, SETTINGS, src_dir_fd=beside.fd, dst_dir_fd=there.fd)
-            return False
-        return True
     except OSError:
         beside.remove(staged.name)
         raise
     finally:
         os.close(staged.fd)
+    return staged.name
