@@ -352,7 +352,7 @@ class DedicatedAgents:
             job.attachment.happened(turn_id, events)
 
     def _exited(self, gone: Exit) -> None:
-        job = self._jobs.get(gone.name.rpartition("-")[2])  # a name ends with its cid
+        job = self._jobs.get(gone.cid)
         if job is None or job.over:
             return
         how = "it is gone" if gone.code is None else f"exit {gone.code}"
@@ -413,7 +413,7 @@ class DedicatedAgents:
             self._remove_again(job)
 
     def _remove_again(self, job: Job) -> None:
-        removed = self._runtime.remove(job.name)
+        removed = self._runtime.remove(job.cid)
         removed.add_done_callback(lambda future: self._post(self._removed, job, future.exception()))
 
     def _removed(self, job: Job, error: BaseException | None) -> None:

@@ -106,7 +106,6 @@ class MainAgentManager:
         self._restarts = Restarts(config.persistent_max_restarts, config.persistent_stable_after)
         self._health = HealthCheck(config.persistent_health_check_interval)
         self._turns: RunningTurns | None = None  # those of the container that is there
-        self._runs = False  # the engine has said so; an exit before that is the last container's
         self._removal: Future[None] | None = None  # of the container before; its name is free when this is done
         self._waiting: list[Turn] = []
         self._drained: Future[None] | None = None
@@ -216,7 +215,6 @@ class MainAgentManager:
 
     def _adopt(self, channel: Channel, turns: list[Turn], current: bool) -> None:
         self._attend(channel).adopt(turns)
-        self._runs = True
         if current:
             log.info("MainAgentManager: took over the persistent container with %d turns in flight", len(turns))
             self._enter("STARTING")
@@ -228,7 +226,6 @@ class MainAgentManager:
             self._drain_step()
 
     def _start_returned(self, error: BaseException | None) -> None:
-        self._runs = error is None
         if error is None or self._state != "STARTING":
             return
         if isinstance(error, EngineUnavailable | EngineOverdue):
@@ -352,13 +349,13 @@ class MainAgentManager:
             return
         self._enter("DOOMED", reason)
         self._release_waiting()
-        killed = self._runtime.kill(self._specs.main_name)
         cid = self._cid
+        killed = self._runtime.kill(cid)
         killed.add_done_callback(lambda _: self._post(self._crashed, f"exit {KILLED}", reason, cid=cid))
 
     def _exited(self, gone: Exit) -> None:
-        if self._turns is None or not self._runs or gone.name != self._specs.main_name:
-            return  # of the container before this one
+        if self._turns is None or gone.cid != self._cid:
+            return  # another group's container, or the one before this one
         how = "gone" if gone.code is None else f"exit {gone.code}"
         if self._state == "DRAINING":
             self._lose(f"Main's container ended ({how})")
@@ -408,9 +405,8 @@ class MainAgentManager:
     def _detach(self) -> None:
         """Remove the container and let go of its channel, which goes when its last turn is settled."""
         here, self._turns = self._turns, None
-        self._runs = False
         if here is not None:
-            self._removal = self._runtime.remove(self._specs.main_name)
+            self._removal = self._runtime.remove(here.attachment.channel.cid)
             self._removal.add_done_callback(_log_failure)
             here.attachment.retire()
 

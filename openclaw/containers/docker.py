@@ -88,25 +88,28 @@ class DockerRuntime:
         self._changes.shutdown()
 
     def start(self, spec: ContainerSpec) -> Future[None]:
-        self._roster.starting(spec.name, spec.cid)
+        self._roster.starting(spec.cid)
         done: Future[None] = Future()
         self._changes.submit(self._start, spec, done)
         return done
 
-    def kill(self, name: str) -> Future[None]:
-        return self._changes.submit(self._end, name, "kill")
+    def kill(self, cid: str) -> Future[None]:
+        return self._changes.submit(self._end, cid, "kill")
 
-    def remove(self, name: str) -> Future[None]:
-        return self._changes.submit(self._end, name, "rm", "--force", "--volumes")
+    def remove(self, cid: str) -> Future[None]:
+        return self._changes.submit(self._end, cid, "rm", "--force", "--volumes")
 
     def list(self) -> Sequence[Found]:
         return [row.found for row in self._roster.take_stock()]
 
-    def logs_tail(self, name: str) -> str:
+    def logs_tail(self, cid: str) -> str:
         try:
-            output = self._cli.run(["logs", "--tail=50", name])
+            engine_id = self._roster.engine_id(cid)
+            if engine_id is None:
+                return ""
+            output = self._cli.run(["logs", "--tail=50", engine_id])
         except RuntimeFailure as error:
-            log.warning("The output of %s cannot be read: %s", name, error)
+            log.warning("The output of container %s cannot be read: %s", cid, error)
             return ""
         return "" if output.code else f"{output.stdout}\n{output.stderr}".strip()[-LOGS_TAIL:]
 
@@ -126,17 +129,17 @@ class DockerRuntime:
     def _start(self, spec: ContainerSpec, done: Future[None]) -> None:
         """A job of the pool. The exit is told after `done`, even where it came before the engine returned."""
         if not done.set_running_or_notify_cancel():
-            self._roster.not_started(spec.name, spec.cid)
+            self._roster.not_started(spec.cid)
             return
         try:
             engine_id = self._started_id(spec)
         except Exception as error:  # whatever it is belongs to the caller
-            self._roster.not_started(spec.name, spec.cid)
+            self._roster.not_started(spec.cid)
             done.set_exception(error)
             self.tick()
             return
         done.set_result(None)
-        self._roster.started(engine_id, spec.name, spec.cid)
+        self._roster.started(engine_id, spec.cid)
 
     def _started_id(self, spec: ContainerSpec) -> str:
         """Start `spec`, and keep count of the engine's health."""
@@ -197,9 +200,9 @@ class DockerRuntime:
             log.warning("The engine does not tell whether %s has started: %s", spec.name, error)
         raise EngineOverdue(f"the engine has not started {spec.name} within {self._start_timeout:g} s")
 
-    def _end(self, name: str, *verb: str) -> None:
-        """A job of the pool. By the engine's id: a container of that name that is not ours is not touched."""
-        engine_id = self._roster.engine_id(name)
+    def _end(self, cid: str, *verb: str) -> None:
+        """A job of the pool. By the engine's id: the next container of that name is not touched."""
+        engine_id = self._roster.engine_id(cid)
         if engine_id is not None:
             self._end_id(engine_id, *verb)
 

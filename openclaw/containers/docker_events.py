@@ -33,7 +33,7 @@ class Event(NamedTuple):
     action: str
     """"die" or "oom"."""
     engine_id: str
-    name: str
+    cid: str
     exit_code: int | None
 
 
@@ -139,5 +139,5 @@ class EngineEvents:
 def _parse(value: dict[str, Any]) -> Event:
     attributes = value["Actor"]["Attributes"]
     code = attributes.get("exitCode")
-    engine_id, name = str(value["Actor"]["ID"]), str(attributes["name"])
-    return Event(str(value["Action"]), engine_id, name, None if code is None else int(code))
+    engine_id, cid = str(value["Actor"]["ID"]), str(attributes.get("openclaw.cid", ""))
+    return Event(str(value["Action"]), engine_id, cid, None if code is None else int(code))

@@ -23,7 +23,7 @@ MAX_ABANDONED: Final = 1024
 
 
 class Roster:
-    """Knows the engine's id for each name, tells each end once, and finds what a start that failed left behind."""
+    """Knows the engine's id for each cid, tells each end once, and finds what a start that failed left behind."""
 
     def __init__(
         self,
@@ -39,43 +39,43 @@ class Roster:
         self._ledger = ExitLedger()
         self._lock = threading.Lock()
         # Guarded by _lock: all of these.
-        self._ids: dict[str, str] = {}
+        self._ids: dict[str, str] = {}  # engine id by cid
         self._ours: set[str] = set()  # cids that were started here or taken stock of, while the engine has them
         self._starting: set[str] = set()  # those whose start is under way
         self._stock_taken = False
         self._abandoned: OrderedDict[str, None] = OrderedDict()
         self._out_of_memory: set[str] = set()
 
-    def starting(self, name: str, cid: str) -> None:
-        """A start of `name` is under way."""
-        self._ledger.starting(name)
+    def starting(self, cid: str) -> None:
+        """A start is under way."""
+        self._ledger.starting(cid)
         with self._lock:
             self._ours.add(cid)
             self._starting.add(cid)
 
-    def started(self, engine_id: str, name: str, cid: str) -> None:
+    def started(self, engine_id: str, cid: str) -> None:
         """That start has returned, and its caller has been told."""
         with self._lock:
             self._starting.discard(cid)
-            self._ids[name] = engine_id
-        self._tell(self._ledger.started(engine_id, name))
+            self._ids[cid] = engine_id
+        self._tell(self._ledger.started(engine_id, cid))
 
-    def not_started(self, name: str, cid: str) -> None:
+    def not_started(self, cid: str) -> None:
         """That start has failed: what it left, or still brings up, goes to `on_abandoned` at every look."""
-        self._ledger.not_started(name)
+        self._ledger.not_started(cid)
         with self._lock:
             self._starting.discard(cid)
             self._abandoned[cid] = None
             if len(self._abandoned) > MAX_ABANDONED:
                 self._abandoned.popitem(last=False)
 
-    def engine_id(self, name: str) -> str | None:
-        """The engine's id of our container of that name, None where we have none. May block; raises RuntimeFailure."""
+    def engine_id(self, cid: str) -> str | None:
+        """The engine's id of that container, None where it has none. May block; raises RuntimeFailure."""
         with self._lock:
-            known = self._ids.get(name)
+            known = self._ids.get(cid)
         if known is not None:
             return known
-        return next((row.engine_id for row in self.look() if row.found.name == name), None)
+        return next((row.engine_id for row in self.look() if row.found.cid == cid), None)
 
     def heard(self, event: Event) -> None:
         """The engine has told an event."""
@@ -85,7 +85,7 @@ class Roster:
                 return
             detail = "it ran out of memory" if event.engine_id in self._out_of_memory else ""
             self._out_of_memory.discard(event.engine_id)
-        self._tell(self._ledger.ended(event.engine_id, Exit(event.name, event.exit_code, detail)))
+        self._tell(self._ledger.ended(event.engine_id, Exit(event.cid, event.exit_code, detail)))
 
     def take_stock(self) -> list[Row]:
         """A look; the first one is at what an earlier process has left, which is the caller's from now on.
@@ -127,19 +127,19 @@ class Roster:
 
     def _update_ids(self, known: dict[str, str], rows: list[Row]) -> None:
         """Called with _lock held; `known` are the ids from before the look: what was started since is not in it."""
-        listed = {row.found.name: row.engine_id for row in rows}
-        for name, engine_id in known.items():
-            if listed.get(name) != engine_id and self._ids.get(name) == engine_id:
-                del self._ids[name]
-        for name, engine_id in listed.items():
-            self._ids.setdefault(name, engine_id)
+        listed = {row.found.cid: row.engine_id for row in rows}
+        for cid, engine_id in known.items():
+            if listed.get(cid) != engine_id and self._ids.get(cid) == engine_id:
+                del self._ids[cid]
+        for cid, engine_id in listed.items():
+            self._ids.setdefault(cid, engine_id)
 
     def _learn(self, rows: list[Row]) -> None:
         for engine_id, found in rows:
             if found.running:
-                self._tell(self._ledger.seen_running(engine_id, found.name))
+                self._tell(self._ledger.seen_running(engine_id, found.cid))
             elif found.exit_code is not None:
-                self._tell(self._ledger.ended(engine_id, Exit(found.name, found.exit_code, "")))
+                self._tell(self._ledger.ended(engine_id, Exit(found.cid, found.exit_code, "")))
 
     def _tell(self, exit_: Exit | None) -> None:
         if exit_ is not None:

@@ -1,7 +1,7 @@
 """ExitLedger: turns many hints about containers into exactly one Exit for each.
 
 Exits are learnt of twice or more (events, replayed events, a look at the list) and may be learnt of before the start
-that they end has returned. The engine's ids are never used again, so they tell the runs of one name apart.
+that they end has returned. Containers are known by the engine's ids here and told by their cids: neither comes again.
 Called from any thread; calls nothing back: it returns what is to be told.
 """
 
@@ -26,33 +26,33 @@ class ExitLedger:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         # Guarded by _lock: all of these. _early holds exits of what is not known to run (yet).
-        self._starting: set[str] = set()
-        self._running: dict[str, str] = {}
+        self._starting: set[str] = set()  # cids
+        self._running: dict[str, str] = {}  # cid by engine id
         self._early: OrderedDict[str, Exit] = OrderedDict()
         self._told: OrderedDict[str, None] = OrderedDict()
 
-    def starting(self, name: str) -> None:
-        """A start of `name` is under way: its exit waits until `started`."""
+    def starting(self, cid: str) -> None:
+        """A start of `cid` is under way: its exit waits until `started`."""
         with self._lock:
-            self._starting.add(name)
+            self._starting.add(cid)
 
-    def started(self, engine_id: str, name: str) -> Exit | None:
+    def started(self, engine_id: str, cid: str) -> Exit | None:
         """The start has returned; gives its exit where the container has ended since."""
         with self._lock:
-            self._starting.discard(name)
-            return self._begin(engine_id, name)
+            self._starting.discard(cid)
+            return self._begin(engine_id, cid)
 
-    def not_started(self, name: str) -> None:
+    def not_started(self, cid: str) -> None:
         """The start has failed: nothing of it is ever told."""
         with self._lock:
-            self._starting.discard(name)
+            self._starting.discard(cid)
 
-    def seen_running(self, engine_id: str, name: str) -> Exit | None:
+    def seen_running(self, engine_id: str, cid: str) -> Exit | None:
         """A look at the list found it running; gives its exit where it has ended since."""
         with self._lock:
-            if name in self._starting or engine_id in self._told:
+            if cid in self._starting or engine_id in self._told:
                 return None
-            return self._begin(engine_id, name)
+            return self._begin(engine_id, cid)
 
     def running(self) -> frozenset[str]:
         """The ids that run as far as is known."""
@@ -74,17 +74,17 @@ class ExitLedger:
         exits = []
         with self._lock:
             for engine_id in set(before) - set(listed):
-                name = self._running.pop(engine_id, None)
-                if name is not None:
+                cid = self._running.pop(engine_id, None)
+                if cid is not None:
                     _remember(self._told, engine_id, None)
-                    exits.append(Exit(name, None, "it was removed"))
+                    exits.append(Exit(cid, None, "it was removed"))
         return exits
 
-    def _begin(self, engine_id: str, name: str) -> Exit | None:
+    def _begin(self, engine_id: str, cid: str) -> Exit | None:
         """Called with _lock held."""
         early = self._early.pop(engine_id, None)
         if early is None:
-            self._running[engine_id] = name
+            self._running[engine_id] = cid
         else:
             _remember(self._told, engine_id, None)
         return early

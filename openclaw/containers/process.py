@@ -82,7 +82,7 @@ class ProcessRuntime:
         self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._epoll.register(self._wake_fd, select.EPOLLIN)
         self._lock = threading.Lock()
-        # Guarded by _lock: _children by name, _by_fd by pidfd and output, _closed, _warned. A child in _children is
+        # Guarded by _lock: _children by cid, _by_fd by pidfd and output, _closed, _warned. A child in _children is
         # not reaped, so that its pid is its own: signals are sent under the lock.
         self._children: dict[str, _Child] = {}
         self._by_fd: dict[int, _Child] = {}
@@ -127,15 +127,15 @@ class ProcessRuntime:
         self._epoll.register(child.pidfd, select.EPOLLIN)
         return done
 
-    def kill(self, name: str) -> Future[None]:
-        self._kill(name)
+    def kill(self, cid: str) -> Future[None]:
+        self._kill(cid)
         done: Future[None] = Future()
         done.set_result(None)
         return done
 
-    def remove(self, name: str) -> Future[None]:
+    def remove(self, cid: str) -> Future[None]:
         """Done when the child is reaped."""
-        child = self._kill(name)
+        child = self._kill(cid)
         if child is not None:
             return child.gone
         done: Future[None] = Future()
@@ -150,9 +150,9 @@ class ProcessRuntime:
             for spec in specs
         ]
 
-    def logs_tail(self, name: str) -> str:
+    def logs_tail(self, cid: str) -> str:
         with self._lock:
-            child = self._children.get(name)
+            child = self._children.get(cid)
         return child.tail.decode(errors="replace").strip() if child is not None else ""
 
     def config_digest(self, spec: ContainerSpec) -> str:
@@ -171,9 +171,9 @@ class ProcessRuntime:
         except OSError as error:
             raise StartFailed(f"the runner cannot be started: {error.strerror}") from error
         with self._lock:
-            refused = self._closed or spec.name in self._children
+            refused = self._closed or spec.cid in self._children
             if not refused:
-                self._children[spec.name] = child
+                self._children[spec.cid] = child
                 self._by_fd[child.pidfd] = self._by_fd[child.output.fileno()] = child
         if refused:
             child.kill()
@@ -207,9 +207,9 @@ class ProcessRuntime:
             process_group=0,
         )
 
-    def _kill(self, name: str) -> _Child | None:
+    def _kill(self, cid: str) -> _Child | None:
         with self._lock:
-            child = self._children.get(name)
+            child = self._children.get(cid)
             if child is not None:
                 child.kill()
             return child
@@ -235,12 +235,12 @@ class ProcessRuntime:
             return
         with self._lock:
             child.kill()  # what it may have left in its group
-            del self._children[child.spec.name]
+            del self._children[child.spec.cid]
             del self._by_fd[child.pidfd], self._by_fd[child.output.fileno()]
         self._epoll.unregister(child.pidfd)
         code = child.reap()
         child.gone.set_result(None)
-        self._on_exit(Exit(child.spec.name, code, child.tail.decode(errors="replace").strip()[-200:] if code else ""))
+        self._on_exit(Exit(child.spec.cid, code, child.tail.decode(errors="replace").strip()[-200:] if code else ""))
 
 
 def _ignore(_: Exit) -> None:

@@ -1,7 +1,8 @@
 """The interface of a container runtime: what the agents ask for, and what they are told.
 
-Owns nothing and starts no thread; the docker and the process runtime implement `Runtime`. Names are chosen by the
-caller and are unique on one engine; the runtime never retries, restarts or decides: it reports.
+Owns nothing and starts no thread; the docker and the process runtime implement `Runtime`. A container is known by its
+cid, which is never used twice. Its name, unique on one engine, is for people, and Main's next container has it again.
+The runtime never retries, restarts or decides: it reports.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class Found(NamedTuple):
 class Exit(NamedTuple):
     """The end of a container that was started or found running."""
 
-    name: str
+    cid: str
     code: int | None
     """As the engine reports it: 137 for KILL, 143 for TERM; None where it vanished without one."""
     detail: str
@@ -118,11 +119,11 @@ class Runtime(Protocol):
         A start whose future could be cancelled was never begun: there is no container, and no exit is told."""
         ...
 
-    def kill(self, name: str) -> Future[None]:
+    def kill(self, cid: str) -> Future[None]:
         """SIGKILL it, paused or not; `on_exit` follows. One that is gone or has ended is fine."""
         ...
 
-    def remove(self, name: str) -> Future[None]:
+    def remove(self, cid: str) -> Future[None]:
         """Kill where needed and remove; `on_exit` follows where it ran. One that is gone is fine."""
         ...
 
@@ -132,7 +133,7 @@ class Runtime(Protocol):
         Those that the first call gives are the caller's; what an earlier process brings up later is removed unasked."""
         ...
 
-    def logs_tail(self, name: str) -> str:
+    def logs_tail(self, cid: str) -> str:
         """The last lines that the container wrote, at most 4 KiB; empty where there are none. Blocks; never raises."""
         ...
 

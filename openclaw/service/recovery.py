@@ -105,7 +105,7 @@ class Recovery:
             return False
 
     def _remove(self, container: Found) -> None:
-        removed = self._runtime.remove(container.name)
+        removed = self._runtime.remove(container.cid)
         removed.add_done_callback(partial(_log_failure, container.name))
 
     def _bury(self, channel: Channel, mine: list[Turn], now: float) -> None:

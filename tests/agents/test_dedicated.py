@@ -33,7 +33,7 @@ def test_an_answered_turn_ends_and_its_container_is_removed(stage: Stage, agents
     stage.frame(start, "started", "a", {})
     stage.frame(start, "response", "a", {"status": "done", "text": "hi", "agent_ms": 3})
     assert stage.next_end() == (turn, Answer("done", "hi", "", 3))
-    assert stage.runtime.removed.get(timeout=10) == start.spec.name
+    assert stage.runtime.removed.get(timeout=10) == start.spec.cid
 
 
 def test_a_container_that_ends_loses_its_turn_and_tells_whether_it_had_begun(
@@ -42,13 +42,13 @@ def test_a_container_that_ends_loses_its_turn_and_tells_whether_it_had_begun(
     agents.submit(stage.turn("a"))
     start = stage.next_start()
     start.done.set_result(None)
-    agents.exited(Exit(start.spec.name, 137, ""))
+    agents.exited(Exit(start.spec.cid, 137, ""))
     assert stage.next_end()[1] == Loss("the container ended (exit 137)", begun=False)
     agents.submit(stage.turn("b"))
     start = stage.next_start()
     start.done.set_result(None)
     stage.frame(start, "started", "b", {})
-    agents.exited(Exit(start.spec.name, 137, ""))
+    agents.exited(Exit(start.spec.cid, 137, ""))
     assert stage.next_end()[1] == Loss("the container ended (exit 137)", begun=True)
 
 
@@ -56,7 +56,7 @@ def test_an_answer_that_was_left_behind_counts(stage: Stage, agents: DedicatedAg
     agents.submit(stage.turn("a"))
     start = stage.next_start()
     stage.frame(start, "response", "a", {"status": "done", "text": "hi", "agent_ms": 0})
-    agents.exited(Exit(start.spec.name, 0, ""))
+    agents.exited(Exit(start.spec.cid, 0, ""))
     assert stage.next_end()[1] == Answer("done", "hi")
 
 
@@ -95,4 +95,4 @@ def test_a_turn_over_its_time_limit_fails_and_its_container_goes(stage: Stage, a
     outcome = stage.next_end()[1]
     assert isinstance(outcome, Answer)
     assert "SUBAGENT_TIMEOUT" in outcome.error
-    assert stage.runtime.removed.get(timeout=10) == start.spec.name
+    assert stage.runtime.removed.get(timeout=10) == start.spec.cid

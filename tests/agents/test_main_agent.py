@@ -47,8 +47,8 @@ class Main:
             self.manager.submit(self.stage.turn(turn_id))
             events.until((inside / f"{turn_id}.request.json").exists)
 
-    def crash(self, code: int = 137) -> None:
-        self.manager.exited(Exit(self.stage.specs.main_name, code, ""))
+    def crash(self, start: Start, code: int = 137) -> None:
+        self.manager.exited(Exit(start.spec.cid, code, ""))
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_a_turn_waits_for_the_start_and_runs_when_the_runner_answers(stage: Stag
 def test_a_crash_hands_its_turns_back_and_others_go_to_dedicated_containers(stage: Stage, main: Main) -> None:
     start = main.come_up()
     main.run("a", start)
-    main.crash()
+    main.crash(start)
     assert stage.next_end()[1] == Loss("Main's container ended (exit 137)", begun=False)
     main.manager.submit(stage.turn("b"))
     assert main.overflow.get(timeout=10).id == "b"
@@ -85,13 +85,15 @@ def test_a_crash_hands_its_turns_back_and_others_go_to_dedicated_containers(stag
 
 def test_three_restarts_then_fallback_and_the_way_back(stage: Stage, main: Main) -> None:
     for delay in (1, 2, 4):
-        main.run("a", main.come_up())
-        main.crash()
+        start = main.come_up()
+        main.run("a", start)
+        main.crash(start)
         stage.next_end()
         stage.alarms.wait_set(delay)
         stage.alarms.advance(delay)
-    main.run("a", main.come_up())
-    main.crash()
+    start = main.come_up()
+    main.run("a", start)
+    main.crash(start)
     stage.next_end()
     main.manager.submit(stage.turn("b"))
     assert main.overflow.get(timeout=10).id == "b"
@@ -109,6 +111,24 @@ def test_a_turn_over_its_time_limit_is_cancelled_and_fails(stage: Stage, main: M
     outcome = stage.next_end()[1]
     assert isinstance(outcome, Answer)
     assert "PERSISTENT_REQUEST_TIMEOUT" in outcome.error
+
+
+def test_an_exit_that_is_told_late_is_not_charged_to_the_next_container(stage: Stage, main: Main) -> None:
+    """Both bear Main's name: a kill that the engine carries out late, after the name had been cleared for the next."""
+    first = main.come_up()
+    main.run("a", first)
+    main.crash(first)
+    stage.next_end()
+    stage.alarms.wait_set(1)
+    stage.alarms.advance(1)
+    second = main.come_up()
+    main.run("b", second)
+
+    main.crash(first)
+
+    main.run("c", second)
+    assert stage.told.ended_turns.empty()
+    assert main.manager.status.crashes == 1
 
 
 @pytest.mark.parametrize("kind", ["started", "response"])

@@ -84,6 +84,34 @@ def test_the_same_name_started_again_is_told_again(runtime: DockerRuntime, exits
         assert exits.next() == Exit("main", 137, "")
 
 
+def test_an_exit_tells_which_of_two_containers_of_one_name_has_ended(
+    runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
+) -> None:
+    for cid in ("killed", "removed"):
+        runtime.start(make_spec(tmp_path, "main", runtime.container_uid, cid=cid)).result(WAIT)
+        (runtime.kill if cid == "killed" else runtime.remove)(cid).result(WAIT)
+        assert exits.next() == Exit(cid, 137, "")
+    runtime.start(make_spec(tmp_path, "main", runtime.container_uid, cid="gone")).result(WAIT)
+    (container,) = fake.containers()
+    record = fake.state / "containers" / f"{container['id']}.json"
+    record.rename(fake.state / "elsewhere.json")
+    runtime.list()
+    assert exits.next() == Exit("gone", None, "it was removed")
+    (fake.state / "elsewhere.json").rename(record)
+
+
+def test_what_ends_one_container_does_not_touch_the_next_of_its_name(
+    runtime: DockerRuntime, fake: FakeDocker, tmp_path: Path
+) -> None:
+    for cid in ("old", "new"):
+        runtime.start(make_spec(tmp_path, "main", runtime.container_uid, cid=cid)).result(WAIT)
+
+    runtime.kill("old").result(WAIT)
+    runtime.remove("old").result(WAIT)
+
+    assert [(found.cid, found.running) for found in runtime.list()] == [("new", True)]
+
+
 def test_each_end_is_told_once_however_often_one_looks(
     runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
 ) -> None:
@@ -96,7 +124,7 @@ def test_each_end_is_told_once_however_often_one_looks(
     runtime.start(make_spec(tmp_path, "c2", runtime.container_uid)).result(WAIT)
     runtime.kill("c2").result(WAIT)
 
-    assert [exits.next().name, exits.next().name] == ["c1", "c2"]
+    assert [exits.next().cid, exits.next().cid] == ["c1", "c2"]
 
 
 def test_a_container_of_an_earlier_run_is_found_and_watched(

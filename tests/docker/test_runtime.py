@@ -169,9 +169,9 @@ def test_a_container_outlives_the_service_and_is_found_again(
     second.open(exits.on_exit, exits.on_engine_up, exits.on_image_changed)
     (found,) = second.list()
     assert (found.name, found.running, found.config) == (spec.name, True, second.config_digest(spec))
-    second.kill(spec.name).result(WAIT)
+    second.kill(spec.cid).result(WAIT)
 
-    assert exits.next() == Exit(spec.name, 137, "")
+    assert exits.next() == Exit(spec.cid, 137, "")
     second.close()
 
 
@@ -181,15 +181,30 @@ def test_a_killed_container_is_told_and_stays_listed_until_removed(
     spec = make()
     runtime.start(spec).result(WAIT)
 
-    runtime.kill(spec.name).result(WAIT)
+    runtime.kill(spec.cid).result(WAIT)
 
-    assert exits.next() == Exit(spec.name, 137, "")
+    assert exits.next() == Exit(spec.cid, 137, "")
     (found,) = runtime.list()
     assert (found.running, found.exit_code) == (False, 137)
-    runtime.kill(spec.name).result(WAIT)
-    runtime.remove(spec.name).result(WAIT)
+    runtime.kill(spec.cid).result(WAIT)
+    runtime.remove(spec.cid).result(WAIT)
     assert runtime.list() == []
-    runtime.remove(spec.name).result(WAIT)
+    runtime.remove(spec.cid).result(WAIT)
+
+
+def test_an_exit_tells_which_of_two_containers_of_one_name_has_ended(
+    runtime: DockerRuntime, engine: Cli, make: Make, exits: Exits
+) -> None:
+    old, new = make(cid="old"), make(cid="new")
+    runtime.start(old).result(WAIT)
+    runtime.start(new).result(WAIT)  # which takes the name from the old one
+
+    assert exits.next() == Exit("old", 137, "")
+    runtime.kill("old").result(WAIT)
+    runtime.remove("old").result(WAIT)
+    assert [(found.cid, found.running) for found in runtime.list()] == [("new", True)]
+    engine.run(["kill", new.name])
+    assert exits.next() == Exit("new", 137, "")
 
 
 @pytest.mark.parametrize("verb", ["kill", "remove"])
@@ -202,9 +217,9 @@ def test_a_paused_container_can_be_ended(
     (found,) = runtime.list()
     assert found.running
 
-    getattr(runtime, verb)(spec.name).result(WAIT)
+    getattr(runtime, verb)(spec.cid).result(WAIT)
 
-    assert exits.next() == Exit(spec.name, 137, "")
+    assert exits.next() == Exit(spec.cid, 137, "")
 
 
 def test_a_container_removed_by_somebody_else_is_told_once(
@@ -215,7 +230,7 @@ def test_a_container_removed_by_somebody_else_is_told_once(
 
     engine.run(["rm", "--force", spec.name], WAIT)
 
-    assert exits.next() == Exit(spec.name, 137, "")
+    assert exits.next() == Exit(spec.cid, 137, "")
     assert runtime.list() == []
     assert exits.told.empty()
 
@@ -227,8 +242,8 @@ def test_a_runner_that_fails_is_told_with_its_code_and_last_words(
 
     runtime.start(spec).result(WAIT)
 
-    assert exits.next() == Exit(spec.name, 2, "")
-    assert "agent_runner:" in runtime.logs_tail(spec.name)
+    assert exits.next() == Exit(spec.cid, 2, "")
+    assert "agent_runner:" in runtime.logs_tail(spec.cid)
 
 
 def test_eight_containers_start_side_by_side(runtime: DockerRuntime, make: Make) -> None:
@@ -239,7 +254,7 @@ def test_eight_containers_start_side_by_side(runtime: DockerRuntime, make: Make)
     assert not starts.not_done
     assert all(start.exception() is None for start in starts.done)
     assert {found.name for found in runtime.list() if found.running} == {spec.name for spec in specs}
-    removals = wait([runtime.remove(spec.name) for spec in specs], WAIT)
+    removals = wait([runtime.remove(spec.cid) for spec in specs], WAIT)
     assert all(removal.exception() is None for removal in removals.done)
     assert runtime.list() == []
 
@@ -265,11 +280,11 @@ def test_a_name_of_another_installation_is_left_alone(
     try:
         with pytest.raises(NameConflict, match="CONTAINER_PREFIX"):
             runtime.start(spec).result(WAIT)
-        runtime.remove(spec.name).result(WAIT)
+        runtime.remove(spec.cid).result(WAIT)
 
         assert [found.running for found in other.list()] == [True]
     finally:
-        other.remove(spec.name).result(WAIT)
+        other.remove(spec.cid).result(WAIT)
         other.close()
 
 
@@ -418,4 +433,4 @@ def test_an_agent_that_takes_too_much_memory_is_said_to_have_run_out(
 
     runtime.start(spec).result(WAIT)
 
-    assert exits.next() == Exit(spec.name, 137, "it ran out of memory")
+    assert exits.next() == Exit(spec.cid, 137, "it ran out of memory")

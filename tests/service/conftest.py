@@ -101,12 +101,13 @@ class Crew:
         channel.close()
         return channel.path
 
-    def left_container(self, cid: str, role: str = "dedicated", *, running: bool = True, config: str = "digest") -> str:
-        """A container of that channel; its name."""
+    def left_container(
+        self, cid: str, role: str = "dedicated", *, running: bool = True, config: str = "digest"
+    ) -> None:
+        """A container of that channel."""
         name = self.specs.main_name if role == "main" else f"openclaw-main-{cid}"
         code = None if running else 137
         self.engine.containers.append(Found(name, role, "main", cid, "", config, running, code))
-        return name
 
     def frame(self, cid: str, kind: FrameKind, message_id: str, body: dict[str, object] | None = None) -> None:
         """Write a frame as the runner in the container would."""

@@ -46,4 +46,4 @@ def test_and_with_the_dedicated_container_where_it_runs_there(crew: Crew, dispat
     start = crew.engine.starts.get(timeout=10)
     dispatch.cancel(turn)
     assert crew.next_end() == (turn, Answer.cancelled())
-    assert crew.engine.removed.get(timeout=10) == start.spec.name
+    assert crew.engine.removed.get(timeout=10) == start.spec.cid

@@ -55,33 +55,33 @@ def test_an_answer_that_came_while_no_process_ran_counts(crew: Crew) -> None:
 def test_a_dedicated_container_goes_on_with_its_turn_and_is_removed_after_it(crew: Crew) -> None:
     turn = crew.turn("a", group="friends")
     crew.left_channel("c1", turn)
-    name = crew.left_container("c1")
+    crew.left_container("c1")
     crew.recover(turn)
     assert crew.recovery.running == {"a": turn}
     assert crew.engine.removed.empty()
     crew.answer("c1", "a")
     assert crew.next_end() == (turn, DONE)
     assert turn.route == "dedicated"
-    assert crew.engine.removed.get(timeout=10) == name
+    assert crew.engine.removed.get(timeout=10) == "c1"
 
 
 def test_mains_container_with_other_settings_ends_its_turns_and_is_then_replaced(crew: Crew) -> None:
     turn = crew.turn("a")
     crew.left_channel("c1", turn)
-    name = crew.left_container("c1", "main", config="of an older image")
+    crew.left_container("c1", "main", config="of an older image")
     crew.recover(turn)
     crew.answer("c1", "a")
     assert crew.next_end() == (turn, DONE)
-    assert crew.engine.removed.get(timeout=10) == name
+    assert crew.engine.removed.get(timeout=10) == "c1"
     assert crew.engine.starts.get(timeout=10).spec.role == "main"
 
 
 def test_where_the_settings_cannot_be_compared_it_is_replaced_too(crew: Crew) -> None:
     crew.left_channel("c1")
-    name = crew.left_container("c1", "main")
+    crew.left_container("c1", "main")
     crew.engine.has_image = False
     crew.recover()
-    assert crew.engine.removed.get(timeout=10) == name
+    assert crew.engine.removed.get(timeout=10) == "c1"
     assert crew.engine.starts.get(timeout=10).spec.role == "main"
 
 
@@ -91,11 +91,11 @@ def test_where_main_is_to_be_served_on_demand_its_container_ends_its_turns_and_i
     crew = Crew(tmp_path, stack, ENABLE_PERSISTENT_MAIN="false")
     turn = crew.turn("a")
     crew.left_channel("c1", turn)
-    name = crew.left_container("c1", "main")
+    crew.left_container("c1", "main")
     crew.recover(turn)
     crew.answer("c1", "a")
     assert crew.next_end() == (turn, DONE)
-    assert crew.engine.removed.get(timeout=10) == name
+    assert crew.engine.removed.get(timeout=10) == "c1"
     later = crew.turn("b")
     crew.main.submit(later)
     assert crew.overflow.get(timeout=10) is later
@@ -104,9 +104,9 @@ def test_where_main_is_to_be_served_on_demand_its_container_ends_its_turns_and_i
 
 def test_a_dedicated_container_whose_turn_is_answered_already_is_removed(crew: Crew) -> None:
     channel = crew.left_channel("c1", crew.turn("a"))
-    name = crew.left_container("c1")
+    crew.left_container("c1")
     crew.recover()
-    assert crew.engine.removed.get(timeout=10) == name
+    assert crew.engine.removed.get(timeout=10) == "c1"
     assert not channel.exists()
 
 
@@ -117,7 +117,7 @@ def test_a_dedicated_container_whose_turn_is_answered_already_is_removed(crew: C
 def test_a_dead_container_is_removed_and_its_turns_end_by_what_it_left(crew: Crew, role: str) -> None:
     answered, begun, unread = (crew.turn(message_id) for message_id in ("a", "b", "c"))
     crew.left_channel("c1", answered, begun, unread)
-    name = crew.left_container("c1", role, running=False)
+    crew.left_container("c1", role, running=False)
     crew.frame("c1", "started", "a")
     crew.answer("c1", "a")
     crew.frame("c1", "started", "b")
@@ -126,7 +126,7 @@ def test_a_dead_container_is_removed_and_its_turns_end_by_what_it_left(crew: Cre
         (answered, DONE), (begun, Loss(GONE, begun=True)), (unread, Loss(GONE, begun=False)),
     ]  # fmt: skip
     assert set(crew.recovery.running) == {"a", "b", "c"}
-    assert crew.engine.removed.get(timeout=10) == name
+    assert crew.engine.removed.get(timeout=10) == "c1"
     assert crew.engine.starts.get(timeout=10).spec.role == "main"
     assert crew.told.ended_turns.empty()  # they are the router's
 
@@ -180,17 +180,17 @@ def test_a_channel_in_which_nothing_is_left_goes_at_once(crew: Crew) -> None:
 
 
 def test_a_container_whose_channel_is_gone_is_removed(crew: Crew) -> None:
-    name = crew.left_container("c1", "main")
+    crew.left_container("c1", "main")
     crew.recover()
-    assert crew.engine.removed.get(timeout=10) == name
+    assert crew.engine.removed.get(timeout=10) == "c1"
     assert crew.engine.starts.get(timeout=10).spec.role == "main"
 
 
 def test_a_channel_that_is_half_there_goes_and_its_container_too(crew: Crew) -> None:
     (crew.root / "c1" / "in").mkdir(parents=True)
-    name = crew.left_container("c1")
+    crew.left_container("c1")
     crew.recover()
-    assert crew.engine.removed.get(timeout=10) == name
+    assert crew.engine.removed.get(timeout=10) == "c1"
     assert not (crew.root / "c1").exists()
 
 

@@ -19,7 +19,7 @@ class Start(NamedTuple):
 
 
 class HandRuntime:
-    """Starts and removals arrive in queues; kills and removals succeed at once."""
+    """Starts and removals, by cid, arrive in queues; kills and removals succeed at once."""
 
     kind: Final[Literal["docker"]] = "docker"
 
@@ -41,17 +41,17 @@ class HandRuntime:
         self.starts.put(start)
         return start.done
 
-    def kill(self, name: str) -> Future[None]:
+    def kill(self, cid: str) -> Future[None]:
         return _done()
 
-    def remove(self, name: str) -> Future[None]:
-        self.removed.put(name)
+    def remove(self, cid: str) -> Future[None]:
+        self.removed.put(cid)
         return _done()
 
     def list(self) -> Sequence[Found]:
         return []
 
-    def logs_tail(self, name: str) -> str:
+    def logs_tail(self, cid: str) -> str:
         return ""
 
     def config_digest(self, spec: ContainerSpec) -> str:
