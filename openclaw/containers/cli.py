@@ -2,7 +2,7 @@
 
 Keeps no state between calls and may be called from any thread: each call is a process group of its own with closed
 stdin, bounded output and a timeout, after which the whole group gets SIGKILL. What the engine really did by then
-is for the caller to look up.
+is for the caller to look up. That a call's output or its process ends is an event: nothing is polled.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import select
 import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Final, NamedTuple
 
 from openclaw.errors import EngineOverdue, EngineUnavailable
@@ -61,6 +62,8 @@ class Cli:
             streams = _read_to_end(process, time.monotonic() + timeout)
         except TimeoutError:
             raise EngineOverdue(f"{self.program} {args[0]} did not return within {timeout:g} s") from None
+        except OSError as error:
+            raise EngineUnavailable(f"{self.program} cannot be followed: {error.strerror}") from error
         finally:
             end(process)
         stdout, stderr = (data.decode(errors="replace").strip("\r\n") for data in streams)
@@ -92,8 +95,11 @@ def end(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
-        with contextlib.suppress(subprocess.TimeoutExpired):  # in an uninterruptible call: it dies when that returns
-            process.wait(KILL_TIMEOUT)
+        with contextlib.suppress(OSError), _ended(process) as ended:  # else subprocess reaps it with its next child
+            poll = select.poll()
+            poll.register(ended, select.POLLIN)
+            poll.poll(KILL_TIMEOUT * 1000)  # in an uninterruptible call it dies when that returns
+        process.poll()
     for stream in (process.stdout, process.stderr):
         if stream is not None:
             stream.close()
@@ -104,23 +110,32 @@ def _read_to_end(process: subprocess.Popen[bytes], deadline: float) -> tuple[byt
     assert process.stdout is not None
     assert process.stderr is not None
     kept: dict[IO[bytes], bytearray] = {process.stdout: bytearray(), process.stderr: bytearray()}
-    with selectors.DefaultSelector() as selector:
+    with selectors.PollSelector() as selector, _ended(process) as ended:
         for stream in kept:
             selector.register(stream, selectors.EVENT_READ, stream)
+        selector.register(ended, selectors.EVENT_READ)
         while selector.get_map():
             ready = selector.select(max(0.0, deadline - time.monotonic()))
             if not ready:
                 raise TimeoutError
             for key, _ in ready:
-                data = os.read(key.fd, 65536)
-                if not data:
+                data = b"" if key.data is None else os.read(key.fd, 65536)
+                if data:
+                    kept[key.data] += data[: OUTPUT_LIMIT - len(kept[key.data])]
+                else:
                     selector.unregister(key.fileobj)
-                kept[key.data] += data[: OUTPUT_LIMIT - len(kept[key.data])]
-    try:
-        process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        raise TimeoutError from None
+    process.poll()
     return bytes(kept[process.stdout]), bytes(kept[process.stderr])
+
+
+@contextlib.contextmanager
+def _ended(process: subprocess.Popen[bytes]) -> Iterator[int]:
+    """A descriptor that is readable once `process`, which nobody has reaped, has ended."""
+    descriptor = os.pidfd_open(process.pid)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _unavailable(stderr: str) -> str:

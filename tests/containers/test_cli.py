@@ -41,6 +41,19 @@ def test_an_overdue_call_is_killed_with_all_that_it_started(tmp_path: Path) -> N
     os.close(reader)
 
 
+def test_a_call_that_ends_after_its_output_is_waited_for_without_polling(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def sleep(seconds: float) -> None:
+        pytest.fail("somebody sleeps and looks again")
+
+    monkeypatch.setattr("time.sleep", sleep)
+
+    assert program(tmp_path, "exec >/dev/null 2>&1; sleep 0.2; exit 3").run(["rm"]).code == 3
+    with pytest.raises(EngineOverdue):
+        program(tmp_path, "exec >/dev/null 2>&1; sleep 1000").run(["rm"], timeout=0.2)
+
+
 def test_output_beyond_the_limit_is_read_and_dropped(tmp_path: Path) -> None:
     cli = program(tmp_path, f"head -c {OUTPUT_LIMIT * 2} /dev/zero | tr '\\0' x")
 
