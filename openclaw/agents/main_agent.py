@@ -406,7 +406,7 @@ class MainAgentManager:
         """Remove the container and let go of its channel, which goes when its last turn is settled."""
         here, self._turns = self._turns, None
         if here is not None:
-            self._removal = self._runtime.remove(here.attachment.channel.cid)
+            self._removal = self._runtime.remove(here.attachment.channel.cid, urgent=True)
             self._removal.add_done_callback(_log_failure)
             here.attachment.retire()
 

@@ -1,7 +1,7 @@
 """DockerRuntime: containers of a Docker engine, by its command line program.
 
-Owns a pool of 8 threads for the calls that change the engine, one thread to look at the engine's list, and the one
-that follows its events. No lock is held over a call to the engine or over a callback.
+Owns at most 8 threads for the calls that change the engine, one to look at the engine's list, and the one that
+follows its events. No lock is held over a call to the engine or over a callback.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 from typing import Final, Literal
 
 from openclaw.clock import Clock
 from openclaw.containers import docker_run
 from openclaw.containers.cli import Cli
+from openclaw.containers.docker_calls import EngineCalls, Rank
 from openclaw.containers.docker_events import EngineEvents
 from openclaw.containers.docker_roster import Roster
 from openclaw.containers.handover import hand_over
@@ -33,7 +35,8 @@ UNPRIVILEGED_UID: Final = 64321
 """The containers' uid where the service runs as root; else it is the service's own."""
 LOGS_TAIL: Final = 4096
 
-_OVER = ("No such container", "is not running", "already in progress")
+_REMOVE: Final = ("rm", "--force", "--volumes")
+_OVER: Final = ("No such container", "is not running", "already in progress")
 """What the engine says of a container that is over already."""
 
 
@@ -58,9 +61,8 @@ class DockerRuntime:
         self._health = EngineHealth(clock)
         self._roster = Roster(cli, installation, self._ended, self._remove_abandoned)
         self._events = EngineEvents(cli, clock, installation, self._roster.heard, self._connected)
-        # Their queues are bounded by the callers: a start, a kill and a removal for each container at most.
-        self._changes = ThreadPoolExecutor(MAX_CHANGES, "docker-change")
-        self._looks = ThreadPoolExecutor(1, "docker-look")
+        self._changes = EngineCalls("docker-change", MAX_CHANGES)
+        self._looks = EngineCalls("docker-look", 1)
         self._on_exit: Callable[[Exit], None] = _ignore
         self._on_engine_up: Callable[[], None] = _ignore_up
         self._on_image_changed: Callable[[], None] = _ignore_up
@@ -84,20 +86,21 @@ class DockerRuntime:
         with self._lock:
             self._closed = True
         self._events.close()
-        self._looks.shutdown()
-        self._changes.shutdown()
+        self._looks.close()
+        self._changes.close()
 
     def start(self, spec: ContainerSpec) -> Future[None]:
         self._roster.starting(spec.cid)
         done: Future[None] = Future()
-        self._changes.submit(self._start, spec, done)
+        rank = Rank.MAIN if spec.role == "main" else Rank.START
+        self._changes.submit(rank, spec.cid, partial(self._start, spec, done))
         return done
 
     def kill(self, cid: str) -> Future[None]:
-        return self._changes.submit(self._end, cid, "kill")
+        return self._submit_end(Rank.MAIN, cid, "kill")
 
-    def remove(self, cid: str) -> Future[None]:
-        return self._changes.submit(self._end, cid, "rm", "--force", "--volumes")
+    def remove(self, cid: str, *, urgent: bool = False) -> Future[None]:
+        return self._submit_end(Rank.MAIN if urgent else Rank.END, cid, *_REMOVE)
 
     def list(self) -> Sequence[Found]:
         return [row.found for row in self._roster.take_stock()]
@@ -124,10 +127,10 @@ class DockerRuntime:
             if self._look_waits or self._closed:
                 return
             self._look_waits = True
-            self._looks.submit(self._look)
+        self._looks.submit(Rank.START, "", self._look)
 
     def _start(self, spec: ContainerSpec, done: Future[None]) -> None:
-        """A job of the pool. The exit is told after `done`, even where it came before the engine returned."""
+        """On a thread of the changes. The exit is told after `done`, even where it came before the engine returned."""
         if not done.set_running_or_notify_cancel():
             self._roster.not_started(spec.cid)
             return
@@ -186,7 +189,7 @@ class DockerRuntime:
         """Remove our own leftover of that name. Raises NameConflict where it is somebody else's."""
         for row in self._roster.look():
             if row.found.name == name:
-                self._end_id(row.engine_id, "rm", "--force", "--volumes")
+                self._end_id(row.engine_id, *_REMOVE)
                 return
         raise NameConflict(f"another installation has a container named {name}: set CONTAINER_PREFIX to another word")
 
@@ -200,8 +203,24 @@ class DockerRuntime:
             log.warning("The engine does not tell whether %s has started: %s", spec.name, error)
         raise EngineOverdue(f"the engine has not started {spec.name} within {self._start_timeout:g} s")
 
-    def _end(self, cid: str, *verb: str) -> None:
-        """A job of the pool. By the engine's id: the next container of that name is not touched."""
+    def _submit_end(self, rank: Rank, cid: str, *verb: str) -> Future[None]:
+        done: Future[None] = Future()
+        self._changes.submit(rank, cid, partial(self._end, done, cid, *verb))
+        return done
+
+    def _end(self, done: Future[None], cid: str, *verb: str) -> None:
+        """On a thread of the changes."""
+        if not done.set_running_or_notify_cancel():
+            return
+        try:
+            self._end_container(cid, *verb)
+        except Exception as error:  # whatever it is belongs to the caller
+            done.set_exception(error)
+        else:
+            done.set_result(None)
+
+    def _end_container(self, cid: str, *verb: str) -> None:
+        """By the engine's id: the next container of that name is not touched."""
         engine_id = self._roster.engine_id(cid)
         if engine_id is not None:
             self._end_id(engine_id, *verb)
@@ -214,11 +233,11 @@ class DockerRuntime:
     def _remove_abandoned(self, engine_id: str) -> None:
         with self._lock:
             if not self._closed:
-                self._changes.submit(self._end_quietly, engine_id)
+                self._changes.submit(Rank.END, engine_id, partial(self._end_quietly, engine_id))
 
     def _end_quietly(self, engine_id: str) -> None:
         try:
-            self._end_id(engine_id, "rm", "--force", "--volumes")
+            self._end_id(engine_id, *_REMOVE)
         except RuntimeFailure as error:  # the next look finds it again
             log.warning("A container whose start was given up is not removed: %s", error)
 

@@ -133,7 +133,7 @@ class ProcessRuntime:
         done.set_result(None)
         return done
 
-    def remove(self, cid: str) -> Future[None]:
+    def remove(self, cid: str, *, urgent: bool = False) -> Future[None]:
         """Done when the child is reaped."""
         child = self._kill(cid)
         if child is not None:

@@ -114,17 +114,19 @@ class Runtime(Protocol):
         ...
 
     def start(self, spec: ContainerSpec) -> Future[None]:
-        """Start a container; done once the engine says that it runs. It may have ended again by then.
+        """Start a container, Main's before others; done once the engine says that it runs. It may have ended by then.
 
         A start whose future could be cancelled was never begun: there is no container, and no exit is told."""
         ...
 
     def kill(self, cid: str) -> Future[None]:
-        """SIGKILL it, paused or not; `on_exit` follows. One that is gone or has ended is fine."""
+        """SIGKILL it, paused or not, before what waits; `on_exit` follows. One that is gone or has ended is fine."""
         ...
 
-    def remove(self, cid: str) -> Future[None]:
-        """Kill where needed and remove; `on_exit` follows where it ran. One that is gone is fine."""
+    def remove(self, cid: str, *, urgent: bool = False) -> Future[None]:
+        """Kill where needed and remove; `on_exit` follows where it ran. One that is gone is fine.
+
+        `urgent`: somebody waits for it. Else what else is to be done comes first."""
         ...
 
     def list(self) -> Sequence[Found]:

@@ -295,6 +295,31 @@ def test_at_most_eight_calls_change_the_engine_at_once(tmp_path: Path) -> None:
     assert 1 < max(at_once) <= 8
 
 
+def test_main_does_not_wait_behind_the_starts_of_others(tmp_path: Path) -> None:
+    """Every start waits for a word on a FIFO; the order in which they begin is noted."""
+    program, notes, word = tmp_path / "docker", tmp_path / "notes", tmp_path / "word"
+    program.write_text(
+        '#!/bin/sh\n[ $1 = image ] && exec echo sha256:1\n[ $1 = run ] || exit 1\n'
+        f"echo $3 >> '{notes}'; read -r line < '{word}'; echo the-id\n"
+    )
+    program.chmod(0o755)
+    notes.touch()
+    os.mkfifo(word)
+    with (
+        closing(DockerRuntime(Cli(str(program)), SystemClock(), "here", "agent:latest")) as runtime,
+        closing(FileEvents(tmp_path)) as events,
+    ):
+        starts = [runtime.start(make_spec(tmp_path, f"c{n}", runtime.container_uid)) for n in range(40)]
+        events.until(lambda: len(notes.read_text().split()) == 8)
+        main = runtime.start(make_spec(tmp_path, "main", runtime.container_uid, role="main"))
+        with word.open("w", buffering=1) as said:
+            said.write("go\n" * 41)
+            for start in (*starts, main):
+                start.result(WAIT)
+
+    assert notes.read_text().split().index("--name=main") <= 8 + 1
+
+
 def test_the_outputs_tail_can_be_read(runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path) -> None:
     fake.knob("command", ["sh", "-c", "echo first; echo last >&2; exit 1"])
     runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)

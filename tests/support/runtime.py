@@ -44,7 +44,7 @@ class HandRuntime:
     def kill(self, cid: str) -> Future[None]:
         return _done()
 
-    def remove(self, cid: str) -> Future[None]:
+    def remove(self, cid: str, *, urgent: bool = False) -> Future[None]:
         self.removed.put(cid)
         return _done()
 

@@ -1,0 +1,106 @@
+"""EngineCalls: the threads on which calls to the engine wait, a bounded number, in the order of their rank.
+
+Threads are made when they are needed and stay. What waits is bounded by the callers, who ask for one start and one end
+of a container at a time. Any thread may call any method; nothing is called back under the lock.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import logging
+import threading
+from collections.abc import Callable
+from enum import IntEnum
+from typing import NamedTuple
+
+log = logging.getLogger(__name__)
+
+
+class Rank(IntEnum):
+    """Who comes first."""
+
+    MAIN = 0
+    """Main's container: everybody who writes to the assistant waits for it."""
+    START = 1
+    END = 2
+    """Nobody waits for it. Starts cannot hold it up for ever: they need the slots that ends make free."""
+
+
+class _Call(NamedTuple):
+    """One that waits. `number` keeps those of one rank in order."""
+
+    rank: Rank
+    number: int
+    cid: str
+    act: Callable[[], None]
+
+
+class EngineCalls:
+    """At most `size` calls at once. One is never an end, so that a start gets through where ends do not return."""
+
+    def __init__(self, name: str, size: int) -> None:
+        self._name = name
+        self._size = size
+        self._numbers = itertools.count()
+        self._lock = threading.Lock()
+        self._work = threading.Condition(self._lock)  # something may begin
+        self._rest = threading.Condition(self._lock)  # a thread has ended
+        # Guarded by _lock: all of these. Calls are made without it.
+        self._waiting: list[_Call] = []  # a heap
+        self._running: dict[int, _Call] = {}  # by number
+        self._threads: set[threading.Thread] = set()
+        self._idle = 0
+        self._closed = False
+
+    def submit(self, rank: Rank, cid: str, act: Callable[[], None]) -> None:
+        """Have `act`, which is about the container `cid` and raises nothing, called when it is its turn."""
+        with self._lock:
+            if len(self._waiting) >= self._idle and len(self._threads) < self._size:
+                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                thread.start()  # before the call is queued: where there can be no thread, there is no call
+                self._threads.add(thread)
+            heapq.heappush(self._waiting, _Call(rank, next(self._numbers), cid, act))
+            self._work.notify()
+
+    def close(self) -> None:
+        """Have the threads end when nothing waits any more, and wait for that.
+
+        What is submitted afterwards is called all the same.
+        """
+        with self._lock:
+            self._closed = True
+            self._work.notify_all()
+            self._rest.wait_for(lambda: not self._threads)
+
+    def _run(self) -> None:
+        while (call := self._next()) is not None:
+            try:
+                call.act()
+            except Exception:  # the top of the thread: the next call needs it
+                log.exception("a call to the engine failed")
+            with self._lock:
+                del self._running[call.number]
+                if self._waiting:
+                    self._work.notify_all()  # an end that was held back may be allowed now
+
+    def _next(self) -> _Call | None:
+        """The call whose turn it is; None where the thread is to end."""
+        with self._lock:
+            self._idle += 1
+            self._work.wait_for(lambda: self._may_begin() or (self._closed and not self._waiting))
+            self._idle -= 1
+            if not self._waiting:
+                self._threads.discard(threading.current_thread())
+                self._rest.notify_all()
+                return None
+            call = heapq.heappop(self._waiting)
+            self._running[call.number] = call
+            return call
+
+    def _may_begin(self) -> bool:
+        """Whether the first of those that wait may be called. Called with _lock held."""
+        if not self._waiting:
+            return False
+        ends = sum(call.rank == Rank.END for call in self._running.values())
+        return self._waiting[0].rank != Rank.END or ends < max(1, self._size - 1)
