@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agent_runner.cancel import Cancel
-from agent_runner.engines import Task, TurnCancelled
+from agent_runner.engines import Task, TurnCancelled, limits
 from agent_runner.engines.commands import COMMANDS, MAX_SPAWN, execute, usage
 from agent_runner.engines.offline import OfflineEngine
 from agent_runner.engines.site import Site
@@ -243,6 +243,19 @@ def test_what_the_kernel_refuses_is_told_in_its_words(text: str, reason: str) ->
 def test_a_command_is_run_and_its_exit_code_told(host: HandHost, command: str, said: str) -> None:
     assert do(f"/run {command}", host) == said
     assert host.tools == [("Bash", command)]
+
+
+@pytest.mark.parametrize(("setting", "word"), [("memory_mb", "ran out of memory"), ("pids", "refused a process more")])
+def test_a_limit_that_a_command_has_reached_is_told_with_its_setting(
+    monkeypatch: pytest.MonkeyPatch, setting: str, word: str
+) -> None:
+    monkeypatch.setattr(limits, "reached_since", lambda _: [setting])
+
+    code, said = do("/run true").splitlines()
+
+    assert code == "(exit code 0)"
+    assert f"its group's {setting} sets the limit" in said
+    assert word in said
 
 
 def test_a_cancelled_turn_ends_its_command() -> None:

@@ -3,6 +3,7 @@
     engine     what an engine is, and what it is given
     offline    rules, no model
     commands   the commands of the offline engine, and what they do: subagents, files, shell
+    limits     whether the container has let a command have no more
 """
 
 from __future__ import annotations

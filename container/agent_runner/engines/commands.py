@@ -33,6 +33,13 @@ _FORBIDDEN = (
 )
 
 
+_REACHED = {
+    "memory_mb": "(The container ran out of memory, and something was killed: its group's memory_mb sets the limit.)",
+    "pids": "(The container was refused a process more: its group's pids sets the limit.)",
+}
+"""What is said where a limit was reached while a command ran."""
+
+
 class Order(NamedTuple):
     """A command on its way: its whole text, what follows the name, and whom and where it is for."""
 
@@ -146,12 +153,15 @@ def _run(order: Order) -> str:
         raise _Misused
     if (elsewhere := _elsewhere(order)) is not None:
         return elsewhere
-    from agent_runner.engines import shell  # here: subprocess costs every start 4 ms and 0.5 MB, and few turns run
+    # Here: subprocess costs every start 4 ms and 0.5 MB, and few turns run.
+    from agent_runner.engines import limits, shell
 
     order.host.tool("Bash", order.rest)
+    before = limits.counted()
     output, code = shell.run(order.rest, order.task.cancel)
     ended = f"(ended after {shell.LIMIT:.0f} s)" if code is None else f"(exit code {code})"
-    return f"{output.rstrip()}\n{ended}".lstrip()
+    reached = [_REACHED[setting] for setting in limits.reached_since(before)]
+    return "\n".join([output.rstrip(), ended, *reached]).lstrip()
 
 
 def _elsewhere(order: Order) -> str | None:
