@@ -13,6 +13,7 @@ import itertools
 import logging
 import os
 import threading
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -41,6 +42,8 @@ MAX_STRAYS: Final = 64
 """Names that are no frame's and are put up with, as temporary files of a tool would be."""
 MAX_LATE: Final = 4096
 """Frames that nobody expects, over a channel's life: those of turns that the host gave up."""
+REMEMBERED: Final = 1024
+"""Turns that are over and may still be written of, since the host gave them up."""
 MAX_FIRST_SCANS: Final = 8
 """Scans by `listen` while frames keep coming; what comes after them is found by the watcher's next tick."""
 
@@ -81,11 +84,13 @@ class Reception:
         # These belong to the thread that takes: one at a time.
         self._strays: set[str] = set()
         self._late = 0
+        self._told_forged = False
         self._tails: dict[str, EventTail] = {}
         self._lock = threading.Lock()
         # Guarded by _lock: all of these.
         self._delivered = FrameSet()
         self._forgotten: set[str] = set()  # ids whose tails are to be closed by the thread that takes
+        self._over: deque[str] = deque(maxlen=REMEMBERED)
         self._listening = False
         self._first_scan = False  # `listen` takes; the watcher's thread asks for another scan by _again
         self._again = False
@@ -134,6 +139,7 @@ class Reception:
         """Delete the frames and events of the turn `frame_id`; a ping may bear the same id and stays."""
         with self._lock:
             calls = [name for name in self._delivered.take(frame_id, keep="pong") if name.kind == "call"]
+            self._over.append(frame_id)
             if self._listening:
                 self._forgotten.add(frame_id)
         self._remove(frame_name("started", frame_id))
@@ -218,7 +224,7 @@ class Reception:
 
     def _take_frame(self, name: str, parsed: FrameName) -> None:
         if not self._expected(parsed):
-            self._drop_late(name)
+            self._drop_unasked(name, parsed.id)
             return
         if parsed.number > MAX_CALLS:
             raise ChannelViolation(f"container {self._cid} makes more than {MAX_CALLS} calls in a turn")
@@ -239,7 +245,7 @@ class Reception:
 
     def _take_events(self, name: str, turn_id: str) -> None:
         if not self._expected(FrameName("response", turn_id)):
-            self._drop_late(name)
+            self._drop_unasked(name, turn_id)
             return
         tail = self._tails.get(turn_id)
         if tail is None:
@@ -264,12 +270,20 @@ class Reception:
         if len(self._strays) > MAX_STRAYS:
             raise ChannelViolation(f"container {self._cid} writes files that are no frames, such as {name[:80]!r}")
 
-    def _drop_late(self, name: str) -> None:
-        # Counted where a file was there: a turn that was given up may still append to events that are deleted.
-        self._late += self._remove(name)
+    def _drop_unasked(self, name: str, turn_id: str) -> None:
+        """Remove what is about no turn in flight here: one that was given up, or somebody else's."""
+        if not self._remove(name):
+            return  # a turn that was given up may still append to events that are deleted
+        self._late += 1
         if self._late > MAX_LATE:
             raise ChannelViolation(f"container {self._cid} has answered {MAX_LATE} times what it was not asked")
-        log.debug("%s from container %s answers nothing in flight, dropped", name, self._cid)
+        with self._lock:
+            forged = turn_id not in self._over
+        if forged and not self._told_forged:
+            self._told_forged = True  # once says enough, and nobody fills the log
+            log.warning("%s from container %s is about nothing that it was given: dropped", name, self._cid)
+        else:
+            log.debug("%s from container %s answers nothing in flight, dropped", name, self._cid)
 
     def _remove(self, name: str) -> bool:
         try:

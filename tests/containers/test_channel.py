@@ -270,6 +270,36 @@ def test_a_few_strays_are_put_up_with_and_more_are_a_violation(channel: Channel,
     assert "no frames" in heard.violation()
 
 
+def test_who_speaks_of_what_it_was_not_given_is_not_heard_and_the_log_says_so_once(
+    channel: Channel, heard: Heard, caplog: pytest.LogCaptureFixture
+) -> None:
+    listen(channel, heard)
+    channel.send("request", "m1", {})
+    write(channel, "response", "m2")
+    write(channel, "call", "m2", number=1)
+    write(channel, "started", "m1")
+
+    assert heard.frame() == Frame("started", "m1", {})
+    assert os.listdir(channel.path / "out") == ["m1.started.json"]
+    (record,) = caplog.records
+    assert record.getMessage() == "m2.response.json from container c1 is about nothing that it was given: dropped"
+
+
+def test_who_still_speaks_of_a_turn_that_was_given_up_means_no_harm(
+    channel: Channel, heard: Heard, caplog: pytest.LogCaptureFixture
+) -> None:
+    listen(channel, heard)
+    channel.send("request", "m1", {})
+    channel.send("request", "m2", {})
+    channel.forget("m1")
+    write(channel, "response", "m1")
+    write(channel, "response", "m2")
+
+    assert heard.frame() == Frame("response", "m2", {})
+    assert os.listdir(channel.path / "out") == ["m2.response.json"]
+    assert caplog.records == []
+
+
 def test_a_heap_of_hidden_files_is_a_violation_too(channel: Channel, heard: Heard) -> None:
     for number in range(MAX_ENTRIES + 1):
         (channel.path / "out" / f".hidden-{number}").touch()
