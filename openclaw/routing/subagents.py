@@ -71,8 +71,12 @@ class Subagents:
         cancel: Callable[[str], bool],
         told: Callable[[str, dict[str, Any]], None],
         turn_limit: float,
+        at_once: int,
     ) -> None:
-        """`run` takes a turn that is durable; `told(parent, {"id", "status"})` hears what becomes of subagents."""
+        """`run` takes a turn that is durable; `told(parent, {"id", "status"})` hears what becomes of subagents.
+
+        `at_once` of them may run; with 0 none would ever, and none is taken.
+        """
         self._reservations = reservations
         self._ledger = ledger
         self._clock = clock
@@ -81,6 +85,7 @@ class Subagents:
         self._cancel = cancel
         self._told = told
         self._turn_limit = turn_limit
+        self._at_once = at_once
         self._tools: dict[str, Callable[[Turn, Frame, dict[str, Any], Answer], None]] = {
             "spawn_subagent": self._spawn,
             "list_subagents": self._list,
@@ -119,6 +124,8 @@ class Subagents:
 
     def _spawn(self, turn: Turn, call: Frame, arguments: dict[str, Any], answer: Answer) -> None:
         request = SpawnRequest.parse(arguments)
+        if self._at_once == 0:
+            raise CallRefused("there are no subagents here (MAX_SUBAGENTS=0); do it yourself")
         assert turn.attachment is not None
         key = (turn.attachment.channel.cid, call.number)
         known, child_id = self._number(turn, key)

@@ -185,7 +185,7 @@ class Service:
         self._subagents = Subagents(
             self._reservations, self._ledger, self._clock, self._alarms,
             run=self._router.run, cancel=self._router.cancel, told=self._events.subagent,
-            turn_limit=config.persistent_request_timeout,
+            turn_limit=config.persistent_request_timeout, at_once=config.max_subagents,
         )  # fmt: skip
         listener = Listener(self._router, self._subagents, self._events)
         self._runtime = self._choose_runtime()

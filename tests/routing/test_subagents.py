@@ -44,14 +44,14 @@ class Family:
         self.cancelled: list[str] = []
         self.begin()
 
-    def begin(self) -> None:
+    def begin(self, at_once: int = 100) -> None:
         """As a process does at its start."""
         self.reservations = Reservations(self.ledger, self.clock, admit=lambda _: None, limit=100)
         self.subagents = Subagents(
             self.reservations, self.ledger, self.clock, self.alarms,
             run=self.runs.put, cancel=self._cancel,
             told=lambda parent, record: self.told.put((parent, record["id"], record["status"])),
-            turn_limit=TURN_LIMIT,
+            turn_limit=TURN_LIMIT, at_once=at_once,
         )  # fmt: skip
 
     def _cancel(self, message_id: str) -> bool:
@@ -179,6 +179,15 @@ def test_a_message_cancelled_while_its_subagent_is_stored_cancels_that_too(famil
     family.answer()
     family.committer.close()  # what it does after handing over is done
     assert family.cancelled in ([], ["a.s1"])  # depending on which came first
+
+
+def test_where_none_may_run_none_is_taken(family: Family) -> None:
+    family.begin(at_once=0)
+    turn = family.turn()
+    family.call(turn, "spawn_subagent", task="work")
+    assert "MAX_SUBAGENTS=0" in family.answer()["error"]
+    assert family.runs.empty()
+    assert turn.subagents == []
 
 
 def test_there_is_a_limit_and_it_is_said(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
