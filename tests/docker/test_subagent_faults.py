@@ -1,4 +1,4 @@
-"""Subagents that are killed: one reply each, to the one whom it concerns, and nobody else notices.
+"""Subagents that are killed, and more of them than there may be: one reply each, and nobody else notices.
 
 An ordinary run kills a few; OPENCLAW_CUTS=all (`make faults`) kills a hundred.
 """
@@ -11,7 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from agent_runner.engines.commands import MAX_SPAWN
 from openclaw.containers.cli import Cli
+from openclaw.routing.subagents import MAX_LIVE
 from tests.docker.subagents import assert_nothing_is_left, begun, kill, reply_to, spawn, unhurt_neighbours
 from tests.support.begun import wait_until_begun
 from tests.support.gate import Gate
@@ -59,3 +61,28 @@ def test_of_many_subagents_killed_at_random_each_has_one_reply_and_its_session_i
                 assert told.count(f"Subagent {child} finished ({status})") == child.startswith(f"{parent}.")
             assert "Subagent" not in service.post({"text": "hello", "session": parent}).json()["text"]
     assert_nothing_is_left(service, engine, settings)
+
+
+def test_a_subagent_beyond_the_limit_is_refused_with_the_reason_and_none_is_lost(
+    tmp_path: Path, engine: Cli, settings: dict[str, str]
+) -> None:
+    home = tmp_path / "home"
+    few = {"MAX_SUBAGENTS": "2", "MAX_CONCURRENT_CONTAINERS": "4"}
+    with RunningService(home, **few, **settings) as service:
+        with Gate(home / "groups/main") as gate, unhurt_neighbours(service, engine, settings):
+            task = f"/run {gate.command} echo well"
+            parents = [f"p{number}" for number in range(MAX_LIVE // MAX_SPAWN)]
+            children = [child for parent in parents for child in spawn(service, task, MAX_SPAWN, parent)]
+            one_more = service.post({"text": "/spawn 3 hello", "id": "more", "session": "more"}).json()
+            assert one_more["text"] == (
+                f"The host refused: {MAX_LIVE} subagents run or wait already; wait for some, or do it yourself"
+            )
+            assert "subagents" not in one_more
+            assert len(service.get("/subagents").json()["subagents"]) == MAX_LIVE
+            for parent in parents:
+                service.delete(f"/messages/{parent}")
+            replies = [reply_to(service, child) for child in children]
+            assert {reply["status"] for reply in replies} <= {"cancelled", "done"}
+            (child,) = spawn(service, "/run echo well", parent="again")
+            assert reply_to(service, child)["text"] == "well\n(exit code 0)"
+        assert_nothing_is_left(service, engine, settings)
