@@ -19,7 +19,7 @@ from agent_runner.turns import Response, Turns, response
 from agent_runner.wire import to_bytes
 from openclaw.errors import CallRefused, FileRefused, InvalidMessage
 from openclaw.message import FrameName, events_name, frame_name, load_object, parse_frame_name
-from openclaw.message.frames import MAX_FRAME
+from openclaw.message.frames import MAX_CALL, MAX_FRAME
 from openclaw.spool import IN_CLOSE_WRITE, IN_CREATE, IN_DELETE, IN_MOVED_TO, DropDir, Origin, Watch, Watcher
 
 log = logging.getLogger(__name__)
@@ -50,8 +50,8 @@ class Outgoing:
     def call(self, turn_id: str, number: int, body: dict[str, Any]) -> None:
         """Raises CallRefused where it is beyond what the host takes."""
         data = to_bytes(body)
-        if len(data) > MAX_FRAME:
-            raise CallRefused(f"the call has {len(data)} bytes, and the host takes {MAX_FRAME}")
+        if len(data) > MAX_CALL:
+            raise CallRefused(f"the call has {len(data)} bytes, and the host takes {MAX_CALL}")
         self._directory.place(frame_name("call", turn_id, number), data)
 
     def open_events(self, turn_id: str) -> int:

@@ -14,7 +14,7 @@ from typing import Any
 
 from agent_runner.cancel import Cancel
 from agent_runner.wire import to_bytes
-from openclaw.message.frames import MAX_EVENTS
+from openclaw.message.frames import MAX_EVENT_LINES, MAX_EVENTS
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +31,7 @@ class EventLog:
         # the other anyway, nobody else ever waits for this lock, and the descriptor is not given back meanwhile.
         self._fd: int | None = None
         self._written = 0
+        self._lines = 0
         self._ended = False
 
     def append(self, body: dict[str, Any]) -> None:
@@ -54,6 +55,8 @@ class EventLog:
         """What is in the way of this line and all that follow; empty where it was written. _lock is held."""
         if self._written + len(line) > MAX_EVENTS:
             return f"they may have {MAX_EVENTS} bytes in all"
+        if self._lines >= MAX_EVENT_LINES:
+            return f"there may be {MAX_EVENT_LINES} of them"
         try:
             if self._fd is None:
                 self._fd = self._open_file(self._turn_id)
@@ -61,6 +64,7 @@ class EventLog:
         except OSError as error:  # the answer itself may still get through
             return error.strerror or type(error).__name__
         self._written += written
+        self._lines += 1
         # What follows half a line would become a part of it.
         return "" if written == len(line) else "the disk took only a part of one"
 

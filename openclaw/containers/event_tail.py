@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from openclaw.errors import ChannelViolation, FileRefused, InvalidMessage
 from openclaw.message import events_name, load_object
-from openclaw.message.frames import MAX_EVENT, MAX_EVENT_DETAIL, MAX_EVENT_NAME, MAX_EVENTS
+from openclaw.message.frames import MAX_EVENT, MAX_EVENT_DETAIL, MAX_EVENT_LINES, MAX_EVENT_NAME, MAX_EVENTS
 from openclaw.spool import DropDir
 
 _CHUNK = 256 * 1024
@@ -54,6 +54,8 @@ class EventTail:
             if self._read > MAX_EVENTS:
                 raise ChannelViolation(f"{self._name} is longer than {MAX_EVENTS} bytes")
             *lines, self._rest = (self._rest + chunk).split(b"\n")
+            if self._count + len(lines) > MAX_EVENT_LINES:
+                raise ChannelViolation(f"{self._name} has more than {MAX_EVENT_LINES} lines")
             if len(self._rest) > MAX_EVENT:
                 raise ChannelViolation(f"{self._name} has a line of more than {MAX_EVENT} bytes")
             events += [self._event(line) for line in lines]

@@ -30,7 +30,7 @@ from openclaw.message import (
     parse_events_name,
     parse_frame_name,
 )
-from openclaw.message.frames import MAX_CALLS, MAX_FRAME
+from openclaw.message.frames import MAX_CALL, MAX_CALLS, MAX_FRAME, MAX_SIGN
 from openclaw.spool import DROPPED, IN_MODIFY, DropDir, Watch, Watcher
 
 log = logging.getLogger(__name__)
@@ -47,7 +47,12 @@ REMEMBERED: Final = 1024
 MAX_FIRST_SCANS: Final = 8
 """Scans by `listen` while frames keep coming; what comes after them is found by the watcher's next tick."""
 
-FROM_CONTAINER: Final[tuple[FrameKind, ...]] = ("started", "response", "pong", "call")
+_LARGEST: Final[dict[FrameKind, int]] = {
+    "started": MAX_SIGN, "response": MAX_FRAME, "pong": MAX_SIGN, "call": MAX_CALL,
+}  # fmt: skip
+"""What a frame may have in bytes: what a container can have the host read over and over is kept small."""
+
+FROM_CONTAINER: Final = tuple(_LARGEST)
 
 OnFrame = Callable[[Frame], None]
 OnEvents = Callable[[str, list[Event]], None]
@@ -158,7 +163,7 @@ class Reception:
         """A frame as it lies there, None where there is none. Raises ChannelViolation where it is not one."""
         name = frame_name(kind, frame_id, number)
         try:
-            return Frame(kind, frame_id, self._read(name), number)
+            return Frame(kind, frame_id, self._read(name, _LARGEST[kind]), number)
         except FileNotFoundError:
             return None
         except (FileRefused, InvalidMessage) as error:
@@ -166,8 +171,8 @@ class Reception:
         except OSError as error:
             raise ChannelViolation(f"{name} from container {self._cid} cannot be read: {error.strerror}") from error
 
-    def _read(self, name: str) -> dict[str, Any]:
-        return load_object(self._directory.read(name, MAX_FRAME, uid=self._uid).data)
+    def _read(self, name: str, limit: int) -> dict[str, Any]:
+        return load_object(self._directory.read(name, limit, uid=self._uid).data)
 
     def _changed(self, name: str | None) -> None:
         """The watcher's call: `name` is new in the directory, or None: look at all of it."""

@@ -38,11 +38,20 @@ FrameKind = Literal["request", "cancel", "ping", "result", "started", "response"
 MAX_FRAME = 4 * 1024 * 1024
 """Largest frame in bytes that either side reads: a request holds at most 256 KiB of message, a reply some more."""
 
+MAX_CALL = 1024 * 1024
+"""Largest call in bytes: a task and its context have 256 KiB each at most."""
+
+MAX_SIGN = 4096
+"""Largest `started` or `pong` in bytes."""
+
 MAX_EVENT = 64 * 1024
 """Longest line of events in bytes."""
 
 MAX_EVENTS = 16 * 1024 * 1024
 """Bytes of events that a turn may write."""
+
+MAX_EVENT_LINES = 50_000
+"""Events that a turn may tell, each of which costs the host some 10 µs on a thread that serves every container."""
 
 MAX_EVENT_NAME = 200
 """Characters of a tool's name in an event."""

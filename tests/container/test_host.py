@@ -22,7 +22,7 @@ from agent_runner.turn import Turn
 from openclaw.containers.event_tail import EventTail
 from openclaw.errors import CallRefused
 from openclaw.message import Message
-from openclaw.message.frames import MAX_CALLS, MAX_EVENT, MAX_EVENTS
+from openclaw.message.frames import MAX_CALLS, MAX_EVENT, MAX_EVENT_LINES, MAX_EVENTS
 from openclaw.spool import DropDir
 
 TIMEOUT = 10.0
@@ -147,6 +147,14 @@ def test_a_turn_that_tells_more_than_the_host_takes_is_cut_off_before(
 
     assert (out / "a.events.jsonl").stat().st_size <= MAX_EVENTS
     assert len(events(out)) > 2000
+    assert caplog.text.count("tells no further events") == 1
+
+
+def test_many_small_events_are_cut_off_too(host: TurnHost, out: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for _ in range(MAX_EVENT_LINES + 2):
+        host.delta("x")
+
+    assert len(events(out)) == MAX_EVENT_LINES
     assert caplog.text.count("tells no further events") == 1
 
 

@@ -6,7 +6,7 @@ import os
 
 from openclaw.containers.channel import Channel, Channels
 from openclaw.message import Frame, FrameName
-from openclaw.message.frames import MAX_CALLS
+from openclaw.message.frames import MAX_CALL, MAX_CALLS
 from tests.support.heard import Heard, listen, write
 
 
@@ -70,6 +70,13 @@ def test_a_call_whose_result_is_there_already_is_only_deleted(
     assert heard.frame().number == 2
     assert os.listdir(channel.path / "out") == ["m1.2.call.json"]
     again.close()
+
+
+def test_a_call_that_is_larger_than_any_task_is_a_violation(channel: Channel, heard: Heard) -> None:
+    listen(channel, heard)
+    channel.send("request", "m1", {})
+    write(channel, "call", "m1", '{"tool": "' + "x" * MAX_CALL + '"}', number=1)
+    assert f"at most {MAX_CALL}" in heard.violation()
 
 
 def test_a_turn_that_calls_without_end_is_a_violation(channel: Channel, heard: Heard) -> None:

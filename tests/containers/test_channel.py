@@ -12,8 +12,8 @@ import pytest
 from openclaw.containers.channel import Channel, Channels
 from openclaw.containers.reception import MAX_ENTRIES, MAX_STRAYS
 from openclaw.errors import ChannelViolation, RuntimeFailure
-from openclaw.message import Frame
-from openclaw.message.frames import MAX_FRAME
+from openclaw.message import Frame, FrameKind
+from openclaw.message.frames import MAX_FRAME, MAX_SIGN
 from openclaw.spool import Watcher
 from tests.support.heard import Heard, listen, write
 
@@ -298,6 +298,16 @@ def test_who_still_speaks_of_a_turn_that_was_given_up_means_no_harm(
     assert heard.frame() == Frame("response", "m2", {})
     assert os.listdir(channel.path / "out") == ["m2.response.json"]
     assert caplog.records == []
+
+
+@pytest.mark.parametrize(("kind", "asked"), [("started", "request"), ("pong", "ping")])
+def test_a_sign_that_says_more_than_a_sign_is_a_violation(
+    channel: Channel, heard: Heard, kind: FrameKind, asked: FrameKind
+) -> None:
+    listen(channel, heard)
+    channel.send(asked, "m1", {})
+    write(channel, kind, "m1", '{"x": "' + "x" * MAX_SIGN + '"}')
+    assert f"at most {MAX_SIGN}" in heard.violation()
 
 
 def test_a_heap_of_hidden_files_is_a_violation_too(channel: Channel, heard: Heard) -> None:

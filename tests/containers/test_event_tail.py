@@ -10,7 +10,7 @@ import pytest
 
 from openclaw.containers.channel import Channel, Channels
 from openclaw.containers.event_tail import Event
-from openclaw.message.frames import MAX_EVENT, MAX_EVENTS
+from openclaw.message.frames import MAX_EVENT, MAX_EVENT_LINES, MAX_EVENTS
 from tests.support.heard import Heard, listen, write
 
 
@@ -144,6 +144,13 @@ def test_a_flood_is_a_violation(channel: Channel, heard: Heard) -> None:
     os.truncate(channel.path / "out" / "m1.events.jsonl", MAX_EVENTS + 1)
     listen(channel, heard)
     assert "m1.events.jsonl" in heard.violation()
+
+
+def test_many_small_events_are_a_flood_too(channel: Channel, heard: Heard) -> None:
+    listen(channel, heard)
+    channel.send("request", "m1", {})
+    _append(channel, '{"kind":"delta","text":""}\n' * (MAX_EVENT_LINES + 1))
+    assert f"has more than {MAX_EVENT_LINES} lines" in heard.violation()
 
 
 def test_a_link_in_the_place_of_events_is_never_followed(channel: Channel, heard: Heard) -> None:
