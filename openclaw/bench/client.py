@@ -46,6 +46,10 @@ class Client:
         receipt = self._call("POST", "/messages", 202, {"text": text, "session": session})
         return str(receipt["id"])
 
+    def put_group(self, name: str) -> None:
+        """Make a group with the settings by default."""
+        self._call("PUT", f"/groups/{name}", 201, {})
+
     def get(self, path: str) -> dict[str, Any]:
         return self._call("GET", path, 200)
 

@@ -64,8 +64,11 @@ class FileWatch:
             self.next()
 
     def until_seen(self, *names: str) -> dict[str, float]:
-        """Return when all of these names came, with the monotonic time of each."""
+        """Return when all of these names came, with the monotonic time at which each came first."""
+        wanted = set(names)
         seen: dict[str, float] = {}
-        while len(seen) < len(names):
-            seen.update({one.name: one.at for one in self.next() if one.came and one.name in names})
+        while len(seen) < len(wanted):
+            for one in self.next():
+                if one.came and one.name in wanted:
+                    seen.setdefault(one.name, one.at)
         return seen

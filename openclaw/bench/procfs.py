@@ -1,10 +1,14 @@
 """What /proc tells of a process: how often it woke, what it computed, how much memory it holds.
 
-Pure reads. Raises OSError where the process is gone.
+It reads, and `lasting` waits. Raises OSError where the process is gone.
 """
 
 from __future__ import annotations
 
+import os
+import select
+import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,8 +46,12 @@ def spent_since(before: dict[int, Spent], after: dict[int, Spent]) -> Spent:
 
 def rss_mb(pid: int) -> float:
     """Resident memory in MB (10^6 bytes)."""
-    kibibytes = int(_field(_PROC / str(pid), "VmRSS").split()[0])
-    return kibibytes * 1024 / 1e6
+    return _megabytes(pid, "VmRSS")
+
+
+def peak_mb(pid: int) -> float:
+    """The most resident memory that it has had so far, in MB."""
+    return _megabytes(pid, "VmHWM")
 
 
 def children(pid: int) -> dict[int, list[str]]:
@@ -56,6 +64,30 @@ def children(pid: int) -> dict[int, list[str]]:
         except (FileNotFoundError, ProcessLookupError):
             continue  # it has ended meanwhile
     return found
+
+
+def lasting(pids: Iterable[int], seconds: float) -> list[int]:
+    """Those of `pids` that have not ended `seconds` from now; returns as soon as all have."""
+    until = time.monotonic() + seconds
+    return [pid for pid in pids if not _ends(pid, until)]
+
+
+def _ends(pid: int, until: float) -> bool:
+    try:
+        fd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return True
+    try:
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)  # readable once it has ended, reaped or not: pidfd_open(2)
+        return bool(poll.poll(max(0.0, until - time.monotonic()) * 1000))
+    finally:
+        os.close(fd)
+
+
+def _megabytes(pid: int, field: str) -> float:
+    kibibytes = int(_field(_PROC / str(pid), field).split()[0])
+    return kibibytes * 1024 / 1e6
 
 
 def _field(directory: Path, name: str) -> str:

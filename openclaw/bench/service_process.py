@@ -1,11 +1,10 @@
 """A service as a user has it: a child process on a home of its own, stopped as a service manager would.
 
-Owns the child, and the containers of its installation should the child not remove them itself. Used by one thread.
+Owns the child, and the containers of its installation that the child leaves behind. Used by one thread.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import select
 import subprocess
@@ -17,8 +16,10 @@ from urllib.parse import urlsplit
 
 from openclaw.bench.client import Client
 from openclaw.bench.figure import NotMeasured
+from openclaw.bench.procfs import children
 from openclaw.containers.cli import Cli
-from openclaw.containers.docker_run import parse_rows, ps_args
+from openclaw.containers.docker_run import Row, parse_rows, ps_args
+from openclaw.containers.runtime import Found
 
 SERVE = ("openclaw", "serve")
 UNSYNCED = ("openclaw.bench.unsynced",)
@@ -44,6 +45,8 @@ class ServiceProcess:
         self._environ = dict(environ)
         self._command = [sys.executable, "-m", *module]
         self._cli = cli
+        self.left: list[Found] = []
+        """Containers that were still there when the process had ended; they are removed."""
         self._stderr = home.with_name(f"{home.name}.stderr")
 
     @property
@@ -90,6 +93,26 @@ class ServiceProcess:
         """The channel of each container that is starting or running."""
         return [channel for channel in self.channels.iterdir() if not channel.name.startswith(".")]
 
+    def containers(self) -> list[Found]:
+        """What the engine has of this installation, containers that have ended included."""
+        return [row.found for row in self._rows(self._cli)] if self._cli is not None else []
+
+    def children(self) -> tuple[list[int], list[int]]:
+        """The child that follows the engine's events, of which there is at most one, and the others."""
+        commands = children(self.pid)
+        following = [pid for pid, command in commands.items() if "events" in command]
+        return following, [pid for pid in commands if pid not in following]
+
+    def _rows(self, cli: Cli) -> list[Row]:
+        try:
+            identity = json.loads((self.home / "ipc" / ".installation").read_bytes())["id"]
+        except FileNotFoundError:  # it ended before it had an id, hence without a container
+            return []
+        output = cli.run(ps_args(identity))
+        if output.code != 0:
+            raise NotMeasured(f"the engine does not list its containers: {output.stderr[:300]}")
+        return parse_rows(output.stdout)
+
     def _await_port(self) -> int:
         assert self._process.stdout is not None
         poll = select.poll()
@@ -109,21 +132,21 @@ class ServiceProcess:
             return next((line.strip()[:500] for line in log if "[ERROR]" in line), "")
 
     def _end(self) -> None:
-        """Ask it to stop; one that does not, or has died, leaves its containers to us."""
+        """Ask it to stop; what it leaves behind, having died or not, is ours to remove."""
         assert self._process.stdout is not None
         self._process.terminate()
         try:
-            code = self._process.wait(STOP_TIMEOUT)
+            self._process.wait(STOP_TIMEOUT)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            code = self._process.wait(STOP_TIMEOUT)
+            self._process.wait(STOP_TIMEOUT)
         self._process.stdout.close()
-        if code != 0 and self._cli is not None:
-            self._remove_containers(self._cli)
+        if self._cli is not None:
+            self._remove_left(self._cli)
 
-    def _remove_containers(self, cli: Cli) -> None:
+    def _remove_left(self, cli: Cli) -> None:
         """Remove what bears this home's installation id, one at a time: more at once has wedged engines."""
-        with contextlib.suppress(FileNotFoundError):  # it ended before it had an id, hence without a container
-            identity = json.loads((self.home / "ipc" / ".installation").read_bytes())["id"]
-            for row in parse_rows(cli.run(ps_args(identity)).stdout):
-                cli.run(["rm", "--force", "--volumes", row.engine_id], REMOVE_TIMEOUT)
+        rows = self._rows(cli)
+        self.left = [row.found for row in rows]
+        for row in rows:
+            cli.run(["rm", "--force", "--volumes", row.engine_id], REMOVE_TIMEOUT)

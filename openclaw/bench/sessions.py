@@ -1,8 +1,9 @@
-"""A session that is occupied: a service accepts what comes for it, and no agent has anything to do."""
+"""Main's container: the channel to it, and a session that is occupied, so that no agent has anything to do."""
 
 from __future__ import annotations
 
 from contextlib import closing
+from pathlib import Path
 from typing import Final
 
 from openclaw.bench.bench import Bench
@@ -16,9 +17,15 @@ AT_REST: Final = {"OFFLINE_LATENCY": "3600000", "QUEUE_LIMIT": "1000000", "DRAIN
 
 def occupy(bench: Bench, service: ServiceProcess, client: Client) -> None:
     """Send one message to the session "default" and return when the runner has begun on it, for an hour."""
+    client.send("work on this for an hour")
+    out = main_channel(bench, service) / "out"
+    with closing(FileWatch(bench.clock, out)) as watch:
+        watch.until(lambda: any(out.glob("*.started.json")))
+
+
+def main_channel(bench: Bench, service: ServiceProcess) -> Path:
+    """The channel of Main's container, as soon as it is there; nothing else may have one yet."""
     with closing(FileWatch(bench.clock, service.channels)) as watch:
-        client.send("work on this for an hour")
         watch.until(lambda: bool(service.open_channels()))
-        (channel,) = service.open_channels()
-        watch.add(channel / "out")
-        watch.until(lambda: any((channel / "out").glob("*.started.json")))
+    (channel,) = service.open_channels()
+    return channel

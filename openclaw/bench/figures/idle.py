@@ -8,7 +8,7 @@ from contextlib import closing
 from openclaw.bench.bench import Bench
 from openclaw.bench.figure import Beside, Figure, Row, Target
 from openclaw.bench.floors import idle_python_mb
-from openclaw.bench.procfs import Spent, children, rss_mb, spent_since, threads
+from openclaw.bench.procfs import Spent, rss_mb, spent_since, threads
 
 WARM_UP = 20
 SETTLE = 2.0
@@ -31,16 +31,13 @@ def measure(bench: Bench) -> list[Row]:
             for number in range(WARM_UP):
                 client.ask(f"warm up {number}")
         never.wait(SETTLE)
-        watched = [service.pid, *_events_of(service.pid)]
+        following, _ = service.children()
+        watched = [service.pid, *following]
         before = [threads(pid) for pid in watched]
         never.wait(seconds)
         spent = [spent_since(then, threads(pid)) for then, pid in zip(before, watched, strict=True)]
         memory = [rss_mb(pid) for pid in watched]
     return _rows(spent, memory, seconds, idle_python_mb())
-
-
-def _events_of(pid: int) -> list[int]:
-    return [child for child, command in children(pid).items() if "events" in command]
 
 
 def _rows(spent: list[Spent], memory: list[float], seconds: int, python_mb: float) -> list[Row]:

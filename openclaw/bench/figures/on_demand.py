@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from contextlib import closing
 
+from openclaw.bench.bare_containers import BareContainers
 from openclaw.bench.bench import Bench
 from openclaw.bench.figure import Beside, Figure, Row, Target
 from openclaw.bench.file_watch import FileWatch
-from openclaw.bench.floors import DockerRun
 from openclaw.bench.ranks import median_ms
 
 BEYOND = Target("over docker run", 80, "ms")
@@ -17,7 +17,7 @@ def measure(bench: Bench) -> list[Row]:
     """Message and floor take turns, and each begins when the last container is gone: no removal runs in a start."""
     assert bench.engine is not None
     count = bench.amount(12, 3)
-    floor = DockerRun(bench, bench.engine)
+    floor = BareContainers(bench, bench.engine)
     messages, runs = [], []
     with (
         bench.service({"ENABLE_PERSISTENT_MAIN": "false"}) as service,
@@ -25,7 +25,7 @@ def measure(bench: Bench) -> list[Row]:
         closing(FileWatch(bench.clock, service.channels)) as watch,
     ):
         for number in range(1 + count):
-            runs.append(floor.seconds())
+            runs.append(floor.seconds_to_run())
             messages.append(bench.timed(client.ask, f"message {number}"))
             watch.until(lambda: not service.open_channels())
     message, run = median_ms(messages[1:]), median_ms(runs[1:])  # the first ones only warm the caches

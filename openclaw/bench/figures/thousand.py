@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from contextlib import closing
 from itertools import zip_longest
 from pathlib import Path
 
 from openclaw.bench.bench import Bench
+from openclaw.bench.drops import Drops
 from openclaw.bench.figure import Beside, Figure, Row, Target
 from openclaw.bench.file_watch import FileWatch, Seen
 from openclaw.bench.floors import DurableWrites
@@ -52,14 +52,10 @@ def measure(bench: Bench) -> list[Row]:
 def _round(bench: Bench, service: ServiceProcess, prefix: str, count: int) -> tuple[float, int]:
     """Seconds from the first rename to the last reply, and how many messages did not fare as they should."""
     names = [f"{prefix}{number:04d}.json" for number in range(count)]
-    aside = bench.root / "aside"
-    aside.mkdir(exist_ok=True)
-    for name in names:
-        (aside / name).write_text(json.dumps({"text": f"this is {name}"}))
+    drops = Drops(bench.root / "aside", {name: {"text": f"this is {name}"} for name in names})
     with closing(FileWatch(bench.clock, service.work, service.outbox)) as watch:
         began = bench.clock.monotonic()
-        for name in names:
-            os.rename(aside / name, service.inbox / name)
+        drops.move_to(service.inbox)
         seen: list[Seen] = []
         replies = 0
         while replies < count:
