@@ -40,7 +40,8 @@ class ChannelWatch(FileWatch):
     def until_at_rest(self, client: Client, standby: int) -> None:
         """Return when no single-use container serves anybody or is being removed, and `standby` are warm.
 
-        The files say when to ask, `/status` has the last word. Main's container must have been of use already.
+        The files say when to ask, `/status` has the last word. Main's container must have been of use since its channel
+        was watched.
         """
         self.until(lambda: self._seems_at_rest(standby))
         for _ in range(ASKS):

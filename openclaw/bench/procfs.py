@@ -44,6 +44,13 @@ def spent_since(before: dict[int, Spent], after: dict[int, Spent]) -> Spent:
     )
 
 
+def cpu_s(pid: int) -> float:
+    """Seconds that the process has computed so far, threads that have ended included; in steps of a clock tick."""
+    fields = (_PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+    user, system = fields[11:13]  # utime and stime of proc_pid_stat(5), counted from the field after the name
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
+
 def rss_mb(pid: int) -> float:
     """Resident memory in MB (10^6 bytes)."""
     return _megabytes(pid, "VmRSS")

@@ -24,8 +24,7 @@ def occupy(bench: Bench, service: ServiceProcess, client: Client) -> None:
 
 
 def main_channel(bench: Bench, service: ServiceProcess) -> Path:
-    """The channel of Main's container, as soon as it is there; nothing else may have one yet."""
+    """The channel of Main's container, as soon as it is there. It is the first one; it may not have begun to serve."""
     with closing(FileWatch(bench.clock, service.channels)) as watch:
         watch.until(lambda: bool(service.open_channels()))
-    (channel,) = service.open_channels()
-    return channel
+        return min(service.open_channels(), key=lambda channel: channel.stat().st_mtime_ns)

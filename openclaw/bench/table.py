@@ -23,7 +23,7 @@ def _machine(report: Report) -> Iterator[str]:
         f"machine  {machine.cpus} × {machine.cpu}, {machine.kernel}, Python {machine.python}, "
         f"home on {machine.file_system}, load {machine.load:g}"
     )
-    yield f"runtime  {machine.runtime}; offline engine at 0 ms"
+    yield f"runtime  {machine.runtime}; offline engine at 0 ms where a figure names no model"
     if report.quick:
         yield "quick    few samples of everything: for a look, not to be quoted"
 

@@ -6,8 +6,10 @@ import re
 
 import pytest
 
-from openclaw.bench.figure import Figure
-from openclaw.bench.figures import FIGURES, thousand
+from openclaw.agents.slots import Slots
+from openclaw.bench.figure import Figure, NotMeasured
+from openclaw.bench.figures import FIGURES, alive, hundred_subagents, spawn, thousand
+from openclaw.containers.runtime import Found
 
 
 def test_every_name_is_there_once() -> None:
@@ -47,3 +49,32 @@ def test_a_message_that_was_never_accepted_is_lost() -> None:
 
 def test_replies_to_messages_whose_acceptance_was_not_seen_prove_no_order() -> None:
     assert thousand.faults(["a", "b"], [], ["a", "b"]) > 0
+
+
+def test_a_task_whose_two_files_were_seen_in_one_look_tells_no_time() -> None:
+    assert spawn.told_apart([0.004, 0.0, 0.003]) == [0.004, 0.003]
+
+
+def test_a_machine_that_looks_too_seldom_measures_no_tasks() -> None:
+    with pytest.raises(NotMeasured, match="too busy"):
+        spawn.told_apart([0.004, 0.0, 0.0])
+
+
+def test_all_hundred_subagents_may_run_at_once() -> None:
+    total, subagents = (int(hundred_subagents.SLOTS[name]) for name in ("MAX_CONCURRENT_CONTAINERS", "MAX_SUBAGENTS"))
+    slots = Slots(total, subagents)
+    for _ in range(hundred_subagents.COUNT):
+        assert slots.free(subagent=True)
+        slots.take(subagent=True)
+
+
+def test_a_round_is_judged_by_what_the_engine_alone_and_the_model_take() -> None:
+    assert hundred_subagents.Round(answered=18.0, cpu=1.0, bare=10.0).share(model=5.0) == pytest.approx(1.2)
+
+
+def test_containers_that_serve_somebody_are_those_that_run_and_are_not_mains_own() -> None:
+    def found(role: str, *, running: bool) -> Found:
+        return Found("name", role, "crowd", "cid", "", "", running, None)
+
+    listed = [found("main", running=True), found("dedicated", running=True), found("dedicated", running=False)]
+    assert alive.serving(listed) == 1

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 
-from openclaw.bench.procfs import Spent, children, rss_mb, spent_since, threads
+from openclaw.bench.procfs import Spent, children, cpu_s, lasting, peak_mb, rss_mb, spent_since, threads
 
 
 def test_a_thread_that_waits_is_seen_to_wake_up_and_to_compute() -> None:
@@ -49,6 +49,40 @@ def test_a_thread_that_began_meanwhile_counts_from_zero_and_one_that_ended_not_a
 
 def test_memory_is_told_in_megabytes() -> None:
     assert 5 < rss_mb(os.getpid()) < 5000
+
+
+def test_the_peak_is_never_below_what_is_held_now() -> None:
+    before = peak_mb(os.getpid())
+    much = bytearray(64_000_000)
+    much[::4096] = b"x" * len(much[::4096])  # every page is touched
+    del much
+    assert peak_mb(os.getpid()) >= max(before, rss_mb(os.getpid()), 64)
+
+
+def test_a_process_has_computed_what_all_its_threads_have() -> None:
+    before = cpu_s(os.getpid())
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    thread = threading.Thread(target=lambda: sum(range(3_000_000)))
+    thread.start()
+    thread.join()
+    now = resource.getrusage(resource.RUSAGE_SELF)
+    spent = now.ru_utime + now.ru_stime - used.ru_utime - used.ru_stime
+    assert cpu_s(os.getpid()) - before > spent - 0.05  # in ticks of 10 ms, and two clocks
+
+
+def test_processes_that_end_are_told_from_those_that_stay() -> None:
+    command = [sys.executable, "-c", "input()"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE) as staying, subprocess.Popen(["true"]) as ending:
+        ending.wait(30)
+        assert lasting([ending.pid, staying.pid], 0) == [staying.pid]
+        staying.communicate(b"\n", timeout=30)
+    assert lasting([staying.pid], 60) == []
+
+
+def test_one_that_ends_meanwhile_is_waited_for_and_not_reaped() -> None:
+    with subprocess.Popen(["true"]) as child:
+        assert lasting([child.pid], 30) == []
+        assert child.wait(30) == 0
 
 
 def test_children_are_told_with_their_command_lines() -> None:

@@ -74,3 +74,27 @@ def _has_ended(pid: int) -> bool:
     except ProcessLookupError:
         return True
     return False
+
+
+def test_what_a_service_has_in_the_engine_is_told(engine_bench: Bench) -> None:
+    with engine_bench.service() as service, closing(service.client()) as client:
+        client.ask("hello")
+        assert [(one.role, one.running) for one in service.containers()] == [("main", True)]
+        following, others = service.children()
+        assert len(following) == 1
+        assert following[0] not in others
+    assert service.left == []
+
+
+def test_what_a_service_leaves_behind_is_told_and_removed(engine_bench: Bench) -> None:
+    with engine_bench.service() as service, closing(service.client()) as client:
+        client.ask("hello")
+        os.kill(service.pid, signal.SIGKILL)
+    assert [one.role for one in service.left] == ["main"]
+    assert service.containers() == []
+
+
+def test_a_group_that_was_put_may_be_spoken_to(bench: Bench) -> None:
+    with bench.service() as service, closing(service.client()) as client:
+        client.put_group("friends")
+        assert [group["name"] for group in client.get("/groups")["groups"]] == ["main", "friends"]

@@ -31,7 +31,8 @@ def test_the_table_is_headed_by_the_machine_and_has_a_line_for_each_number() -> 
     assert render(REPORT) == (
         "openclaw 0.1.0, 2026-11-24 10:00+00:00\n"
         "machine  2 × Some CPU, Linux 6.1, Python 3.11.7, home on ext4 with a journal, load 0.5\n"
-        "runtime  docker 20.10.24, image openclaw-agent:latest (0123456789ab); offline engine at 0 ms\n"
+        "runtime  docker 20.10.24, image openclaw-agent:latest (0123456789ab); "
+        "offline engine at 0 ms where a figure names no model\n"
         "\n"
         "figure  measured      target                    beside it, in the same run\n"
         "reply   p50 2.93 ms   ≤ 5 ms            ok      two writes 0.8 ms; 500 messages\n"

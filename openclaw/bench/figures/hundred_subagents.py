@@ -10,6 +10,7 @@ from openclaw.bench.bare_containers import BareContainers
 from openclaw.bench.bench import Bench
 from openclaw.bench.figure import Beside, Figure, Row, Target
 from openclaw.bench.file_watch import FileWatch
+from openclaw.bench.procfs import cpu_s
 from openclaw.bench.replies import check_replies
 from openclaw.bench.service_process import ServiceProcess
 from openclaw.bench.sessions import main_channel
@@ -22,9 +23,10 @@ SHARE = Target("answered / (bare starts + model)", 1.35, "×")
 
 
 class Round(NamedTuple):
-    """Seconds: from the first call to the last reply, and until the engine alone has started as many containers."""
+    """Seconds: from the first call to the last reply, of the service's CPU, and for the starts by the engine alone."""
 
     answered: float
+    cpu: float
     bare: float
 
     def share(self, model: float) -> float:
@@ -32,10 +34,10 @@ class Round(NamedTuple):
 
 
 def measure(bench: Bench) -> list[Row]:
-    """One message asks for all of them, and the clock runs from the first of its calls: one turn of Main, whose own
-    5.2 s are not in it, instead of the hundred turns and replies that as many messages would bring.
+    """One message asks for all of them, and the clock runs from the first of its calls.
 
-    The floor is `docker run` alone, with the same image and flags and 8 starters as the service has.
+    So neither the model's time in Main's turn is in it, nor the turns and replies of as many messages. None stands by.
+    The floor is `docker run` alone, with the image, the flags and the 8 starters that the service has.
     """
     assert bench.engine is not None
     count, model_ms = bench.amount(COUNT, 8), bench.amount(5200, 1000)
@@ -45,7 +47,9 @@ def measure(bench: Bench) -> list[Row]:
         main = main_channel(bench, service)
         for _ in range(bench.amount(2, 1)):
             bare = floor.seconds_to_run_many(count)
-            rounds.append(Round(_answered(bench, service, main, count), bare))
+            before = cpu_s(service.pid)
+            answered = _answered(bench, service, main, count)
+            rounds.append(Round(answered, cpu_s(service.pid) - before, bare))
     return _rows(rounds, count, model_ms / 1000)
 
 
@@ -54,6 +58,7 @@ def _rows(rounds: list[Round], count: int, model: float) -> list[Row]:
     beside = (
         Beside("answered in", slowest.answered, "s"),
         Beside("bare containers started in", slowest.bare, "s"),
+        Beside("the service's own CPU", slowest.cpu, "s"),
         Beside("fastest", min(one.share(model) for one in rounds), "×"),
     )
     of = f"slowest of {len(rounds)} rounds, {count} subagents each, a model of {model:g} s"

@@ -41,18 +41,14 @@ def measure(bench: Bench) -> list[Row]:
             times.append(_round(bench, service, f"r{number}", count))
         clis = _clis_mb(bench, service, count)
         memory = peak_mb(service.pid)
-    return _rows(times, bare, model_ms / 1000, memory, clis)
-
-
-def _rows(times: list[float], bare: list[float], model: float, memory: float, clis: list[float]) -> list[Row]:
     beside = (
         Beside("fastest", min(times), "s"),
-        Beside("model", model, "s"),
         Beside("bare containers started in", percentile(bare, 50), "s"),
     )
+    of = f"slowest of {len(times)} rounds, {count} groups each, a model of {model_ms / 1000:g} s"
     return [
-        Row(SECONDS, max(times), beside, f"slowest of {len(times)} rounds"),
-        Row(MEMORY, memory, (Beside("docker CLIs", max(clis), "MB"),), "the most that was seen"),
+        Row(SECONDS, max(times), beside, of),
+        Row(MEMORY, memory, (Beside("docker CLIs", clis, "MB"),), "the most of each, the service's Python process"),
     ]
 
 
@@ -74,16 +70,16 @@ def _drops(bench: Bench, prefix: str, count: int) -> Drops:
     return Drops(bench.root / "aside", {name: {"text": "hello", "group": group} for name, group in names.items()})
 
 
-def _clis_mb(bench: Bench, service: ServiceProcess, count: int) -> list[float]:
-    """What the service's children held together, each time that something had come until all had begun."""
+def _clis_mb(bench: Bench, service: ServiceProcess, count: int) -> float:
+    """The most that the service's children were seen to hold together until all containers had begun."""
     drops = _drops(bench, "clis", count)
-    looks, begun = [], 0
+    most, begun = 0.0, 0
     with closing(ChannelWatch(bench.clock, service)) as watch:
         drops.move_to(service.inbox)
         while begun < count:
             begun += sum(one.came and one.name.endswith(".started.json") for one in watch.next())
-            looks.append(_children_mb(service))
-    return looks
+            most = max(most, _children_mb(service))
+    return most
 
 
 def _children_mb(service: ServiceProcess) -> float:
