@@ -32,7 +32,7 @@ ROOMS = (
     {"agents"},
     {"gateway"},
     {"containers"},
-    {"spool"},
+    {"spool", "http"},
     {"config", "message", "clock", "errors", "logs", "openclaw"},
 )
 """From the top down. `openclaw` is the package itself, which holds the version. Leaves may import leaves."""

@@ -19,7 +19,7 @@ from collections.abc import Callable
 from functools import cached_property
 from urllib.parse import urlsplit
 
-from openclaw.intake.framing import RequestHead
+from openclaw.http.framing import RequestHead
 from openclaw.intake.peer import Address, PeerUnknown, uid_of
 from openclaw.intake.problems import Problem
 

@@ -9,7 +9,6 @@ A request has `Limits.request_s` from its first byte to the last of its body; th
 
 from __future__ import annotations
 
-import contextlib
 import io
 import logging
 import socket
@@ -18,6 +17,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from openclaw.clock import Clock
+from openclaw.http.framing import BadRequest, RequestHead, body_length, read_body, read_head
+from openclaw.http.timed_socket import TimedSocket
 from openclaw.intake.access import Access, Caller
 from openclaw.intake.exchange import (
     Handler,
@@ -28,16 +29,16 @@ from openclaw.intake.exchange import (
     render_chunk,
     render_stream_head,
 )
-from openclaw.intake.framing import RequestHead, body_length, read_body, read_head
 from openclaw.intake.hangups import Hangup, Hangups
 from openclaw.intake.problems import Problem
 from openclaw.intake.registry import ConnectionRegistry
-from openclaw.intake.timed_socket import TimedSocket
 
 log = logging.getLogger(__name__)
 
+MAX_BODY = 256 * 1024
+"""Largest body of a request in bytes."""
+
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-_LINGER_BYTES = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +113,8 @@ class Connection:
         try:
             head = read_head(self._stream)
             request, handler = self._admit(head)
-        except (Problem, TimeoutError) as error:
-            return self._refuse(error, head)
+        except (Problem, BadRequest, TimeoutError) as error:
+            return self._refuse(_problem(error), head)
         response = _call(handler, request)
         log.debug("%s %s: %d", head.method, head.path, response.status)
         if isinstance(response, StreamedResponse):
@@ -140,7 +141,7 @@ class Connection:
         self._site.access.check(head, self._caller)
         self._site.registry.trust(self._sock)
         handler = self._site.application.route(head.method, head.path)
-        length = body_length(head)
+        length = body_length(head, MAX_BODY)
         if length and head.expects_continue:
             self._timed.send_all(_CONTINUE, self._site.limits.write_s)
         body = read_body(self._stream, length)
@@ -150,13 +151,12 @@ class Connection:
     def _watch_hangup(self) -> AbstractContextManager[Hangup]:
         return self._site.hangups.watch(self._sock)
 
-    def _refuse(self, error: Problem | TimeoutError, head: RequestHead | None) -> bool:
+    def _refuse(self, problem: Problem, head: RequestHead | None) -> bool:
         """Answer a request that was not read to its end, and end the connection: where the next begins is in doubt."""
-        problem = error if isinstance(error, Problem) else Problem(408, "The request took too long; send it in one go.")
         if head is not None:
             log.debug("%s %s: refused, %d", head.method, head.path, problem.status)
         self._send(problem.response(), head, close=True)
-        self._linger()
+        self._timed.linger(self._site.limits.linger_s)
         return False
 
     def _send(self, response: Response, head: RequestHead | None, *, close: bool) -> None:
@@ -164,15 +164,11 @@ class Connection:
         data = render(response, now=self._site.clock.time(), close=close, head_only=head_only)
         self._timed.send_all(data, self._site.limits.write_s)
 
-    def _linger(self) -> None:
-        """Take what is still on its way, within bounds: closing over unread bytes would reset the connection and
-        could take the answer away before the peer has read it (RFC 9112, 9.6)."""
-        self._sock.shutdown(socket.SHUT_WR)
-        self._timed.allow(self._site.limits.linger_s)
-        with contextlib.suppress(TimeoutError):
-            left = _LINGER_BYTES
-            while left > 0 and (chunk := self._stream.read1(65536)):
-                left -= len(chunk)
+
+def _problem(error: Problem | BadRequest | TimeoutError) -> Problem:
+    if isinstance(error, TimeoutError):
+        return Problem(408, "The request took too long; send it in one go.")
+    return error if isinstance(error, Problem) else Problem.of(error)
 
 
 def _call(handler: Handler, request: Request) -> Response | StreamedResponse:

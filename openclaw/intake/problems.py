@@ -8,6 +8,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from openclaw.errors import GroupRefused, MessageRefused, OpenClawError
+from openclaw.http.framing import BadRequest
 from openclaw.intake.exchange import Headers, Response
 from openclaw.message import dump_bytes
 
@@ -25,10 +26,11 @@ class Problem(OpenClawError):
         self.headers = headers
 
     @classmethod
-    def of(cls, refused: MessageRefused | GroupRefused) -> Problem:
+    def of(cls, refused: MessageRefused | GroupRefused | BadRequest) -> Problem:
         """The problem that a refusal is. What passes by itself (429, 503) says when to try again."""
         headers = _RETRY_LATER if refused.status in (429, 503) else ()
-        return cls(refused.status, str(refused), title=refused.title, headers=headers)
+        title = "" if isinstance(refused, BadRequest) else refused.title
+        return cls(refused.status, str(refused), title=title, headers=headers)
 
     def response(self) -> Response:
         """`{"type": "about:blank", "title", "status", "detail"}`"""

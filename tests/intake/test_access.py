@@ -9,9 +9,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from openclaw.http.framing import read_head
 from openclaw.intake import peer
 from openclaw.intake.access import Access, Caller
-from openclaw.intake.framing import read_head
 from openclaw.intake.peer import Address
 from openclaw.intake.problems import Problem
 from openclaw.intake.server import HttpServer

@@ -11,8 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from openclaw.intake.connection import Limits
-from openclaw.intake.framing import MAX_BODY
+from openclaw.intake.connection import MAX_BODY, Limits
 from openclaw.intake.server import HttpServer
 from tests.support.clock import FakeClock
 from tests.support.front import FakeFront

@@ -10,7 +10,8 @@ import ssl
 
 import pytest
 
-from openclaw.intake.framing import MAX_BODY, MAX_HEADER_BYTES, MAX_HEADERS, MAX_REQUEST_LINE
+from openclaw.http.framing import MAX_HEADER_BYTES, MAX_HEADERS, MAX_REQUEST_LINE
+from openclaw.intake.connection import MAX_BODY
 from openclaw.intake.server import HttpServer
 from tests.support.front import FakeFront
 from tests.support.raw_http import RawClient, RawResponse

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from openclaw.errors import GroupProtected, GroupRefused, InvalidGroup, MessageRefused, NotDurable, QueueFull
+from openclaw.http.framing import BadRequest
 from openclaw.intake.problems import OVERLOADED, Problem
 
 
@@ -45,6 +46,12 @@ def test_a_refusal_of_the_service_is_one_and_says_when_to_try_again_where_that_h
 
     assert (problem.status, problem.title, problem.detail) == (status, title, "why")
     assert problem.headers == ((("Retry-After", "1"),) if passes else ())
+
+
+def test_a_request_that_is_not_read_on_is_one_under_the_name_of_its_status() -> None:
+    problem = Problem.of(BadRequest(411, "Send a length."))
+
+    assert (problem.status, problem.title, problem.detail) == (411, "Length Required", "Send a length.")
 
 
 def test_who_finds_no_place_is_told_to_come_again() -> None:

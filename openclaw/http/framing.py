@@ -4,7 +4,7 @@ Two readers that disagree on where a request ends let one request hide in anothe
 request here: lines that end with CR LF, one Host, one Content-Length of digits, no Transfer-Encoding.
 
 Pure functions over a buffered stream, called on connection threads. The stream keeps the time: it raises TimeoutError.
-After any Problem raised here the place of the next request is unknown and the connection must be closed.
+After any BadRequest the place of the next request is unknown and the connection must be closed.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ import re
 from dataclasses import dataclass
 from typing import Protocol
 
-from openclaw.intake.problems import Problem
+from openclaw.errors import OpenClawError
 
 MAX_REQUEST_LINE = 8 * 1024
 MAX_HEADERS = 64
 MAX_HEADER_BYTES = 32 * 1024
-MAX_BODY = 256 * 1024
 
 _LONG_LINE = (414, f"The request line is longer than {MAX_REQUEST_LINE} bytes.")
 _LONG_HEADER = (431, f"The header is larger than {MAX_HEADER_BYTES} bytes.")
@@ -29,6 +28,14 @@ _FIELD_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([!-~]+) (HTTP/[0-9]\.[0-9])")
 _ORIGIN_FORM = re.compile(r"(/[^?#]*)(?:\?([^#]*))?")
 _LENGTH = re.compile(r"[0-9]{1,19}", re.ASCII)
+
+
+class BadRequest(OpenClawError):
+    """A request that is not read on. `status` is the HTTP status that tells its sender why."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
 
 
 class Stream(Protocol):
@@ -59,7 +66,10 @@ class RequestHead:
 
 
 def read_head(stream: Stream) -> RequestHead:
-    """The next request's head. Raises Problem for what is not strictly HTTP, EOFError where the stream ends in it."""
+    """The next request's head.
+
+    Raises BadRequest for what is not strictly HTTP, and EOFError where the stream ends in it.
+    """
     method, target, version = _read_request_line(stream)
     fields = _read_fields(stream)
     path, query = _split_target(target)
@@ -79,14 +89,17 @@ def read_head(stream: Stream) -> RequestHead:
     )
 
 
-def body_length(head: RequestHead) -> int:
-    """The length of the body that `head` announces. Raises Problem for too much, and for a POST that does not tell."""
+def body_length(head: RequestHead, limit: int) -> int:
+    """The length of the body that `head` announces, in bytes.
+
+    Raises BadRequest for more than `limit`, and for a POST that does not tell.
+    """
     if head.content_length is None:
         if head.method == "POST":
-            raise Problem(411, "Send the body with a Content-Length.")
+            raise BadRequest(411, "Send the body with a Content-Length.")
         return 0
-    if head.content_length > MAX_BODY:
-        raise Problem(413, f"The body has {head.content_length} bytes; send at most {MAX_BODY}.")
+    if head.content_length > limit:
+        raise BadRequest(413, f"The body has {head.content_length} bytes; send at most {limit}.")
     return head.content_length
 
 
@@ -104,9 +117,9 @@ def _read_line(stream: Stream, limit: int, too_long: tuple[int, str]) -> bytes:
     if not line.endswith(b"\n"):
         if len(line) < limit + 2:
             raise EOFError("the request ended within a line")
-        raise Problem(*too_long)
+        raise BadRequest(*too_long)
     if not line.endswith(b"\r\n"):
-        raise Problem(400, "End each line with CR LF, not with LF alone.")
+        raise BadRequest(400, "End each line with CR LF, not with LF alone.")
     return line[:-2]
 
 
@@ -115,10 +128,10 @@ def _read_request_line(stream: Stream) -> tuple[str, str, str]:
     line = _read_line(stream, MAX_REQUEST_LINE, _LONG_LINE) or _read_line(stream, MAX_REQUEST_LINE, _LONG_LINE)
     match = _REQUEST_LINE.fullmatch(line)
     if match is None:
-        raise Problem(400, "The first line must be METHOD /path HTTP/1.1, with single spaces, in plain HTTP.")
+        raise BadRequest(400, "The first line must be METHOD /path HTTP/1.1, with single spaces, in plain HTTP.")
     method, target, version = (part.decode("ascii") for part in match.groups())
     if version not in ("HTTP/1.0", "HTTP/1.1"):
-        raise Problem(505, f"{version} is not spoken here; use HTTP/1.1.")
+        raise BadRequest(505, f"{version} is not spoken here; use HTTP/1.1.")
     return method, target, version
 
 
@@ -132,47 +145,47 @@ def _read_fields(stream: Stream) -> dict[str, list[str]]:
         left = max(0, left - len(line) - 2)
         name, value = _split_field(line)
         fields.setdefault(name, []).append(value)
-    raise Problem(431, f"The header has more than {MAX_HEADERS} fields.")
+    raise BadRequest(431, f"The header has more than {MAX_HEADERS} fields.")
 
 
 def _split_field(line: bytes) -> tuple[str, str]:
     """(name in lower case, value) of one field line; a folded line or a space before the colon is no name."""
     name, colon, value = line.partition(b":")
     if not colon or _FIELD_NAME.fullmatch(name) is None:
-        raise Problem(400, "Each header line must be Name: value, unfolded and without a space before the colon.")
+        raise BadRequest(400, "Each header line must be Name: value, unfolded and without a space before the colon.")
     if _FIELD_VALUE.fullmatch(value) is None:
-        raise Problem(400, f"The header field {name.decode('ascii')[:80]} holds a control character.")
+        raise BadRequest(400, f"The header field {name.decode('ascii')[:80]} holds a control character.")
     return name.decode("ascii").lower(), value.strip(b" \t").decode("latin-1")
 
 
 def _split_target(target: str) -> tuple[str, str]:
     match = _ORIGIN_FORM.fullmatch(target)
     if match is None:
-        raise Problem(400, "Ask for a path that begins with '/', without scheme, host or '#'.")
+        raise BadRequest(400, "Ask for a path that begins with '/', without scheme, host or '#'.")
     return match[1], match[2] or ""
 
 
 def _check_host(fields: dict[str, list[str]], modern: bool) -> None:
     hosts = fields.get("host", [])
     if len(hosts) > 1 or (modern and not hosts):
-        raise Problem(400, f"Send exactly one Host field; this request has {len(hosts)}.")
+        raise BadRequest(400, f"Send exactly one Host field; this request has {len(hosts)}.")
 
 
 def _content_length(fields: dict[str, list[str]]) -> int | None:
     lengths = fields.get("content-length", [])
     if "transfer-encoding" in fields:
         if lengths:
-            raise Problem(400, "Send Content-Length alone, without Transfer-Encoding.")
-        raise Problem(501, "Transfer-Encoding is not spoken here; send the body with a Content-Length.")
+            raise BadRequest(400, "Send Content-Length alone, without Transfer-Encoding.")
+        raise BadRequest(501, "Transfer-Encoding is not spoken here; send the body with a Content-Length.")
     if not lengths:
         return None
     if len(lengths) > 1 or _LENGTH.fullmatch(lengths[0]) is None:
-        raise Problem(400, "Send one Content-Length of digits only.")
+        raise BadRequest(400, "Send one Content-Length of digits only.")
     return int(lengths[0])
 
 
 def _expects_continue(fields: dict[str, list[str]]) -> bool:
     expected = ", ".join(fields.get("expect", ())).lower()
     if expected not in ("", "100-continue"):
-        raise Problem(417, "Expect takes nothing but 100-continue.")
+        raise BadRequest(417, "Expect takes nothing but 100-continue.")
     return bool(expected)

@@ -1,4 +1,4 @@
-"""A TCP socket under a time budget: however its sender drips, reading ends when the budget is spent.
+"""A socket under a time budget: however its sender drips, reading ends when the budget is spent.
 
 One TimedSocket belongs to one connection thread; no locks. A socket's own timeout bounds each single call only,
 which is why the budget is held here and each call gets what is left of it.
@@ -6,6 +6,7 @@ which is why the budget is held here and each call gets what is left of it.
 
 from __future__ import annotations
 
+import contextlib
 import io
 import socket
 from typing import TYPE_CHECKING
@@ -14,6 +15,10 @@ from openclaw.clock import Clock
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
+
+
+LINGER_BYTES = 1024 * 1024
+"""What is taken of a request whose sender was refused, in bytes."""
 
 
 class TimedSocket(io.RawIOBase):
@@ -43,3 +48,16 @@ class TimedSocket(io.RawIOBase):
         """Send all of `data` within `seconds`, else raise TimeoutError."""
         self._sock.settimeout(seconds)
         self._sock.sendall(data)
+
+    def linger(self, seconds: float) -> None:
+        """Send no more, and take what is still on its way, within bounds, before the owner closes.
+
+        Closing over unread bytes would reset the connection and could take the answer away before the peer has read
+        it (RFC 9112, 9.6).
+        """
+        self._sock.shutdown(socket.SHUT_WR)
+        self.allow(seconds)
+        with contextlib.suppress(TimeoutError):
+            left = LINGER_BYTES
+            while left > 0 and (piece := self.read(65536)):
+                left -= len(piece)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 
 import pytest
 
 from openclaw.clock import SystemClock
-from openclaw.intake.timed_socket import TimedSocket
+from openclaw.http.timed_socket import LINGER_BYTES, TimedSocket
 from tests.support.clock import FakeClock
 
 
@@ -99,3 +100,31 @@ def test_the_socket_stays_open_for_its_owner(ends: tuple[socket.socket, socket.s
     TimedSocket(ours, FakeClock()).close()
     ours.send(b"x")
     assert theirs.recv(1) == b"x"
+
+
+def test_who_is_refused_may_hear_it_before_the_rest_of_what_was_sent_is_thrown_away(
+    ends: tuple[socket.socket, socket.socket]
+) -> None:
+    ours, theirs = ends
+    ours.send(b"refused")
+    theirs.send(b"x" * 1000)
+    theirs.shutdown(socket.SHUT_WR)
+
+    TimedSocket(ours, SystemClock()).linger(10)
+
+    assert ours.recv(1) == b""  # all was taken
+    assert theirs.recv(100) == b"refused"
+    assert theirs.recv(1) == b""
+
+
+@pytest.mark.parametrize("sent", [0, LINGER_BYTES])
+def test_that_has_bounds_in_time_and_size(ends: tuple[socket.socket, socket.socket], sent: int) -> None:
+    ours, theirs = ends
+    theirs.settimeout(10)
+    sender = threading.Thread(target=theirs.sendall, args=(b"x" * sent,))
+    sender.start()
+
+    TimedSocket(ours, SystemClock()).linger(10 if sent else 0.01)  # returns, though the other end stays open
+
+    sender.join(10)
+    assert not sender.is_alive()
