@@ -1,0 +1,32 @@
+"""BareSession: a requests.Session that sends what it is given and nothing else.
+
+No proxy, .netrc or bundle of certificates from the environment, no cookie kept or sent, no redirect followed or even
+looked at (requests reads the whole body of one, however long), no retry. Its connections can be cut. Any thread may
+use it; each call is its own.
+"""
+
+from __future__ import annotations
+
+from http.cookiejar import DefaultCookiePolicy
+from typing import Final
+
+import requests
+
+from openclaw.http.cut import CuttableAdapter
+
+BROKEN: Final[type[Exception]] = requests.exceptions.BaseHTTPError  # type: ignore[attr-defined]  # of urllib3
+"""What reading from the `raw` of a streamed response raises."""
+
+
+class BareSession(requests.Session):
+    """At most `kept` connections to a host stay open between calls; there may be more in use."""
+
+    def __init__(self, kept: int = 1) -> None:
+        super().__init__()
+        self.trust_env = False
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+        for scheme in ("http://", "https://"):
+            self.mount(scheme, CuttableAdapter(pool_maxsize=kept))
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None, whatever was answered."""
