@@ -56,6 +56,10 @@ class Cut:
             if self._done and self._socket is not None:
                 _shut_down(self._socket)
 
+    def released(self) -> None:
+        """The connection goes back to its pool, and may be another call's at once."""
+        self._hold(None)
+
     def _hold(self, sock: socket.socket | None) -> None:
         with self._lock:
             held, self._socket = self._socket, sock
@@ -99,7 +103,7 @@ def _tell(sock: socket.socket) -> None:
 
 
 def _telling(pool: Any) -> Any:
-    """The connection pool class `pool`, with connections that tell of their sockets."""
+    """The connection pool class `pool`, which tells of the sockets that it gives and gets back."""
 
     def new_connection(connection: Any) -> socket.socket:
         sock: socket.socket = pool.ConnectionCls._new_conn(connection)
@@ -111,5 +115,10 @@ def _telling(pool: Any) -> Any:
             _tell(connection.sock)
         pool.ConnectionCls.request(connection, *args, **kwargs)
 
+    def put_back(its_pool: Any, connection: Any) -> None:
+        if _here.cut is not None:
+            _here.cut.released()
+        pool._put_conn(its_pool, connection)
+
     telling = type("TellingConnection", (pool.ConnectionCls,), {"_new_conn": new_connection, "request": request})
-    return type("TellingPool", (pool,), {"ConnectionCls": telling})
+    return type("TellingPool", (pool,), {"ConnectionCls": telling, "_put_conn": put_back})

@@ -114,6 +114,25 @@ def test_a_cut_afterwards_or_again_does_nothing(session: BareSession) -> None:
         assert session.post(receiver.url, json={}, timeout=10).status_code == 204
 
 
+def test_a_cut_does_not_reach_a_connection_that_the_pool_may_give_to_the_next_call(session: BareSession) -> None:
+    cut = Cut()
+    with listening() as (address, accept):
+
+        def serve() -> None:
+            with accept() as connection:
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+                assert connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello")
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        with cut.over():
+            assert session.get(f"http://{address}", timeout=10).content == b"hello"
+            cut.now()  # before the thread has got so far as to say that it is done
+        assert session.get(f"http://{address}", timeout=10).content == b"hello"  # on the same one: there is no other
+        thread.join(10)
+
+
 def test_only_the_calls_of_its_own_thread_are_cut(session: BareSession) -> None:
     with listening() as (address, accept):
         one, other = Call(session, f"http://{address}"), Call(session, f"http://{address}")

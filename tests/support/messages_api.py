@@ -200,7 +200,11 @@ def _handler(api: MessagesApi) -> type[BaseHTTPRequestHandler]:
         numbers = itertools.count(1)
 
         def do_POST(self) -> None:
-            data = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            length = int(self.headers.get("Content-Length", 0))
+            data = self.rfile.read(length)
+            if len(data) < length:  # its sender has gone
+                self.close_connection = True
+                return
             headers = {name.lower(): value for name, value in self.headers.items()}
             asked = Asked(self.path, headers, data, self.client_address[1])
             api.asked.put(asked)

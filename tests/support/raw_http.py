@@ -7,7 +7,7 @@ import os
 import socket
 import struct
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 TIMEOUT_S = 10.0
 
@@ -37,7 +37,7 @@ class RawClient:
         self.sock.connect((host, port))
         self._stream = self.sock.makefile("rb")
 
-    def __enter__(self) -> RawClient:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
