@@ -14,8 +14,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from openclaw.agents.turn import Answer, Loss, Outcome, Turn
-from openclaw.errors import ChannelViolation, RuntimeFailure
-from openclaw.message import FrameName
+from openclaw.errors import ChannelViolation, InvalidMessage, RuntimeFailure
+from openclaw.message import FrameName, Record
 
 if TYPE_CHECKING:
     from openclaw.agents.turn import TurnListener
@@ -155,4 +155,15 @@ def read_answer(frame: Frame) -> Answer:
         agent_ms = 0
     if status == "failed" and not error:
         error = "the agent gave no reason"
-    return Answer(status, text, error, agent_ms)
+    return Answer(status, text, error, agent_ms, _record(frame))
+
+
+def _record(frame: Frame) -> Record | None:
+    """What the turn leaves to its session; a bad one costs the session this turn, and the sender nothing."""
+    if "record" not in frame.body:
+        return None
+    try:
+        return Record.from_json(frame.body["record"])
+    except InvalidMessage as error:
+        log.error("What message %s leaves to its session is not kept: %s", frame.id, error)
+        return None

@@ -88,7 +88,9 @@ class RunningTurns:
             return
         turn, answer = ended
         cancelled = self._forget(turn.id)
-        self._ended(turn, cancelled if cancelled is not None and answer.status == "cancelled" else answer)
+        if cancelled is not None and answer.status == "cancelled":
+            answer = cancelled._replace(record=answer.record)
+        self._ended(turn, answer)
 
     def cancel(self, turn_id: str, answer: Answer) -> None:
         """Tell the runner; what it says within the grace counts as `answer` unless it had finished."""

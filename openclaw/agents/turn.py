@@ -12,7 +12,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
-from openclaw.message import Message, Reply, Timing, parent_id
+from openclaw.message import Message, Record, Reply, Timing, parent_id
 
 if TYPE_CHECKING:
     from openclaw.agents.attachment import Attachment
@@ -75,6 +75,13 @@ class Turn:
         """The session for which it works: those of one group and session share what there is fairly with others."""
         return f"{self.message.group}/{self.message.session}"
 
+    def concerns_session(self, answer: Answer) -> bool:
+        """Whether its session has to know how it ended: what was said, or of which results it was told.
+
+        A turn that failed without a word was told of nothing. A subagent has no session of its own to keep.
+        """
+        return not self.parent and (answer.record is not None or (bool(self.results) and answer.status == "done"))
+
     def is_placed(self, place: int) -> None:
         """Tell whoever waits to hear it, once, whether the turn runs (0) or at which place it waits."""
         if self.placed is not None and not self.placed.done():
@@ -112,12 +119,16 @@ class Turn:
 
 
 class Answer(NamedTuple):
-    """The attempt is over: `text` for the sender, or `error` saying why there is none."""
+    """The attempt is over: `text` for the sender, or `error` saying why there is none, or no more of it.
+
+    `record` is what the turn leaves to its session, None where that is nothing.
+    """
 
     status: Status
     text: str = ""
     error: str = ""
     agent_ms: int = 0
+    record: Record | None = None
 
     @classmethod
     def cancelled(cls) -> Answer:

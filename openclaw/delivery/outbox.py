@@ -1,9 +1,9 @@
 """The outbox: replies on their way to the disk and to whoever waits for them.
 
-Owns one thread, "delivery". `deliver` is called by the router from any thread and only queues. A reply is published,
-then what is owed to a callback_url is noted, then those who wait are told, then the work file goes: a death in between
-repeats a step and loses nothing. A disk that does not take a reply is tried again with a growing pause; the reply waits
-in memory, its message in work/.
+Owns one thread, "delivery". `deliver` is called by the router from any thread and only queues. What the session keeps
+of the turn is written, the reply is published, what is owed to a callback_url is noted, then those who wait are told,
+then the work file goes: a death in between repeats a step and loses nothing. A disk that does not take a reply is tried
+again with a growing pause; the reply waits in memory, its message in work/.
 """
 
 from __future__ import annotations
@@ -52,9 +52,11 @@ class _Published(NamedTuple):
 
 
 class Outbox:
-    """Delivers each reply once. `told` hears of each that is durable, `settled` when nothing of the turn is left to do.
+    """Delivers each reply once.
 
-    Both are called on delivery's thread and must not raise.
+    `remember` is asked first, to note what the session keeps; it may raise NotDurable, and is asked again then. `told`
+    hears of each reply that is durable, `settled` when nothing of the turn is left to do. All are called on delivery's
+    thread and raise nothing else.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Outbox:
         clock: Clock,
         alarms: Alarms,
         *,
+        remember: Callable[[Turn, Answer], None],
         settled: Callable[[Turn], None],
         told: Callable[[Turn, dict[str, Any]], None],
     ) -> None:
@@ -73,6 +76,7 @@ class Outbox:
         self._callbacks = callbacks
         self._clock = clock
         self._alarms = alarms
+        self._remember = remember
         self._settled = settled
         self._told = told
         # One parcel for each turn in flight, and the end: its bound is that of what may be in flight.
@@ -133,9 +137,14 @@ class Outbox:
         for parcel in batch:
             if parcel.answer is None:
                 published.append(self._out_already(parcel))
-            else:
-                reply = parcel.turn.reply(parcel.answer, now)
-                sent.append((parcel, reply.to_json(), self._ledger.store_reply(parcel.turn, reply)))
+                continue
+            try:
+                self._remember(parcel.turn, parcel.answer)
+            except NotDurable as error:
+                self._try_again(parcel, error)
+                continue
+            reply = parcel.turn.reply(parcel.answer, now)
+            sent.append((parcel, reply.to_json(), self._ledger.store_reply(parcel.turn, reply)))
         for parcel, record, stored in sent:
             try:
                 stored.result(_COMMIT_TIMEOUT)

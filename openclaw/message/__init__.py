@@ -15,6 +15,7 @@ from openclaw.message.frames import (
 )
 from openclaw.message.model import Message, Priority, Reply, Timing
 from openclaw.message.names import is_id, is_name, parent_id, subagent_id
+from openclaw.message.record import Record, Summary
 from openclaw.message.signals import complexity_signals
 from openclaw.message.strict_json import dump_bytes, load_object
 
@@ -24,7 +25,9 @@ __all__ = [
     "FrameName",
     "Message",
     "Priority",
+    "Record",
     "Reply",
+    "Summary",
     "Timing",
     "complexity_signals",
     "dump_bytes",

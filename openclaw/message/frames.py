@@ -16,12 +16,13 @@ objects:
     ping      {}
     result    {"value": {…}} or {"error": "…"}
     started   {}
-    response  {"status": "done|failed|cancelled", "text": "…", "error"?: "…", "agent_ms": 12}
+    response  {"status": "done|failed|cancelled", "text": "…", "error"?: "…", "agent_ms": 12, "record"?: {…}}
     pong      {"rss_kb": 17000, "turns": 1}
     call      {"tool": "spawn_subagent", "arguments": {…}}
     a line of events   {"kind": "delta", "text": "…"} or {"kind": "tool", "name": "…", "detail": "…"}
 
-`results` are the replies of subagents that this session has not seen yet; `task` is there for a subagent. The host
+`results` are the replies of subagents that this session has not seen yet; `task` is there for a subagent. `record` is
+what the turn leaves to its session, see record; the host keeps it once for each turn, and a subagent's not. The host
 writes and deletes in both directories; a container writes to `out/` only. What a frame is about is told by its name and
 by the directory in which it lies, never by its body.
 """

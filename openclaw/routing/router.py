@@ -170,11 +170,18 @@ class Router:
         else:
             self._finish(turn, Answer.failed(f"{outcome.reason}, and so had the first attempt; send it again to retry"))
 
-    def _finish(self, turn: Turn, answer: Answer) -> None:
-        self._deliver(turn, answer)
+    def remembered(self, turn: Turn) -> None:
+        """The session knows how the turn has ended: its next one may run. Called by delivery."""
         with self._lock:
             following = self._lanes.leave(turn)
         self._dispatch([following] if following else [])
+
+    def _finish(self, turn: Turn, answer: Answer) -> None:
+        """A turn of which the session is to know keeps its lane until that is written: the next one reads it."""
+        waits = turn.concerns_session(answer)
+        self._deliver(turn, answer)
+        if not waits:
+            self.remembered(turn)
 
     def _send_again(self, turn: Turn, loss: Loss) -> None:
         """No container had begun: the same attempt once more, unless containers keep ending before they begin."""
@@ -223,7 +230,7 @@ class Router:
                     turn.state = "running"
             if agents is not None:
                 if not turn.parent:
-                    turn.results = self._sessions.unseen(turn.message.group, turn.message.session)
+                    turn.results = self._sessions.unseen(turn.message.group, turn.message.session, turn.id)
                     kind = "complex" if complexity_signals(turn.message.text) else "simple"
                     log.info("Processing message from %s (%s query)", group_title(turn.message.group), kind)
                 agents.submit(turn)

@@ -1,111 +1,221 @@
-"""Sessions: what a conversation has to keep between its turns, as `groups/GROUP/sessions/SESSION.jsonl`.
+"""Sessions: what a conversation keeps between its turns, as `groups/GROUP/sessions/SESSION.jsonl`.
 
-One JSON object a line, appended by the host only:
+What the lines mean is `message.session`'s, how the file is handled `session_file`'s; here is when a line is written,
+each once, and when older turns leave the file: they move to `groups/GROUP/conversations/DATE-SESSION-ID.jsonl`, line
+by line, before the file is replaced by what is left. ID is the turn with which they left.
 
-    {"kind": "subagent", "id", "status", "text"}    a subagent of this session has ended
-    {"kind": "turn", "id", "results": [ids]}        a turn was done that had been told of these
-
-Appended to by delivery's thread, read by the threads that dispatch turns. The group's folder is written by its
-containers, so no link is followed here; they have `sessions/` read-only.
+Written by delivery's thread alone, read by the threads that dispatch turns. One lock guards what is remembered of
+files; files are read and written without it.
 """
 
 from __future__ import annotations
 
+import errno
 import logging
-import os
-import stat
-from collections.abc import Iterator
+import threading
+import time
+import zlib
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from openclaw.errors import InvalidMessage
-from openclaw.message import dump_bytes, load_object
+from openclaw.errors import NotDurable
+from openclaw.message import Record, dump_bytes
+from openclaw.message.session import MAX_SESSION, Entry, Session, read_lines
+from openclaw.routing.session_file import SessionFile, Stamp
+from openclaw.routing.session_rest import separate
+
+if TYPE_CHECKING:
+    from openclaw.clock import Clock
 
 log = logging.getLogger(__name__)
-
-TAIL: Final = 1024 * 1024
-"""Bytes at the end of a session that are looked at; what is older was seen long ago."""
 
 MAX_RESULT: Final = 16 * 1024
 """Characters of a subagent's text that its session is told; the whole is in its reply."""
 
-_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+MAX_RESULTS: Final = 1024 * 1024
+"""Characters of results that one turn is told of; the rest waits for the next."""
+
+MAX_KNOWN: Final = 64
+"""Sessions whose files need not be read again."""
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@dataclass(slots=True)
+class _Known:
+    """What is remembered of one session's file: its lines, without the messages themselves."""
+
+    stamp: Stamp | None
+    session: Session
+    damaged: bool
 
 
 class Sessions:
-    """The sessions of every group below `root`."""
+    """The sessions of every group below `root`; `uid` is the one by which containers read them."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, clock: Clock, uid: int) -> None:
         self._root = root
+        self._clock = clock
+        self._uid = uid
+        self._lock = threading.Lock()
+        # Guarded by _lock: the table, and everything in it.
+        self._known: OrderedDict[tuple[str, str], _Known] = OrderedDict()
 
-    def unseen(self, group: str, session: str) -> list[dict[str, Any]]:
-        """The results of subagents that no turn of the session was told of, as {"id", "status", "text"}."""
-        results: dict[str, dict[str, Any]] = {}
-        for entry in self._tail(group, session):
-            if entry.get("kind") == "subagent":
-                results[str(entry.get("id"))] = {key: entry.get(key, "") for key in ("id", "status", "text")}
-            elif entry.get("kind") == "turn":
-                for seen in entry.get("results", []):
-                    results.pop(str(seen), None)
-        return list(results.values())
+    def unseen(self, group: str, session: str, turn_id: str) -> list[dict[str, Any]]:
+        """The results of subagents that the turn is to be told of, as {"id", "status", "text"}.
+
+        They are those that no turn of the session was told of, an earlier attempt at this one aside.
+        """
+        file = self._file(group, session)
+        try:
+            known = self._recall(file, group, session)
+        except OSError as error:
+            log.error("%s cannot be read: %s", file.path, error.strerror)
+            return []
+        with self._lock:
+            waiting = known.session.unseen(turn_id)
+        return list(_within(MAX_RESULTS, waiting))
 
     def add_result(self, reply: dict[str, Any]) -> None:
         """A subagent has its reply: note it for its session, once. Raises OSError."""
         group, session, message_id = reply["group"], reply["session"], reply["id"]
-        known = any(entry.get("id") == message_id for entry in self._tail(group, session))
-        if known:
+        file = self._file(group, session)
+        known = self._recall(file, group, session)
+        if message_id in known.session.results or message_id in known.session.told:
             return  # by a process that ended before it could go on
         text = reply["text"] or reply.get("error", "")
         if len(text) > MAX_RESULT:
             text = f"{text[:MAX_RESULT]}… (the whole text is the reply {message_id})"
-        self._append(group, session, {"kind": "subagent", "id": message_id, "status": reply["status"], "text": text})
+        entry = {"kind": "subagent", "id": message_id, "status": reply["status"], "text": text}
+        self._write(file, known, [entry], "")
 
-    def add_turn(self, group: str, session: str, turn_id: str, results: list[str]) -> None:
-        """A turn was done that had been told of these results. Raises OSError."""
-        self._append(group, session, {"kind": "turn", "id": turn_id, "results": results})
+    def add_turn(self, group: str, session: str, turn_id: str, results: list[str], record: Record | None) -> None:
+        """A turn is over that was told of `results` and leaves `record`: note it, once, durably.
 
-    def _append(self, group: str, session: str, entry: dict[str, Any]) -> None:
-        folder = self._root / group / "sessions"
-        folder.mkdir(exist_ok=True)
-        directory = os.open(folder, _DIRECTORY)
-        try:
-            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-            fd = os.open(f"{session}.jsonl", flags, 0o600, dir_fd=directory)
-            try:
-                size = os.fstat(fd).st_size
-                torn = size > 0 and os.pread(fd, 1, size - 1) != b"\n"  # by a power cut; this line is to be whole
-                os.write(fd, b"\n" * torn + dump_bytes(entry))
-                os.fsync(fd)
-            finally:
-                os.close(fd)
-            os.fsync(directory)
-        finally:
-            os.close(directory)
-
-    def _tail(self, group: str, session: str) -> Iterator[dict[str, Any]]:
-        """The last entries, oldest first; a line that is none is said and left out."""
-        path = self._root / group / "sessions" / f"{session}.jsonl"
-        try:
-            fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-        except FileNotFoundError:
+        Raises NotDurable where the disk is full, and OSError where it fails otherwise.
+        """
+        file = self._file(group, session)
+        known = self._recall(file, group, session)
+        entries = self._entries(known.session, turn_id, results, record)
+        if not entries:
             return
+        try:
+            self._write(file, known, entries, turn_id)
         except OSError as error:
-            log.error("%s cannot be read: %s", path, error.strerror)
-            return
-        try:
-            status = os.fstat(fd)
-            if not stat.S_ISREG(status.st_mode):
-                log.error("%s is no file and is left out; remove it", path)
-                return
-            start = max(0, status.st_size - TAIL)
-            data = os.pread(fd, TAIL, start)
-        finally:
-            os.close(fd)
-        lines = data.split(b"\n")
-        for line in lines[1:] if start else lines:
-            if not line:
-                continue
+            if error.errno in _FULL:
+                raise NotDurable(f"the session of {turn_id} could not be written: {error.strerror}") from error
+            raise
+
+    def _entries(self, known: Session, turn_id: str, results: list[str], record: Record | None) -> list[Entry]:
+        """The lines that are missing."""
+        at = round(self._clock.time())
+        entries: list[Entry] = []
+        if record is not None:
+            entry: Entry = {"kind": "messages", "id": turn_id, "at": at, "messages": record.messages}
+            if record.tokens:
+                entry["tokens"] = record.tokens
+            before = known.turns.get(turn_id)
+            if before is None or before["digest"] != _digest(entry):
+                if record.new:
+                    entries.append({"kind": "new", "id": turn_id, "at": at})
+                if record.summary is not None:
+                    entries.append({"kind": "summary", "id": turn_id, "at": at, **record.summary._asdict()})
+                entries.append(entry)
+        seen = [child for child in results if child not in known.told]
+        if seen:
+            entries.append({"kind": "turn", "id": turn_id, "results": seen})
+        return entries
+
+    # The file
+
+    def _file(self, group: str, session: str) -> SessionFile:
+        return SessionFile(self._root / group, session, self._uid)
+
+    def _recall(self, file: SessionFile, group: str, session: str) -> _Known:
+        """What is known of the session's file as it is now. Raises OSError."""
+        stamp = file.stamp()
+        with self._lock:
+            known = self._known.get((group, session))
+            if known is not None and known.stamp == stamp:
+                self._known.move_to_end((group, session))
+                return known
+        known = _read(file)
+        with self._lock:
+            self._known[group, session] = known
+            while len(self._known) > MAX_KNOWN:
+                self._known.popitem(last=False)
+        return known
+
+    def _write(self, file: SessionFile, known: _Known, entries: list[Entry], turn_id: str) -> None:
+        """Add lines, and let older ones leave the file where these say so, or where it has grown too large."""
+        data = b"".join(map(dump_bytes, entries))
+        size = known.stamp.size if known.stamp is not None else 0
+        leave = size > 0 and any(entry["kind"] in ("new", "summary") for entry in entries)
+        if known.damaged or leave or size + len(data) > MAX_SESSION:
+            stamp = self._rewrite(file, known, entries, turn_id)
+        else:
+            stamp = file.append(data)
+        with self._lock:
+            for entry in entries:
+                known.session.add(_light(entry))
+            known.stamp, known.damaged = stamp, False
+
+    def _rewrite(self, file: SessionFile, known: _Known, entries: list[Entry], turn_id: str) -> Stamp:
+        """Replace the file by what still counts. What does not is archived before, what is damaged kept beside it."""
+        mark = "-".join(filter(None, [time.strftime("%Y-%m-%d", time.localtime(self._clock.time())), turn_id]))
+        if known.damaged:
+            kept = file.set_aside(mark)
+            log.error("%s is damaged: it is kept as %s, and goes on with what could be read", file.path, kept)
+        content = file.read()
+        before = read_lines(content.data, whole=content.whole).entries if content is not None else []
+        name = f"{mark[:10]}-{file.path.stem}-{turn_id or 'results'}.jsonl"
+        rest = separate(before, entries, name)
+        if rest.gone:
             try:
-                yield load_object(line)
-            except InvalidMessage as error:
-                log.error("%s has a damaged line, which is left out: %s", path, error)
+                file.archive(name, b"".join(map(dump_bytes, rest.gone)))
+            except OSError as error:
+                if error.errno in _FULL:
+                    raise
+                log.error("%s cannot be written, so the session keeps its older turns: %s", name, error.strerror)
+                return file.append(b"".join(map(dump_bytes, entries)))  # which say by themselves what counts
+        return file.replace(b"".join(map(dump_bytes, rest.kept)))
+
+
+def _read(file: SessionFile) -> _Known:
+    """What lies there, and whether all of it could be read. Raises OSError."""
+    if file.is_foreign():
+        log.error("%s is no regular file: it counts for nothing, and is set aside with the next turn", file.path)
+        return _Known(file.stamp(), Session(), damaged=True)
+    content = file.read()
+    if content is None:
+        return _Known(None, Session(), damaged=False)
+    lines = read_lines(content.data, whole=content.whole)
+    if lines.damaged:
+        log.error("%s has a damaged line, which is left out (%d in all)", file.path, lines.damaged)
+    if not content.whole:
+        log.error("%s is larger than it ever should be; only its end is read", file.path)
+    session = Session()
+    for entry in lines.entries:
+        session.add(_light(entry))
+    return _Known(content.stamp, session, damaged=bool(lines.damaged) or not content.whole)
+
+
+def _light(entry: Entry) -> Entry:
+    """A line as it is remembered: of messages only which they were."""
+    return {"kind": "messages", "id": entry["id"], "digest": _digest(entry)} if entry["kind"] == "messages" else entry
+
+
+def _digest(entry: Entry) -> int:
+    return zlib.crc32(dump_bytes({"messages": entry["messages"]}))
+
+
+def _within(characters: int, entries: Iterable[Entry]) -> Iterator[dict[str, Any]]:
+    """The first of these results, at least one, whose texts together have at most so many characters."""
+    for number, entry in enumerate(entries):
+        characters -= len(entry["text"])
+        if number and characters < 0:
+            return
+        yield {key: entry[key] for key in ("id", "status", "text")}

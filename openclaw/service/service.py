@@ -17,7 +17,7 @@ from openclaw.agents.group_config import GroupConfig
 from openclaw.agents.main_agent import MainAgentManager
 from openclaw.agents.mount_allowlist import MountAllowlist
 from openclaw.agents.specs import Specs
-from openclaw.agents.turn import Turn
+from openclaw.agents.turn import Answer, Turn
 from openclaw.clock import SystemClock, Timers
 from openclaw.config import Config
 from openclaw.containers.channel import Channels
@@ -177,9 +177,11 @@ class Service:
         self._reservations = Reservations(self._ledger, self._clock, admit=self._admit, limit=config.queue_limit)
         self._outbox = Outbox(
             self._ledger, self._waiters, self._callbacks, self._clock, self._alarms,
-            settled=self._reservations.settled, told=self._published,
+            remember=self._remember, settled=self._reservations.settled,
+            told=self._published,
         )  # fmt: skip
-        self._sessions = Sessions(self._home.groups)
+        self._runtime = self._choose_runtime()
+        self._sessions = Sessions(self._home.groups, self._clock, self._runtime.container_uid)
         self._router = Router(self._reservations, self._ledger, self._sessions, deliver=self._outbox.deliver)
         self._events = EventHub(self._ledger.reply, self._reservations.holds)
         self._subagents = Subagents(
@@ -188,7 +190,6 @@ class Service:
             turn_limit=config.persistent_request_timeout, at_once=config.max_subagents,
         )  # fmt: skip
         listener = Listener(self._router, self._subagents, self._events)
-        self._runtime = self._choose_runtime()
         channels = Channels(self._home.channels, self._watcher, self._runtime.container_uid)
         specs = Specs(
             config, self._home.channels, config_of=self._groups.config,
@@ -369,6 +370,17 @@ class Service:
         self._groups.check(message.group, message.sender)
         self._callbacks.admit(message.callback_url)
 
+    def _remember(self, turn: Turn, answer: Answer) -> None:
+        """Note for the session how a turn has ended, before its reply is out. Raises NotDurable; delivery's thread."""
+        if not turn.concerns_session(answer):
+            return
+        results = [result["id"] for result in turn.results]
+        try:
+            self._sessions.add_turn(turn.message.group, turn.message.session, turn.id, results, answer.record)
+        except OSError as error:
+            log.error("the session of %s could not be written: %s", turn.id, error)
+        self._router.remembered(turn)
+
     def _published(self, turn: Turn, reply: dict[str, Any]) -> None:
         """A reply is durable: tell whom it concerns. On delivery's thread."""
         if not reply:  # damaged, which the ledger has said
@@ -379,9 +391,6 @@ class Service:
         try:
             if turn.parent:
                 self._sessions.add_result(reply)
-            elif turn.results and reply["status"] == "done":
-                results = [result["id"] for result in turn.results]
-                self._sessions.add_turn(turn.message.group, turn.message.session, turn.id, results)
         except OSError as error:
             log.error("the session of %s could not be written: %s", turn.id, error)
         self._subagents.finished(turn, reply)

@@ -7,7 +7,7 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -21,6 +21,7 @@ from openclaw.containers.channel import Channels
 from openclaw.delivery.callbacks import Callbacks
 from openclaw.delivery.outbox import FIRST_PAUSE, LONGEST_PAUSE, MAX_BATCH, Outbox
 from openclaw.delivery.waiters import Waiters
+from openclaw.errors import NotDurable
 from openclaw.message import Message
 from openclaw.routing.ledger import Ledger
 from openclaw.spool import IN_DELETE, IN_MOVED_TO, Committer, Inotify, Watcher
@@ -49,9 +50,11 @@ class Desk:
         callbacks = stack.enter_context(closing(Callbacks(self.debts, committer, self.ledger, self.alarms)))
         self.settled: queue.Queue[Turn] = queue.Queue()
         self.told: queue.Queue[dict[str, Any]] = queue.Queue()
+        self.remember: Callable[[Turn, Answer], None] = lambda *_: None
         self.outbox = Outbox(
             self.ledger, self.waiters, callbacks, self.alarms.clock, self.alarms,
-            settled=self.settled.put, told=lambda _, reply: self.told.put(reply),
+            remember=self._remember, settled=self.settled.put,
+            told=lambda _, reply: self.told.put(reply),
         )  # fmt: skip
         self.outbox.start()
         stack.callback(self.outbox.close)
@@ -83,6 +86,9 @@ class Desk:
         found = self.ledger.reply(message_id)
         self._looked.release()
         return found
+
+    def _remember(self, turn: Turn, answer: Answer) -> None:
+        self.remember(turn, answer)
 
     def next_settled(self) -> Turn:
         return self.settled.get(timeout=10)
@@ -243,6 +249,44 @@ def test_a_message_that_cannot_be_removed_is_said_and_left_to_the_next_start(
     assert desk.next_settled() is turn
     assert "ipc/work/a.json could not be removed" in caplog.text
     assert desk.left()[1] == []
+
+
+# What the session keeps
+
+
+def test_the_session_knows_of_a_turn_before_its_reply_is_out(desk: Desk) -> None:
+    seen: list[tuple[str, str, bool]] = []
+    desk.remember = lambda turn, answer: seen.append((turn.id, answer.text, desk.replies.exists("a.json")))
+    desk.deliver("a")
+    desk.next_settled()
+    assert seen == [("a", "hi", False)]
+
+
+def test_a_session_that_cannot_be_written_yet_keeps_its_reply_alone(desk: Desk) -> None:
+    full = {"a"}
+
+    def remember(turn: Turn, _: Answer) -> None:
+        if turn.id in full:
+            raise NotDurable("the session of a could not be written: No space left on device")
+
+    desk.remember = remember
+    turn = desk.deliver("a")
+    desk.deliver("b")
+    assert desk.next_settled().id == "b"
+    desk.alarms.wait_set(FIRST_PAUSE)
+    assert not desk.replies.exists("a.json")
+    full.clear()
+    desk.alarms.advance(FIRST_PAUSE)
+    assert desk.next_settled() is turn
+    assert desk.reply("a")["text"] == "hi"
+
+
+def test_a_turn_whose_reply_was_out_at_the_start_is_not_remembered_again(desk: Desk) -> None:
+    desk.remember = lambda *_: pytest.fail("its session knows of it")
+    turn = desk.turn("a")
+    desk.ledger.store_reply(turn, turn.reply(DONE, 0.0)).result(10)
+    desk.outbox.resume(turn)
+    assert desk.next_settled() is turn
 
 
 # What is owed to a callback_url

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import queue
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
@@ -62,8 +63,10 @@ class Office:
         )
         self.agents = HandAgents()
         self.delivered: queue.Queue[tuple[Turn, Answer]] = queue.Queue()
+        (home / "groups/main").mkdir(exist_ok=True)
+        self.sessions = Sessions(home / "groups", self.clock, os.getuid())
         self.router = Router(
-            self.reservations, self.ledger, Sessions(home / "groups"),
+            self.reservations, self.ledger, self.sessions,
             deliver=lambda turn, answer: self.delivered.put((turn, answer)),
         )  # fmt: skip
         self._channels = Channels(home / "channels", stack.enter_context(closing(Watcher())))

@@ -9,10 +9,17 @@ from pathlib import Path
 import pytest
 
 from openclaw.agents.turn import LAST_SEND, Answer
+from openclaw.message import Record
 from tests.routing.conftest import DONE, Office, draft
 from tests.support.slow_dir import take_away
 
 CANCELLED = Answer.cancelled()
+
+
+def _reply(message_id: str) -> dict[str, str]:
+    return {"id": message_id, "group": "main", "session": "default", "status": "done", "text": "found"}
+
+
 
 # Order
 
@@ -63,6 +70,37 @@ def test_the_next_turn_does_not_wait_until_the_reply_before_it_is_stored(office:
     office.end(office.next_turn())
     assert office.submitted() == ["b"]
     assert office.progress("a") == ("running", 1)  # delivery has it
+
+
+def test_the_next_turn_waits_until_the_session_knows_of_the_one_before(office: Office) -> None:
+    office.accept("a")
+    office.accept("b")
+    turn = office.next_turn()
+    office.end(turn, DONE._replace(record=Record([{"role": "user", "content": "hello"}])))
+    assert office.submitted() == []
+    office.router.remembered(turn)
+    assert office.submitted() == ["b"]
+
+
+def test_a_turn_that_was_told_of_results_keeps_its_session_until_that_is_noted(office: Office) -> None:
+    office.sessions.add_result(_reply("z.s1"))
+    office.accept("a")
+    office.accept("b")
+    turn = office.next_turn()
+    assert turn.results == [{"id": "z.s1", "status": "done", "text": "found"}]
+    office.end(turn)
+    assert office.submitted() == []
+    office.sessions.add_turn("main", "default", "a", ["z.s1"], None)
+    office.router.remembered(turn)
+    assert office.next_turn().results == []
+
+
+def test_a_turn_that_failed_was_told_of_nothing(office: Office) -> None:
+    office.sessions.add_result(_reply("z.s1"))
+    office.accept("a")
+    office.accept("b")
+    office.end(office.next_turn(), Answer.failed("the model is away"))
+    assert [result["id"] for result in office.next_turn().results] == ["z.s1"]
 
 
 def test_progress_tells_what_waits_and_what_runs_until_it_is_settled(office: Office) -> None:

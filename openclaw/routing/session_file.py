@@ -1,0 +1,211 @@
+"""One session's file: read, appended to, replaced and set aside, all without trusting what lies in the group's folder.
+
+The folder is written by the group's containers, so no link is followed and nothing but a regular file is read.
+Stateless; reading may happen on any thread, everything else on one thread at a time. Raises OSError throughout.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from openclaw.message.session import MAX_READ, read_lines
+
+FOLDER: Final = "sessions"
+ARCHIVE: Final = "conversations"
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_LOOK = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_HIDDEN = ".new."
+
+
+class Stamp(NamedTuple):
+    """Which file it is, and in which state."""
+
+    inode: int
+    size: int
+    mtime_ns: int
+
+
+class Content(NamedTuple):
+    """What a session's file holds, from its end; `whole` says that nothing before was left out."""
+
+    data: bytes
+    stamp: Stamp
+    whole: bool
+
+
+class SessionFile:
+    """`sessions/SESSION.jsonl` in `folder`. `uid` is who reads it in containers, and so owns it."""
+
+    def __init__(self, folder: Path, session: str, uid: int) -> None:
+        self._folder = folder
+        self._session = session
+        self._name = f"{session}.jsonl"
+        self._uid = uid
+
+    @property
+    def path(self) -> Path:
+        return self._folder / FOLDER / self._name
+
+    def stamp(self) -> Stamp | None:
+        """None where there is no file."""
+        status = self._status()
+        return None if status is None else _stamp(status)
+
+    def is_foreign(self) -> bool:
+        """Whether something lies there that is no regular file, and so none of ours."""
+        status = self._status()
+        return status is not None and not stat.S_ISREG(status.st_mode)
+
+    def read(self) -> Content | None:
+        """At most MAX_READ bytes; None where there is no file."""
+        try:
+            with self._opened(FOLDER, make=False) as directory:
+                fd = os.open(self._name, os.O_RDONLY | _LOOK, dir_fd=directory)
+        except FileNotFoundError:
+            return None
+        try:
+            status = os.fstat(fd)
+            if not stat.S_ISREG(status.st_mode):
+                raise OSError(0, "it is no regular file")
+            start = max(0, status.st_size - MAX_READ)
+            return Content(os.pread(fd, MAX_READ, start), _stamp(status), start == 0)
+        finally:
+            os.close(fd)
+
+    def append(self, lines: bytes) -> Stamp:
+        """Add whole lines at the end, durably, or nothing at all."""
+        with self._opened(FOLDER) as directory:
+            fd, new = self._open_to_append(directory)
+            try:
+                end = _whole_lines(fd)
+                try:
+                    _write_all(fd, lines)
+                except OSError:
+                    os.ftruncate(fd, end)  # a part of a line would be taken for damage
+                    raise
+                os.fsync(fd)
+                after = _stamp(os.fstat(fd))
+            finally:
+                os.close(fd)
+            if new:
+                os.fsync(directory)
+        return after
+
+    def replace(self, data: bytes) -> Stamp:
+        """Put another content in its place, durably."""
+        with self._opened(FOLDER) as directory:
+            return self._publish(directory, self._name, data)
+
+    def archive(self, name: str, data: bytes) -> None:
+        """Put a file into the group's archive, durably; the same name again is the same file."""
+        with self._opened(ARCHIVE) as directory:
+            self._publish(directory, name, data)
+
+    def set_aside(self, mark: str) -> str:
+        """Keep what lies there under a name of its own beside it, which ends with `mark`; that name.
+
+        A file keeps its own name too, until `replace`: whoever dies in between has lost nothing.
+        """
+        name = f"{self._name}.damaged-{mark}"
+        with self._opened(FOLDER) as directory:
+            if not stat.S_ISREG(os.stat(self._name, dir_fd=directory, follow_symlinks=False).st_mode):
+                os.rename(self._name, name, src_dir_fd=directory, dst_dir_fd=directory)
+            else:
+                with suppress(FileExistsError):  # by a process that died in between
+                    os.link(self._name, name, src_dir_fd=directory, dst_dir_fd=directory, follow_symlinks=False)
+        return name
+
+    def _status(self) -> os.stat_result | None:
+        try:
+            with self._opened(FOLDER, make=False) as directory:
+                return os.stat(self._name, dir_fd=directory, follow_symlinks=False)
+        except FileNotFoundError:
+            return None
+
+    @contextmanager
+    def _opened(self, name: str, *, make: bool = True) -> Iterator[int]:
+        """A folder in the group's folder, made where it is missing. A link in its place is refused."""
+        group = os.open(self._folder, _DIRECTORY)  # this one may be a link: no container reaches its place
+        try:
+            if make:
+                with suppress(FileExistsError):
+                    os.mkdir(name, 0o755, dir_fd=group)
+                    self._give_away(name, group)
+            directory = os.open(name, _DIRECTORY | os.O_NOFOLLOW, dir_fd=group)
+        finally:
+            os.close(group)
+        try:
+            yield directory
+        finally:
+            os.close(directory)
+
+    def _open_to_append(self, directory: int) -> tuple[int, bool]:
+        """The file's descriptor, and whether it was made."""
+        flags = os.O_RDWR | os.O_APPEND | _LOOK
+        try:
+            fd = os.open(self._name, flags, dir_fd=directory)
+        except FileNotFoundError:
+            fd = os.open(self._name, flags | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=directory)
+            self._give_away(fd)
+            return fd, True
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise OSError(0, "it is no regular file")
+        return fd, False
+
+    def _publish(self, directory: int, name: str, data: bytes) -> Stamp:
+        hidden = f"{_HIDDEN}{name}"
+        with suppress(FileNotFoundError):
+            os.unlink(hidden, dir_fd=directory)  # left by a process that ended before it was renamed
+        fd = os.open(hidden, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=directory)
+        try:
+            try:
+                self._give_away(fd)
+                _write_all(fd, data)
+                os.fsync(fd)
+                after = _stamp(os.fstat(fd))
+                os.rename(hidden, name, src_dir_fd=directory, dst_dir_fd=directory)
+            finally:
+                os.close(fd)
+        except OSError:
+            with suppress(OSError):
+                os.unlink(hidden, dir_fd=directory)
+            raise
+        os.fsync(directory)
+        return after
+
+    def _give_away(self, path: int | str, directory: int | None = None) -> None:
+        if self._uid != os.getuid():
+            os.chown(path, self._uid, self._uid, dir_fd=directory, follow_symlinks=isinstance(path, int))
+
+
+def _stamp(status: os.stat_result) -> Stamp:
+    return Stamp(status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def _whole_lines(fd: int) -> int:
+    """Make the file end with a newline; its size then.
+
+    A line without one is whole where somebody has edited the file. What a power cut has torn was never acknowledged.
+    """
+    size = os.fstat(fd).st_size
+    if size == 0 or os.pread(fd, 1, size - 1) == b"\n":
+        return size
+    tail = os.pread(fd, MAX_READ, max(0, size - MAX_READ))
+    last = tail[tail.rfind(b"\n") + 1 :]
+    if read_lines(last).entries:
+        return size + os.write(fd, b"\n")
+    os.ftruncate(fd, size - len(last))
+    return size - len(last)
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(fd, view) :]
