@@ -14,6 +14,7 @@ from agent_runner.calls import Calls
 from agent_runner.events import EventLog
 from agent_runner.turn import Turn
 from openclaw.errors import CallRefused
+from openclaw.message import Record
 from openclaw.message.frames import MAX_CALLS, MAX_EVENT, MAX_EVENT_DETAIL, MAX_EVENT_NAME
 
 _DELTA = MAX_EVENT // 8
@@ -21,12 +22,16 @@ _DELTA = MAX_EVENT // 8
 
 
 class TurnHost:
-    """What `agent_runner.engines.engine.Host` promises, for the turn `turn`."""
+    """What `agent_runner.engines.engine.Host` promises, for the turn `turn`.
+
+    `recorded` is what the turn leaves to its session, for the thread that runs it; None where that is nothing.
+    """
 
     def __init__(self, turn: Turn, calls: Calls, open_events: Callable[[str], int]) -> None:
         self._turn = turn
         self._calls = calls
         self._events = EventLog(turn.id, open_events, turn.cancel)
+        self.recorded: Record | None = None
         self._numbers = itertools.count(1)  # `next` is atomic: no two threads get the same
 
     def call(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -45,6 +50,9 @@ class TurnHost:
         if detail:
             event["detail"] = detail[:MAX_EVENT_DETAIL]
         self._events.append(event)
+
+    def record(self, record: Record) -> None:
+        self.recorded = record
 
     def close(self) -> None:
         """The engine has answered: nothing more is told."""

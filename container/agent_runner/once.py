@@ -8,9 +8,9 @@ from __future__ import annotations
 import time
 from typing import Any, BinaryIO
 
-from agent_runner.engines import Engine, Task
+from agent_runner.engines import Engine, Task, TurnCut
 from openclaw.errors import CallRefused, OpenClawError
-from openclaw.message import Message, Reply, Timing, dump_bytes, load_object
+from openclaw.message import Message, Record, Reply, Timing, dump_bytes, load_object
 from openclaw.message.frames import MAX_FRAME
 
 
@@ -26,6 +26,9 @@ class NoHost:
     def tool(self, name: str, detail: str = "") -> None:
         """Nobody looks on."""
 
+    def record(self, record: Record) -> None:
+        """There is no session."""
+
 
 def answer_once(engine: Engine, source: BinaryIO, target: BinaryIO) -> bool:
     """Answer the message in `source`; whether it was done. Raises InvalidMessage where there is none.
@@ -39,6 +42,7 @@ def answer_once(engine: Engine, source: BinaryIO, target: BinaryIO) -> bool:
         text = engine.answer(Task(message), NoHost())
     except OpenClawError as refused:
         error = str(refused)
+        text = refused.text if isinstance(refused, TurnCut) else ""
     took = round((time.monotonic() - begun) * 1000)
     reply = Reply(
         id=message.id or "once",

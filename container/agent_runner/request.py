@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from agent_runner.engines.engine import Result, Task
+from agent_runner.engines.engine import DEFAULT_LIMIT, Result, Task
 from agent_runner.turn import Turn
 from openclaw.errors import InvalidMessage
 from openclaw.message import Message, load_object
-
-DEFAULT_LIMIT = 1800.0
-"""Seconds that a turn may take where its request does not say."""
 
 
 def parse_request(data: bytes, turn_id: str) -> Turn:
@@ -24,7 +21,8 @@ def parse_request(data: bytes, turn_id: str) -> Turn:
     if assignment is not None and not isinstance(assignment, dict):
         raise InvalidMessage('"task" must be an object')
     message = Message.from_json({key: given for key, given in asked.items() if key != "id"}).with_id(turn_id)
-    return Turn(Task(message, attempt, _results(body.get("results", [])), assignment), _limit(body.get("timeout_ms")))
+    results, limit = _results(body.get("results", [])), _limit(body.get("timeout_ms"))
+    return Turn(Task(message, attempt, results, assignment, limit=limit))
 
 
 def _results(given: object) -> tuple[Result, ...]:

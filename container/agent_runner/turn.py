@@ -15,18 +15,22 @@ class State(Enum):
 
 
 class Turn:
-    """What the engine is given, and how long it may take in seconds. `state` belongs to Turns."""
+    """What the engine is given. `state` belongs to Turns."""
 
-    __slots__ = ("limit", "state", "task")
+    __slots__ = ("state", "task")
 
-    def __init__(self, task: Task, limit: float) -> None:
+    def __init__(self, task: Task) -> None:
         self.task = task
-        self.limit = limit
         self.state = State.WAITING
 
     @property
     def id(self) -> str:
         return self.task.message.id
+
+    @property
+    def limit(self) -> float:
+        """Seconds that it may take."""
+        return self.task.limit
 
     @property
     def cancel(self) -> Cancel:

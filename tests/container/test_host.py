@@ -35,7 +35,7 @@ def out(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def turn() -> Turn:
-    return Turn(Task(Message("hello", id="a")), TIMEOUT)
+    return Turn(Task(Message("hello", id="a"), limit=TIMEOUT))
 
 
 @pytest.fixture

@@ -132,7 +132,7 @@ def test_results_are_told_before_a_command_s_answer_too() -> None:
 def test_the_environment_chooses_the_engine() -> None:
     assert isinstance(engine_from({}), OfflineEngine)
     assert isinstance(engine_from({"OPENCLAW_ENGINE": "offline", "OPENCLAW_OFFLINE_LATENCY_MS": "5"}), OfflineEngine)
-    with pytest.raises(ConfigError, match="OPENCLAW_ENGINE takes offline"):
+    with pytest.raises(ConfigError, match="OPENCLAW_ENGINE takes messages or offline"):
         engine_from({"OPENCLAW_ENGINE": "other"})
     with pytest.raises(ConfigError, match="whole milliseconds"):
         engine_from({"OPENCLAW_OFFLINE_LATENCY_MS": "-1"})

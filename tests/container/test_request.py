@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from agent_runner.engines import Result
-from agent_runner.request import DEFAULT_LIMIT, parse_request
+from agent_runner.engines.engine import DEFAULT_LIMIT
+from agent_runner.request import parse_request
 from openclaw.errors import InvalidMessage
 from openclaw.message import Message, dump_bytes
 

@@ -75,7 +75,7 @@ def turns(engine: GatedEngine, ears: Ears) -> Turns:
 
 
 def turn(turn_id: str, session: str = "default", text: str = "gated") -> Turn:
-    return Turn(Task(Message(text, id=turn_id, session=session)), TIMEOUT)
+    return Turn(Task(Message(text, id=turn_id, session=session)))
 
 
 def test_the_turns_of_one_session_run_in_order(turns: Turns, engine: GatedEngine, ears: Ears) -> None:

@@ -9,6 +9,7 @@ from agent_runner.calls import Calls
 from agent_runner.host import TurnHost
 from agent_runner.turn import Turn
 from openclaw.errors import CallRefused
+from openclaw.message import Record
 
 Answer = Callable[[dict[str, Any]], dict[str, Any]]
 
@@ -20,6 +21,7 @@ class HandHost:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.deltas: list[str] = []
         self.tools: list[tuple[str, str]] = []
+        self.records: list[Record] = []
         self._answers = answers
 
     def call(self, tool: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -33,6 +35,9 @@ class HandHost:
 
     def tool(self, name: str, detail: str = "") -> None:
         self.tools.append((name, detail))
+
+    def record(self, record: Record) -> None:
+        self.records.append(record)
 
 
 def unused_host(turn: Turn) -> TurnHost:

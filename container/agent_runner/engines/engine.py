@@ -10,7 +10,10 @@ from typing import Any, NamedTuple, Protocol
 
 from agent_runner.cancel import Cancel
 from openclaw.errors import OpenClawError
-from openclaw.message import Message
+from openclaw.message import Message, Record
+
+DEFAULT_LIMIT = 1800.0
+"""Seconds that a turn may take where its request does not say."""
 
 
 class TurnCancelled(OpenClawError):
@@ -18,6 +21,14 @@ class TurnCancelled(OpenClawError):
 
     def __init__(self) -> None:
         super().__init__("the turn was cancelled")
+
+
+class TurnCut(OpenClawError):
+    """The turn ended before its answer was whole. `text` is what the sender was told until then."""
+
+    def __init__(self, reason: str, text: str = "") -> None:
+        super().__init__(reason)
+        self.text = text
 
 
 class Result(NamedTuple):
@@ -40,6 +51,8 @@ class Task:
     """Of a subagent: what it was told beside the text, {"context"?, "agent"?, "paths"?, "reason"?}; else None."""
     cancel: Cancel = field(default_factory=Cancel)
     """Set to end the turn early."""
+    limit: float = DEFAULT_LIMIT
+    """Seconds that the turn may take; the host ends it then."""
 
 
 class Host(Protocol):
@@ -60,6 +73,10 @@ class Host(Protocol):
         """Tell that a tool is used, and on what."""
         ...
 
+    def record(self, record: Record) -> None:
+        """Tell what the turn leaves to its session, however it ends; the last one told counts."""
+        ...
+
 
 class Engine(Protocol):
     """Answers messages."""
@@ -68,6 +85,6 @@ class Engine(Protocol):
         """The answer, in text.
 
         Returns soon after `task.cancel` was set; what it returns then is not used. An OpenClawError's text is shown to
-        the sender. No thread of the engine's uses `host` after this has returned.
+        the sender, and a TurnCut's own text beside it. No thread of the engine's uses `host` after this has returned.
         """
         ...

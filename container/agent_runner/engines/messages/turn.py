@@ -1,0 +1,231 @@
+"""One turn: the model is called until it has answered, its tools are used meanwhile, and what is left goes on record.
+
+    ask ─► answer ─► tools ─► ask …        each answer by its stop_reason, see `_step`
+
+Belongs to the thread that runs the turn. However it ends, the session is told what was said and done until then.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Final, NamedTuple
+
+from agent_runner.engines.engine import Host, Task, TurnCancelled, TurnCut
+from agent_runner.engines.messages import prompt, summary
+from agent_runner.engines.messages.answer import Answer
+from agent_runner.engines.messages.caller import CallContext, Caller
+from agent_runner.engines.messages.failures import CallFailed, TooLong
+from agent_runner.engines.messages.history import Histories, History, Past
+from agent_runner.engines.messages.leftover import leftover
+from agent_runner.engines.messages.prompt import Prompts
+from agent_runner.engines.messages.settings import Settings
+from agent_runner.engines.messages.speech import Speech
+from agent_runner.engines.messages.tool_box import ToolBox, failed
+from agent_runner.engines.messages.window import BYTES_PER_TOKEN, FULL_AT_START, Window
+from agent_runner.tools import ToolUse
+from openclaw.errors import OpenClawError
+from openclaw.message import Record, Summary
+
+log = logging.getLogger(__name__)
+
+MAX_CALLS: Final = 50
+"""Calls of the model in one turn."""
+
+MAX_SQUEEZES: Final = 3
+"""How often room is made for one call that the API finds too long: its window may be smaller than we were told."""
+
+MARGIN: Final = 5.0
+"""Seconds before the end of its time at which a turn ends by itself, so that what was said is not lost; of a short
+turn a tenth."""
+
+_FRESH: Final = "A fresh session begins: what was said before is kept in conversations/ and plays no part any more."
+_CUT: Final = "(The answer was cut off here: it is longer than the model may answer at once. Ask for the rest.)"
+_FULL: Final = "(The answer was cut off here: the model's window is full. Send /new to begin a fresh session.)"
+_REFUSED: Final = "(The model declined to go on with this. Nothing of it is kept in the session; ask in another way.)"
+_GO_ON: Final = "Your answer was cut off. Go on exactly where it ended, without a word about that."
+_NOT_RUN: Final = "this was not run: your answer was cut off before its end. Ask again with less, for example in parts."
+
+
+class Parts(NamedTuple):
+    """What the turns of an engine share."""
+
+    settings: Settings
+    caller: Caller
+    tools: ToolBox
+    prompts: Prompts
+    histories: Histories
+    clock: Callable[[], float] = time.monotonic
+
+
+def answer(parts: Parts, task: Task, host: Host) -> str:
+    """The answer to `task`. Raises TurnCut with what was said until then, or TurnCancelled."""
+    text, new = _fresh(task)
+    if new and not text:
+        host.record(Record([], new=True))
+        host.delta(_FRESH)
+        return _FRESH
+    keeps = task.assignment is None
+    history = parts.histories.of(task.message.session, task.message.id) if keeps and not new else History([])
+    turn = _Turn(parts, task, host, history)
+    end = "(The turn was cut off here.)"
+    try:
+        turn.begin(text)
+        turn.run()
+        end = ""
+    except TurnCancelled:
+        end = "(The turn was cancelled here.)"
+        raise
+    except OpenClawError as error:
+        end = "\n\n".join(filter(None, [turn.speech.in_call, f"(The turn failed here: {error})"]))
+        raise TurnCut(str(error), turn.speech.text) from error
+    finally:
+        if keeps and (messages := leftover(turn.window.messages, end)):
+            host.record(Record(messages, turn.window.tokens(), new, turn.summary))
+    return turn.speech.text
+
+
+def _fresh(task: Task) -> tuple[str, bool]:
+    """What the message says, and whether it begins a fresh session: `/new`, alone or before the first message."""
+    text = task.message.text
+    word, _, rest = text.strip().partition(" ")
+    if task.assignment is not None or word.rstrip() != "/new":
+        return text, False
+    return rest.strip(), True
+
+
+class _Turn:
+    """A turn on its way."""
+
+    def __init__(self, parts: Parts, task: Task, host: Host, history: History) -> None:
+        self._parts = parts
+        self._task = task
+        self._host = host
+        self._notes = history.notes
+        self.speech = Speech(host.delta)
+        self.window = Window(parts.settings, parts.tools.definitions, parts.prompts.system(task), history)
+        self.summary: Summary | None = None
+        deadline = parts.clock() + task.limit - min(MARGIN, task.limit / 10)
+        self._use = ToolUse(host, task.cancel, deadline)
+        self._context = CallContext(task.message.id, task.cancel, deadline, self.speech)
+        self._joined = False  # what comes goes on with what was said
+        self._was_cut = False
+        self._noted = 0  # characters that were said before the model was called
+
+    def begin(self, text: str) -> None:
+        """Take in the message; make room where the session fills the window."""
+        for note in self._notes:
+            self.speech.begin(joined=False)
+            self.speech.add(note)
+        self._noted = len(self.speech.text)
+        self.window.add("user", [{"type": "text", "text": prompt.user(self._task, text)}])
+        if self.window.is_full(FULL_AT_START):
+            self._summarise()
+
+    def run(self) -> None:
+        """Go on until the model has answered. Raises OpenClawError where it does not."""
+        for _ in range(MAX_CALLS):
+            if self._step(self._call()):
+                break
+        else:
+            raise OpenClawError(f'stopped after {MAX_CALLS} calls of the model in one turn; say "go on" to continue')
+        if not self.speech.text[self._noted :].strip():
+            raise OpenClawError("the model answered nothing; send the message again, or in other words")
+
+    def _step(self, answer: Answer) -> bool:
+        """Do what follows from an answer; whether it was the last."""
+        self._joined = False
+        if answer.stop_reason == "refusal":
+            self.window.forget()
+            return self._end(_REFUSED)
+        if answer.stop_reason in ("max_tokens", "model_context_window_exceeded"):
+            return self._cut(answer)
+        self._take(answer)
+        self._was_cut = False
+        if answer.uses:
+            self.window.add("user", self._parts.tools.run(answer.uses, self._use))
+            return False
+        self._joined = answer.stop_reason == "pause_turn"
+        return not self._joined
+
+    def _cut(self, answer: Answer) -> bool:
+        """An answer that was too long: it goes on once. A tool that it was to use is not run: all may not be there."""
+        self._take(answer)
+        if answer.uses:
+            self.window.add("user", [failed(use, _NOT_RUN) for use in answer.uses])
+        if answer.stop_reason != "max_tokens":
+            return self._end(_FULL)
+        said = any(block.get("type") in ("text", "tool_use") for block in answer.content)
+        if self._was_cut or not said:
+            return self._end(_CUT)
+        self._was_cut = True
+        if not answer.uses:
+            self._joined = True
+            self.window.add("user", [{"type": "text", "text": _GO_ON}])
+        return False
+
+    def _take(self, answer: Answer) -> None:
+        """The answer belongs to the turn; empty texts do not, which the API takes from nobody."""
+        blocks = [one for one in answer.content if one.get("type") != "text" or str(one.get("text", "")).strip()]
+        if blocks:
+            self.window.add("assistant", blocks)
+        self.window.answered(answer.filled)
+
+    def _end(self, words: str) -> bool:
+        """The turn ends with our own words."""
+        self.speech.begin(joined=False)
+        self.speech.add(words)
+        if self.window.messages:
+            self.window.add("assistant", [{"type": "text", "text": words}])
+        return True
+
+    def _call(self) -> Answer:
+        if self._parts.clock() >= self._use.deadline:
+            raise OpenClawError("the turn's time was over before the model had answered")
+        if self.window.is_full():
+            self._make_room()
+        for _ in range(MAX_SQUEEZES):
+            try:
+                return self._ask()
+            except TooLong:
+                if self.speech.in_call or not self._make_room(all_of_them=True):
+                    raise
+        return self._ask()
+
+    def _ask(self) -> Answer:
+        return self._parts.caller.call(self.window.body(), self._context, joined=self._joined)
+
+    def _make_room(self, *, all_of_them: bool = False) -> bool:
+        """Give up what is least needed: earlier turns first, then what tools gave. Whether there was anything."""
+        return self._summarise() or self.window.clear_results(all_of_them=all_of_them)
+
+    def _summarise(self) -> bool:
+        """Have the model put the older turns into one text; whether there were any."""
+        history, count = self.window.history, self.window.old_turns()
+        if not count:
+            return False
+        self._host.tool("Summarise", f"{count} earlier turns, to make room")
+        old = history.turns[:count]
+        written = self._written(history.summary, old)
+        text = "".join(str(block.get("text", "")) for block in written.content if block.get("type") == "text").strip()
+        if not text:
+            raise CallFailed("the model could not summarise the earlier turns; send /new to begin a fresh session")
+        self.summary = Summary(old[-1].id, summary.cut(text))
+        self.window.summarise(count, self.summary.text)
+        log.info("%d turns of the session %s are summarised", count, self._task.message.session)
+        return True
+
+    def _written(self, before: str, turns: list[Past]) -> Answer:
+        """The model's answer to the request for a summary; of less where it finds that too long."""
+        settings = self._parts.settings
+        room = max(2000, round((settings.room - summary.TOKENS) * BYTES_PER_TOKEN / 2))
+        context = self._context._replace(speech=Speech(_unsaid))
+        try:
+            return self._parts.caller.call(summary.request(settings.model, before, turns, room), context)
+        except TooLong:
+            return self._parts.caller.call(summary.request(settings.model, before, turns, room // 4), context)
+
+
+def _unsaid(_: str) -> None:
+    """A summary is for the model alone."""
