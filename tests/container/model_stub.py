@@ -1,4 +1,4 @@
-"""A model behind a Unix socket: a real HTTP server that streams what a test has scripted, one script for each request."""
+"""A model behind a Unix socket: a real HTTP server that streams what a test has scripted, a script for each request."""
 
 from __future__ import annotations
 

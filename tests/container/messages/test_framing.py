@@ -102,7 +102,9 @@ def test_a_body_whose_end_is_unclear_is_refused(headers: list[str]) -> None:
         body(*headers)
 
 
-@pytest.mark.parametrize("data", [b"x\r\n", b"\r\n", b"-1\r\n", b"123456789\r\n", b"2\r\nabc\r\n", b"1" * (MAX_LINE + 1)])
+@pytest.mark.parametrize(
+    "data", [b"x\r\n", b"\r\n", b"-1\r\n", b"123456789\r\n", b"2\r\nabc\r\n", b"1" * (MAX_LINE + 1)]
+)
 def test_a_malformed_chunk_is_refused(data: bytes) -> None:
     with pytest.raises(Cut, match="chunk"):
         taken(body("Transfer-Encoding: chunked"), data, 1000)

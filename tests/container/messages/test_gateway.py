@@ -1,4 +1,4 @@
-"""Exchanges with the gateway: over connections that are kept, ended at once by a cancel, and never waited for too long."""
+"""Exchanges with the gateway: over connections that are kept, ended by a cancel, and never waited for too long."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def test_a_gateway_that_closes_a_kept_connection_over_a_request_gets_it_again(tm
         assert [request.connection for request in model.asked()] == [1, 1, 2]
 
 
-def test_a_new_connection_that_ends_over_a_request_is_the_caller_s_to_handle(model: ModelStub, gateway: Gateway) -> None:
+def test_a_new_connection_that_ends_over_a_request_fails_the_call(model: ModelStub, gateway: Gateway) -> None:
     model.will(Exchange.hang_up)
 
     with pytest.raises(Cut):
@@ -209,11 +209,12 @@ def test_a_cancel_ends_the_wait_for_the_rest(model: ModelStub, gateway: Gateway)
         never.wait(TIMEOUT)
 
     model.will(halts)
-    with pytest.raises(TurnCancelled), gateway.exchange(b"{}", "turn", cancel, limits()) as exchange:
-        assert exchange.read()
-        threading.Thread(target=cancel.set).start()
-        while exchange.read():
-            pass
+    with ThreadPoolExecutor(1) as pool:
+        posted = pool.submit(post, gateway, cancel)
+        model.next_request()
+        cancel.set()
+        with pytest.raises(TurnCancelled):
+            posted.result(1)
     never.set()
 
 

@@ -11,6 +11,7 @@ import select
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from enum import Enum, auto
 
 from agent_runner.engines.messages.failures import CallFailed, Cut, Gone, Stalled
 from agent_runner.engines.messages.framing import MAX_LINE, Body, Head, parse_head
@@ -20,6 +21,14 @@ MAX_LEFT_OVER = 64 * 1024
 
 _PATH_LIMIT = 107  # bytes of sockaddr_un.sun_path, without its NUL; see unix(7)
 _RECEIVE = 64 * 1024
+
+
+class State(Enum):
+    READY = auto()
+    """A request may be sent."""
+    BUSY = auto()
+    """The response before has not ended yet."""
+    DEAD = auto()
 
 
 class Connection:
@@ -77,26 +86,30 @@ class Connection:
             else:
                 self._fill_or_cut(until)
 
-    def is_reusable(self) -> bool:
-        """Whether a request may be sent: the response before it is over, and nothing came that nobody asked for.
-
-        Waits for nothing, so that nobody waits for the end of a response of which he has what he needs.
-        """
-        if self._body is not None and not self._is_over(self._body):
-            return False
+    def state(self) -> State:
+        """Whether a request may be sent. Waits for nothing, so that nobody waits for the end of a response of which he
+        has what he needs."""
+        rest = self._rest() if self._body is not None else State.READY
+        if rest is not State.READY:
+            return rest
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
-        return not self._buffer and not poll.poll(0)
+        return State.DEAD if self._buffer or poll.poll(0) else State.READY  # nobody asked for what comes here
 
-    def _is_over(self, body: Body) -> bool:
-        """Whether the rest of a response has come, and another may follow it."""
+    def _rest(self) -> State:
+        """The same for the response before, as far as it has come."""
+        assert self._body is not None
         rest = 0
         try:
-            while rest <= MAX_LEFT_OVER and (piece := self.read(self._clock())):
+            while piece := self.read(self._clock()):
                 rest += len(piece)
+                if rest > MAX_LEFT_OVER:
+                    return State.DEAD
+        except Stalled:
+            return State.BUSY
         except CallFailed:
-            return False
-        return body.ended and body.keeps_connection
+            return State.DEAD
+        return State.READY if self._body.ended and self._body.keeps_connection else State.DEAD
 
     def abort(self) -> None:
         """End whatever waits for this connection, at once. Any thread; not after `close`."""

@@ -10,12 +10,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from agent_runner.cancel import Cancel
 from agent_runner.engines.engine import TurnCancelled
-from agent_runner.engines.messages.connection import Connection
+from agent_runner.engines.messages.connection import Connection, State
 from agent_runner.engines.messages.failures import CallFailed, Cut
 from agent_runner.engines.messages.framing import Head
 
@@ -132,23 +132,32 @@ class Gateway:
         return Connection(self._path, until, self._clock)
 
     def _kept(self) -> Connection | None:
-        while True:
+        """The last used connection that is ready. Those whose response has not ended stay: to close one would end the
+        host's connection to the API with it."""
+        busy = []
+        found = None
+        while found is None and self._idle:
             try:
                 connection = self._idle.pop()
-            except IndexError:
-                return None
-            if connection.is_reusable():
-                return connection
-            connection.close()
+            except IndexError:  # others take them as well
+                break
+            state = connection.state()
+            if state is State.READY:
+                found = connection
+            elif state is State.BUSY:
+                busy.append(connection)
+            else:
+                connection.close()
+        self._idle.extendleft(busy)
+        return found
 
     def _keep(self, exchange: Exchange) -> None:
         connection = exchange.release()
-        if connection is None:
-            return
-        if len(self._idle) >= MAX_IDLE:
-            connection.close()
-        else:
+        if connection is not None:
             self._idle.append(connection)
+        while len(self._idle) > MAX_IDLE:
+            with suppress(IndexError):
+                self._idle.popleft().close()
 
     def _drop(self, exchange: Exchange) -> None:
         connection = exchange.release()

@@ -219,7 +219,7 @@ class _Turn:
     def _written(self, before: str, turns: list[Past]) -> Answer:
         """The model's answer to the request for a summary; of less where it finds that too long."""
         settings = self._parts.settings
-        room = max(2000, round((settings.room - summary.TOKENS) * BYTES_PER_TOKEN / 2))
+        room = max(2000, round(0.8 * (settings.room - summary.TOKENS) * BYTES_PER_TOKEN))
         context = self._context._replace(speech=Speech(_unsaid))
         try:
             return self._parts.caller.call(summary.request(settings.model, before, turns, room), context)
