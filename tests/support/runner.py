@@ -32,10 +32,14 @@ def run_once(data: bytes, *arguments: str, **settings: str) -> subprocess.Comple
 
 
 class RunnerProcess:
-    """A runner on the channel `path`, which is made; `start` starts it, so that a test may prepare the channel."""
+    """A runner on the channel `path`, which is made; `start` starts it, so that a test may prepare the channel.
 
-    def __init__(self, path: Path) -> None:
+    It runs in the folder `group`, or in the test's own.
+    """
+
+    def __init__(self, path: Path, group: Path | None = None) -> None:
         self.path = path
+        self._group = group
         self.inbox = DropDir(path / "in")
         self.outbox = DropDir(path / "out")
         self._changes: queue.SimpleQueue[str | None] = queue.SimpleQueue()
@@ -47,7 +51,7 @@ class RunnerProcess:
     def start(self, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", "agent_runner", "--channel", str(self.path), *arguments],
-            env=runner_environ(**settings), stdin=subprocess.PIPE, stderr=subprocess.PIPE,
+            env=runner_environ(**settings), cwd=self._group, stdin=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
         return self._process
 
