@@ -156,12 +156,14 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("CONTAINER_IMAGE", "openclaw-agent:latest", _matching(r"[a-z0-9][A-Za-z0-9/.:@_-]{0,254}", "an image's name"), "the agent's image; make image builds it"),
     Setting("CONTAINER_PREFIX", "openclaw", _matching(r"[a-z0-9][a-z0-9-]{0,31}", "up to 32 of a-z, 0-9, -"), "container names begin with it; a second installation on one engine needs its own"),
     Setting("ALLOW_UNSANDBOXED_TOOLS", "false", _flag, "in the process runtime: let agents run commands and write files on this machine"),
-    Setting("AGENT_ENGINE", "auto", _one_of("auto", "offline"), "offline answers by rules, without a model; auto takes what the credentials below allow"),
+    Setting("AGENT_ENGINE", "auto", _one_of("auto", "messages", "offline"), "messages asks a model, offline answers by rules without one; auto asks a model where a credential or an address of one is set"),
     Setting("OFFLINE_LATENCY", "0", _seconds(0, 3_600_000), "ms that the offline engine waits before it answers, as a model would"),
     Setting("ANTHROPIC_API_KEY", "", _printable, "key of the Messages API; it stays on the host"),
     Setting("CLAUDE_CODE_OAUTH_TOKEN", "", _printable, "or a Claude subscription's token"),
     Setting("ANTHROPIC_BASE_URL", "", _url, "another address that speaks the Messages API"),
-    Setting("ANTHROPIC_MODEL", "", _printable, "the model's name"),
+    Setting("ANTHROPIC_MODEL", "", _printable, "the model's name; empty: claude-sonnet-4-5"),
+    Setting("OPENCLAW_MAX_TOKENS", "16000", _number(256, 1_000_000), "tokens that one answer of the model may have"),
+    Setting("OPENCLAW_CONTEXT_TOKENS", "200000", _number(4096, 10_000_000), "tokens that the model's window holds; older turns are summarised before it is full"),
     Setting("ASSISTANT_NAME", "Claw", _printable, "what the assistant calls itself"),
     Setting("TZ", "", _zone, "time zone for the assistant; empty: the machine's"),
     Setting("OPENCLAW_HOME", "", _printable, "folder of groups/, ipc/ and logs/; empty: the checkout"),
@@ -203,6 +205,8 @@ class Config:
     claude_code_oauth_token: str
     anthropic_base_url: str
     anthropic_model: str
+    openclaw_max_tokens: int
+    openclaw_context_tokens: int
     assistant_name: str
     tz: str
     openclaw_host: str
@@ -213,6 +217,14 @@ class Config:
     log_format: str
     warnings: tuple[str, ...]
     """What was passed over, for whoever has a log."""
+
+    @property
+    def engine(self) -> str:
+        """Who answers: "messages" or "offline"."""
+        if self.agent_engine != "auto":
+            return self.agent_engine
+        model = self.anthropic_api_key or self.claude_code_oauth_token or self.anthropic_base_url
+        return "messages" if model else "offline"
 
 
 def load(environ: Mapping[str, str]) -> Config:

@@ -89,6 +89,23 @@ def test_a_value_that_makes_no_sense_is_named(tmp_path: Path, name: str, value: 
         load({"OPENCLAW_HOME": str(tmp_path), name: value})
 
 
+@pytest.mark.parametrize(
+    ("settings", "engine"),
+    [
+        ({}, "offline"),
+        ({"ANTHROPIC_API_KEY": "sk-1"}, "messages"),
+        ({"CLAUDE_CODE_OAUTH_TOKEN": "t"}, "messages"),
+        ({"ANTHROPIC_BASE_URL": "http://127.0.0.1:11434"}, "messages"),
+        ({"ANTHROPIC_API_KEY": "sk-1", "AGENT_ENGINE": "offline"}, "offline"),
+        ({"AGENT_ENGINE": "messages"}, "messages"),
+    ],
+)
+def test_a_model_is_asked_where_there_is_one_unless_said_otherwise(
+    tmp_path: Path, settings: dict[str, str], engine: str
+) -> None:
+    assert load({"OPENCLAW_HOME": str(tmp_path), **settings}).engine == engine
+
+
 def test_an_address_that_others_reach_needs_a_token(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="OPENCLAW_TOKEN"):
         load({"OPENCLAW_HOME": str(tmp_path), "OPENCLAW_HOST": "0.0.0.0"})

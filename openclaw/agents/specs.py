@@ -127,8 +127,11 @@ class Specs:
 
     def _runner_env(self, role: Role) -> dict[str, str]:
         env = {
-            "OPENCLAW_ENGINE": "offline",
+            "OPENCLAW_ENGINE": self._config.engine,
             "OPENCLAW_OFFLINE_LATENCY_MS": str(round(self._config.offline_latency * 1000)),
+            "OPENCLAW_MODEL": self._config.anthropic_model,
+            "OPENCLAW_MAX_TOKENS": str(self._config.openclaw_max_tokens),
+            "OPENCLAW_CONTEXT_TOKENS": str(self._config.openclaw_context_tokens),
             "OPENCLAW_ROLE": role,
             "ASSISTANT_NAME": self._config.assistant_name,
         }

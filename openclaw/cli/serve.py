@@ -37,7 +37,8 @@ def run(config: Config) -> int:
             log.warning(warning)
         service = Service(config, manager)
         service.start()
-        print(f"openclaw ready on {service.http.url} (runtime {service.runtime_kind}, engine offline)", flush=True)
+        where = f"runtime {service.runtime_kind}, engine {config.engine}"
+        print(f"openclaw ready on {service.http.url} ({where})", flush=True)
         manager.ready()
         stop.wait()
         service.stop()

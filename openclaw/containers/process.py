@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from openclaw.containers.docker_run import config_digest
-from openclaw.containers.runtime import ContainerSpec, Exit, Found
+from openclaw.containers.runtime import GLOBAL_DIR, ContainerSpec, Exit, Found
 from openclaw.errors import StartFailed
 
 log = logging.getLogger(__name__)
@@ -196,6 +196,9 @@ class ProcessRuntime:
             "HOME": str(spec.group_dir),
             "PYTHONPATH": f"{CHECKOUT / 'container'}{os.pathsep}{CHECKOUT}",
             "PYTHONUTF8": "1",
+            # Nothing is mounted: what a container has at a fixed place is told by its own path.
+            "OPENCLAW_GATEWAY": str(spec.channel_path / "gw" / "s"),
+            **{"OPENCLAW_GLOBAL": str(mount.source) for mount in spec.mounts if mount.target == GLOBAL_DIR},
         }
         return subprocess.Popen(
             [*self._command, "--channel", str(spec.channel_path), "--until-eof"],

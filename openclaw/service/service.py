@@ -102,8 +102,6 @@ class Service:
     def _start(self) -> None:
         self._home.open()
         self._build()
-        if self._config.anthropic_api_key or self._config.claude_code_oauth_token:
-            log.warning("A model's credential is set, but this version has the offline engine only; it is not used")
         self._run(self._committer)
         self._run(self._watcher)
         self._run(self._alarms)
@@ -345,7 +343,7 @@ class Service:
             "home": str(self._config.home),
             "uptime_s": round(self._clock.monotonic() - self._began),
             "runtime": self._runtime.kind,
-            "engine": "offline",
+            "engine": self._config.engine,
             "main": main._asdict(),
             "dedicated": dedicated._asdict(),
             "in_flight": len(self._reservations),

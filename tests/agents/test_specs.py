@@ -55,6 +55,17 @@ def test_a_groups_container_has_its_own_folder_and_reads_the_global_one(home: Pa
     assert all(source.exists() for source in sources(spec))
 
 
+def test_a_runner_is_told_its_engine_and_the_model_and_no_key(tmp_path: Path) -> None:
+    settings = {"ANTHROPIC_API_KEY": "sk-1", "ANTHROPIC_MODEL": "a-model", "OPENCLAW_MAX_TOKENS": "1000"}
+    made = make_specs(load({"OPENCLAW_HOME": str(tmp_path), **settings}), tmp_path / "ipc/channels")
+
+    env = made.main("c1").env
+
+    assert (env["OPENCLAW_ENGINE"], env["OPENCLAW_MODEL"]) == ("messages", "a-model")
+    assert (env["OPENCLAW_MAX_TOKENS"], env["OPENCLAW_CONTEXT_TOKENS"]) == ("1000", "200000")
+    assert "sk-1" not in str(env)
+
+
 def test_of_other_groups_it_has_nothing(home: Path) -> None:
     made = specs(home, friends={}, family={})
     of_main = (made.main("c1"), made.subagent("c2", "m1.s1"), made.standby("c3"))

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from openclaw.containers.process import CHECKOUT, ProcessRuntime
-from openclaw.containers.runtime import Exit, Mount
+from openclaw.containers.runtime import GLOBAL_DIR, Exit, Mount
 from openclaw.errors import StartFailed
 from tests.support.exits import Exits
 from tests.support.specs import make_spec
@@ -136,6 +136,17 @@ def test_children_see_their_settings_and_no_key(
     assert "TZ" in detail
     assert "ANTHROPIC_API_KEY" not in detail
     assert detail[-1] == str(spec.group_dir)
+
+
+@pytest.mark.parametrize(("name", "place"), [("OPENCLAW_GATEWAY", "channels/c1/gw/s"), ("OPENCLAW_GLOBAL", "all")])
+def test_what_a_container_has_at_a_fixed_place_is_told_by_its_own_path(
+    make: Make, exits: Exits, tmp_path: Path, name: str, place: str
+) -> None:
+    spec = make_spec(tmp_path, "c1", mounts=(Mount(tmp_path / "all", GLOBAL_DIR),))
+
+    make(f"import os, sys; sys.exit(os.environ['{name}'])").start(spec)
+
+    assert exits.next().detail == str(tmp_path / place)
 
 
 def test_a_runner_that_cannot_be_run_is_a_failed_start(exits: Exits, tmp_path: Path) -> None:
