@@ -115,11 +115,17 @@ def test_of_a_long_output_the_beginning_and_the_end_are_kept(cancel: Cancel) -> 
     assert len(output) < shell.OUTPUT + 100
 
 
+def test_another_bound_may_be_given_and_a_hint_how_to_see_the_rest(cancel: Cancel) -> None:
+    output = run("echo 123456789", cancel, keep=4, hint=": look into a file").output
+
+    assert output == "12\n… 6 bytes are left out: look into a file …\n9\n"
+
+
 def test_an_output_of_just_the_bound_is_kept_whole(cancel: Cancel) -> None:
     assert run(f"head -c {shell.OUTPUT} /dev/zero | tr '\\0' x", cancel).output == "x" * shell.OUTPUT
 
 
-@pytest.mark.parametrize("command", [IN_THE_BACKGROUND, OUT_OF_ITS_GROUP])
+@pytest.mark.parametrize("command", [IN_THE_BACKGROUND, OUT_OF_ITS_GROUP, f"{IN_THE_BACKGROUND}; kill -STOP $PPID"])
 def test_a_cancel_ends_it_at_once_with_all_that_it_has_started(cancel: Cancel, folder: Path, command: str) -> None:
     finished: list[Finished] = []
     thread = threading.Thread(target=lambda: finished.append(run(f"{command}; touch begun; sleep 1000", cancel)))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -20,7 +21,7 @@ LIMIT = 60.0
 """Seconds that a command may take."""
 
 OUTPUT = 16 * 1024
-"""Bytes of a command's output that are kept: half of them from its beginning, half from its end."""
+"""Bytes of a command's output that are kept by default: half of them from its beginning, half from its end."""
 
 GRACE = 5.0
 """Seconds until a leash that does not end its command is killed itself."""
@@ -37,12 +38,18 @@ class Finished(NamedTuple):
 
 
 def run(
-    command: str, cancel: Cancel, limit: float = LIMIT, clock: Callable[[], float] = time.monotonic
+    command: str,
+    cancel: Cancel,
+    limit: float = LIMIT,
+    clock: Callable[[], float] = time.monotonic,
+    *,
+    keep: int = OUTPUT,
+    hint: str = "",
 ) -> Finished:
     """Run `command`, and end it with all that it has started after `limit` seconds, or when `cancel` is set.
 
-    It runs in the working directory, without input. Output and errors come as one. Raises OSError where it cannot be
-    started.
+    It runs in the working directory, without input. Output and errors come as one, at most `keep` bytes of them; a line
+    in the place of the others says how many they are, and `hint`. Raises OSError where it cannot be started.
     """
     process = subprocess.Popen(
         [sys.executable, "-I", "-S", str(_LEASH), command],
@@ -54,9 +61,9 @@ def run(
     )
     assert process.stdin is not None
     assert process.stdout is not None
-    output = _Output(clock)
+    output = _Output(clock, keep)
     try:
-        with cancel.calling(process.stdin.close):
+        with cancel.calling(lambda: _end(process)):
             in_time = output.read(process.stdout.fileno(), limit)
         process.stdin.close()
         if not in_time and not output.read(process.stdout.fileno(), GRACE):
@@ -65,14 +72,22 @@ def run(
         process.stdin.close()
         process.stdout.close()
         code = process.wait()  # the leash has closed its output, which it does by ending, or is killed
-    return Finished(output.text(), code if in_time else None)
+    return Finished(output.text(hint), code if in_time else None)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Have the leash end its command, also where the command has stopped it."""
+    assert process.stdin is not None
+    process.stdin.close()
+    process.send_signal(signal.SIGCONT)
 
 
 class _Output:
-    """The beginning and the end of what a command writes."""
+    """The beginning and the end of what a command writes, half of `keep` bytes each."""
 
-    def __init__(self, clock: Callable[[], float]) -> None:
+    def __init__(self, clock: Callable[[], float], keep: int) -> None:
         self._clock = clock
+        self._half = keep // 2
         self._head = b""
         self._tail = b""
         self._left_out = 0
@@ -89,13 +104,13 @@ class _Output:
             self._add(chunk)
         return False
 
-    def text(self) -> str:
-        gap = f"\n… {self._left_out} bytes are left out …\n" if self._left_out else ""
+    def text(self, hint: str) -> str:
+        gap = f"\n… {self._left_out} bytes are left out{hint} …\n" if self._left_out else ""
         return self._head.decode(errors="replace") + gap + self._tail.decode(errors="replace")
 
     def _add(self, chunk: bytes) -> None:
-        room = OUTPUT // 2 - len(self._head)
+        room = self._half - len(self._head)
         self._head += chunk[:room]
         tail = self._tail + chunk[room:]
-        self._tail = tail[-OUTPUT // 2 :]
+        self._tail = tail[-self._half :]
         self._left_out += len(tail) - len(self._tail)
