@@ -99,7 +99,7 @@ class Specs:
             channel_path=self._channels / cid,
             group_dir=self._groups / group,
             group_writable=True,
-            env=self._runner_env(role),
+            env={**self._runner_env(role), "OPENCLAW_NETWORK": settings.network},
             message_id=message_id,
             memory_mb=settings.memory_mb,
             pids=settings.pids,

@@ -82,6 +82,7 @@ def test_limits_network_and_mounts_are_the_groups(home: Path, shared: Path) -> N
     spec = specs(home, friends=settings).dedicated("c1", "friends", "m1")
 
     assert (spec.memory_mb, spec.pids, spec.cpus, spec.network) == (99, 33, 0.5, "bridge")
+    assert spec.env["OPENCLAW_NETWORK"] == "bridge"
     assert spec.mounts[-1] == Mount(shared, "/workspace/extra/shared")
 
 
@@ -91,6 +92,7 @@ def test_settings_hold_for_mains_single_use_containers_and_not_for_its_persisten
     for spec in (made.dedicated("c1", "main", "m1"), made.subagent("c2", "m1.s1"), made.standby("c3")):
         assert (spec.memory_mb, spec.network, spec.mounts[-1].source) == (99, "bridge", shared)
     assert made.main("c4").network == "none"
+    assert "OPENCLAW_NETWORK" not in made.main("c4").env
     assert [mount.target for mount in made.main("c4").mounts] == ["/workspace/global"]
 
 

@@ -27,6 +27,12 @@ def test_the_host_tells_what_kind_of_container_it_is(
     assert Site.from_environ(environ) == Site(single_use, open_machine)
 
 
+@pytest.mark.parametrize(("environ", "network"), [({}, False), ({"OPENCLAW_NETWORK": "none"}, False),
+                                                  ({"OPENCLAW_NETWORK": "bridge"}, True)])  # fmt: skip
+def test_the_host_tells_whether_there_is_a_network(environ: dict[str, str], network: bool) -> None:
+    assert Site.from_environ(environ).network is network
+
+
 @pytest.mark.parametrize(
     ("path", "readable"),
     [(".", True), ("a/b", True), ("a/../b", True), ("..", False), ("/etc/passwd", False), ("link", False)],
