@@ -30,7 +30,7 @@ from openclaw.message import (
     parse_events_name,
     parse_frame_name,
 )
-from openclaw.message.frames import MAX_CALL, MAX_CALLS, MAX_FRAME, MAX_SIGN
+from openclaw.message.frames import MAX_CALL, MAX_FRAME, MAX_SIGN, SIDE_CALLS
 from openclaw.spool import DROPPED, IN_MODIFY, DropDir, Watch, Watcher
 
 log = logging.getLogger(__name__)
@@ -231,8 +231,8 @@ class Reception:
         if not self._expected(parsed):
             self._drop_unasked(name, parsed.id)
             return
-        if parsed.number > MAX_CALLS:
-            raise ChannelViolation(f"container {self._cid} makes more than {MAX_CALLS} calls in a turn")
+        if parsed.number >= SIDE_CALLS.stop:
+            raise ChannelViolation(f"container {self._cid} numbers a call beyond {SIDE_CALLS.stop - 1}")
         if parsed.kind == "response" and parsed.id in self._tails:
             self._take_events(events_name(parsed.id), parsed.id)
         with self._lock:

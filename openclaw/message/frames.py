@@ -61,7 +61,11 @@ MAX_EVENT_DETAIL = 4096
 """Characters of a tool's detail in an event."""
 
 MAX_CALLS = 2000
-"""Calls that one turn may make; their results lie in `in/` until it is over."""
+"""Calls that the runner may make for one turn; their results lie in `in/` until it is over."""
+
+SIDE_CALLS: Final = range(MAX_CALLS + 1, 2 * MAX_CALLS + 1)
+"""Numbers of the calls that other processes in the container make for a turn, such as an MCP server that was started
+there by hand: so they never take a number of the runner's, which are below."""
 
 _NUMBERED: Final = ("call", "result")
 _FRAME_NAME = re.compile(

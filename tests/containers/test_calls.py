@@ -6,7 +6,7 @@ import os
 
 from openclaw.containers.channel import Channel, Channels
 from openclaw.message import Frame, FrameName
-from openclaw.message.frames import MAX_CALL, MAX_CALLS
+from openclaw.message.frames import MAX_CALL, SIDE_CALLS
 from tests.support.heard import Heard, listen, write
 
 
@@ -79,8 +79,12 @@ def test_a_call_that_is_larger_than_any_task_is_a_violation(channel: Channel, he
     assert f"at most {MAX_CALL}" in heard.violation()
 
 
-def test_a_turn_that_calls_without_end_is_a_violation(channel: Channel, heard: Heard) -> None:
+def test_the_numbers_of_other_processes_are_taken_and_a_turn_that_calls_without_end_is_a_violation(
+    channel: Channel, heard: Heard
+) -> None:
     listen(channel, heard)
     channel.send("request", "m1", {})
-    write(channel, "call", "m1", number=MAX_CALLS + 1)
-    assert "calls" in heard.violation()
+    write(channel, "call", "m1", number=SIDE_CALLS[-1])
+    assert heard.frame().number == SIDE_CALLS[-1]
+    write(channel, "call", "m1", number=SIDE_CALLS[-1] + 1)
+    assert "numbers a call beyond 4000" in heard.violation()
