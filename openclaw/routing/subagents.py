@@ -4,7 +4,7 @@
                                                              └─ "started", or "queued" and where: result frame
 
 A subagent is a turn like any other, with a reply of its own; here is what ties it to the message that it works for.
-Called from the agents' threads (called), the committer's (what is stored), the dedicated agents' (where it is placed),
+Called from the agents' threads (tools), the committer's (what is stored), the dedicated agents' (where it is placed),
 delivery's (finished) and HTTP threads (live, status). One lock guards the tables; nothing is done under it.
 """
 
@@ -27,6 +27,7 @@ from openclaw.routing.spawn_request import SpawnRequest, only_id
 if TYPE_CHECKING:
     from openclaw.clock import Alarms, Clock, Timer
     from openclaw.message import Frame
+    from openclaw.routing.agent_calls import Answer, HostTool
     from openclaw.routing.ledger import Ledger
     from openclaw.routing.reservations import Reservations
 
@@ -44,9 +45,6 @@ SHOWN: Final = 200
 MAX_TEXT: Final = 256 * 1024
 """Characters of a reply's text that an agent is shown."""
 
-Answer = Callable[[dict[str, Any]], None]
-
-
 @dataclass(slots=True)
 class _Family:
     """A message and its subagents."""
@@ -58,7 +56,7 @@ class _Family:
 
 
 class Subagents:
-    """Answers the calls of agents that are about subagents."""
+    """Answers the calls of agents that are about subagents: `tools`, by their names."""
 
     def __init__(
         self,
@@ -86,7 +84,7 @@ class Subagents:
         self._told = told
         self._turn_limit = turn_limit
         self._at_once = at_once
-        self._tools: dict[str, Callable[[Turn, Frame, dict[str, Any], Answer], None]] = {
+        self.tools: dict[str, HostTool] = {
             "spawn_subagent": self._spawn,
             "list_subagents": self._list,
             "get_subagent": self._get,
@@ -98,31 +96,10 @@ class Subagents:
         self._live: dict[str, Turn] = {}
         self._waiting: dict[str, list[_Waiting]] = {}
 
-    # Called by the agents
-
-    def called(self, turn: Turn, call: Frame, answer: Answer) -> None:
-        """Answer a call frame of `turn`; what cannot be done is answered with the reason."""
-        tool, arguments = call.body.get("tool"), call.body.get("arguments")
-        try:
-            if not isinstance(tool, str) or not isinstance(arguments, dict):
-                raise CallRefused('a call is {"tool": NAME, "arguments": {…}}')
-            if tool not in self._tools:
-                raise CallRefused(f"there is no tool {tool[:80]!r}; there are {', '.join(self._tools)}")
-            self._check_rights(turn)
-            self._tools[tool](turn, call, arguments, answer)
-        except CallRefused as refused:
-            log.warning("Message %s: %s", turn.id, refused)
-            answer({"error": str(refused)})
-
-    def _check_rights(self, turn: Turn) -> None:
-        if turn.parent:
-            raise CallRefused("a subagent works alone: it may not spawn, see or cancel subagents; do the task itself")
-        if turn.message.group != MAIN:
-            raise CallRefused(f"the group {turn.message.group} runs in its own containers and may not spawn subagents")
-
     # Spawn
 
     def _spawn(self, turn: Turn, call: Frame, arguments: dict[str, Any], answer: Answer) -> None:
+        _check_rights(turn)
         request = SpawnRequest.parse(arguments)
         if self._at_once == 0:
             raise CallRefused("there are no subagents here (MAX_SUBAGENTS=0); do it yourself")
@@ -208,12 +185,14 @@ class Subagents:
     # The other tools
 
     def _list(self, turn: Turn, _call: Frame, arguments: dict[str, Any], answer: Answer) -> None:
+        _check_rights(turn)
         if arguments:
             raise CallRefused("list_subagents takes no arguments")
         mine = [entry for entry in self.status() if entry["group"] == turn.message.group]
         answer({"value": {"subagents": mine}})
 
     def _get(self, turn: Turn, _call: Frame, arguments: dict[str, Any], answer: Answer) -> None:
+        _check_rights(turn)
         child_id = only_id(arguments)
         with self._lock:
             child = self._live.get(child_id)
@@ -223,6 +202,7 @@ class Subagents:
         answer({"value": shown})
 
     def _cancel_one(self, turn: Turn, _call: Frame, arguments: dict[str, Any], answer: Answer) -> None:
+        _check_rights(turn)
         child_id = only_id(arguments)
         with self._lock:
             child = self._live.get(child_id)
@@ -327,6 +307,13 @@ class _Waiting:
     def fail(self, error: BaseException | None) -> None:
         if error is not None:
             self.answer_once({"error": str(error)})
+
+
+def _check_rights(turn: Turn) -> None:
+    if turn.parent:
+        raise CallRefused("a subagent works alone: it may not spawn, see or cancel subagents; do the task itself")
+    if turn.message.group != MAIN:
+        raise CallRefused(f"the group {turn.message.group} runs in its own containers and may not spawn subagents")
 
 
 def _placement(child_id: str, placed: Future[int]) -> dict[str, Any]:

@@ -5,24 +5,23 @@ Stateless; called from the agents' threads.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from openclaw.agents.turn import Outcome, Turn
     from openclaw.containers.event_tail import Event
     from openclaw.delivery.events import EventHub
     from openclaw.message import Frame
+    from openclaw.routing.agent_calls import AgentCalls, Answer
     from openclaw.routing.router import Router
-    from openclaw.routing.subagents import Subagents
 
 
 class Listener:
     """The TurnListener of the service."""
 
-    def __init__(self, router: Router, subagents: Subagents, events: EventHub) -> None:
+    def __init__(self, router: Router, calls: AgentCalls, events: EventHub) -> None:
         self._router = router
-        self._subagents = subagents
+        self._calls = calls
         self._events = events
 
     def begun(self, turn: Turn) -> None:
@@ -33,8 +32,8 @@ class Listener:
     def happened(self, turn: Turn, events: list[Event]) -> None:
         self._events.lines(turn.id, turn.attempt, events)
 
-    def called(self, turn: Turn, call: Frame, answer: Callable[[dict[str, Any]], None]) -> None:
-        self._subagents.called(turn, call, answer)
+    def called(self, turn: Turn, call: Frame, answer: Answer) -> None:
+        self._calls.called(turn, call, answer)
 
     def ended(self, turn: Turn, outcome: Outcome) -> None:
         self._router.ended(turn, outcome)

@@ -39,6 +39,7 @@ from openclaw.intake.handover import Places
 from openclaw.intake.server import HttpServer, connections_within
 from openclaw.message import Message
 from openclaw.observe.metrics import Metrics
+from openclaw.routing.agent_calls import AgentCalls
 from openclaw.routing.desk import Receipt
 from openclaw.routing.groups import Groups
 from openclaw.routing.ledger import Ledger
@@ -187,7 +188,7 @@ class Service:
             run=self._router.run, cancel=self._router.cancel, told=self._events.subagent,
             turn_limit=config.persistent_request_timeout, at_once=config.max_subagents,
         )  # fmt: skip
-        listener = Listener(self._router, self._subagents, self._events)
+        listener = Listener(self._router, AgentCalls(self._subagents.tools), self._events)
         channels = Channels(self._home.channels, self._watcher, self._runtime.container_uid)
         specs = Specs(
             config, self._home.channels, config_of=self._groups.config,
