@@ -13,7 +13,8 @@
     │   └── NotDurable          503  the disk did not take it; nothing was accepted
     ├── GroupRefused            a change to a group that is not made; says so to its caller, with an HTTP status
     │   ├── InvalidGroup        400  a bad name, or settings that make no sense
-    │   └── GroupProtected      403  Main and global stay
+    │   ├── GroupProtected      403  Main and global stay
+    │   └── GroupTaken          409  there is a group of that name
     ├── MountRefused            a place on the host that no container is given
     ├── NameTaken               publish found the name in use
     ├── FileRefused             a file that is not what we take: a link, too large, another owner
@@ -100,6 +101,11 @@ class InvalidGroup(GroupRefused):
 class GroupProtected(GroupRefused):
     status = 403
     title = "Group protected"
+
+
+class GroupTaken(GroupRefused):
+    status = 409
+    title = "Group taken"
 
 
 class MountRefused(OpenClawError):

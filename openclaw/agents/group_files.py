@@ -46,10 +46,11 @@ def read(folder: Path) -> tuple[bytes, Stamp]:
     return data, Stamp(origin.mtime_ns, origin.inode, len(data))
 
 
-def publish(folder: Path, data: bytes) -> bool:
+def publish(folder: Path, data: bytes, *, replace: bool = True) -> bool:
     """Make `folder` where it is missing, and put group.json there; durable when it returns. Whether there was none.
 
-    A new folder gets a CLAUDE.md with nothing but a title. Raises OSError.
+    A new folder gets a CLAUDE.md with nothing but a title. Raises OSError: FileExistsError where there was a
+    group.json and it is not to `replace` that.
     """
     with (
         closing(DropDir(folder.parent)) as beside,
@@ -57,7 +58,7 @@ def publish(folder: Path, data: bytes) -> bool:
     ):
         with suppress(FileExistsError):
             there.place("CLAUDE.md", f"# {folder.name}\n".encode(), replace=False)
-        new = _move_in(beside, there, data)
+        new = _move_in(beside, there, data, replace=replace)
         there.sync_entries()
         beside.sync_entries()
     return new
@@ -89,12 +90,14 @@ def withdraw(folder: Path) -> None:
         there.sync_entries()
 
 
-def _move_in(beside: DropDir, there: DropDir, data: bytes) -> bool:
+def _move_in(beside: DropDir, there: DropDir, data: bytes, *, replace: bool) -> bool:
     staged = _stage(beside, data)
     try:
         try:
             rename_new(staged, SETTINGS, src_dir_fd=beside.fd, dst_dir_fd=there.fd)
         except FileExistsError:
+            if not replace:
+                raise
             os.rename(staged, SETTINGS, src_dir_fd=beside.fd, dst_dir_fd=there.fd)
             return False
         return True

@@ -22,6 +22,7 @@ from openclaw.errors import (
     DamagedGroup,
     FileRefused,
     GroupProtected,
+    GroupTaken,
     InvalidGroup,
     InvalidMessage,
     NotDurable,
@@ -99,10 +100,10 @@ class Groups:
         except DamagedGroup as damaged:
             return {**entry, "damaged": str(damaged)}
 
-    def add(self, group: str, config: GroupConfig) -> bool:
-        """Make a group, or replace the settings of one; durable when it returns. Whether it is a new one.
+    def add(self, group: str, config: GroupConfig, *, replace: bool = True) -> bool:
+        """Make a group, or with `replace` change the settings of one; durable when it returns. Whether it is a new one.
 
-        Raises InvalidGroup, GroupProtected, or NotDurable where the disk does not take it.
+        Raises InvalidGroup, GroupProtected, GroupTaken, or NotDurable where the disk does not take it.
         """
         if not is_name(group):
             raise InvalidGroup(f"a group's name is {RULE}")
@@ -111,8 +112,12 @@ class Groups:
         data = json.dumps(config.deviations(), indent=2, ensure_ascii=False).encode() + b"\n"
         if len(data) > MAX_SETTINGS:
             raise InvalidGroup(f"the settings take {len(data)} bytes; at most {MAX_SETTINGS} are kept")
+        if group == MAIN and not replace:
+            raise GroupTaken(f"{MAIN} is there from the start")
         try:
-            return group_files.publish(self._root / group, data) and group != MAIN
+            return group_files.publish(self._root / group, data, replace=replace) and group != MAIN
+        except FileExistsError as error:
+            raise GroupTaken(f"there is a group {group} already") from error
         except OSError as error:
             raise _not_written(group, error) from error
 

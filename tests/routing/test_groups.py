@@ -11,7 +11,15 @@ from pathlib import Path
 import pytest
 
 from openclaw.agents.group_config import GroupConfig
-from openclaw.errors import DamagedGroup, GroupProtected, InvalidGroup, NotDurable, SenderRefused, UnknownGroup
+from openclaw.errors import (
+    DamagedGroup,
+    GroupProtected,
+    GroupTaken,
+    InvalidGroup,
+    NotDurable,
+    SenderRefused,
+    UnknownGroup,
+)
 from openclaw.routing.groups import Groups
 
 
@@ -306,3 +314,15 @@ def test_a_disk_that_does_not_take_it_is_said_and_nothing_is_left(groups: Groups
         with pytest.raises(NotDurable, match=f"groups/{name} cannot be written"):
             groups.add(name, GroupConfig())
     assert {path.name for path in tmp_path.iterdir()} == {"file", "folder"}
+
+
+def test_one_that_is_only_to_be_made_leaves_one_that_is_there(groups: Groups, tmp_path: Path) -> None:
+    assert groups.add("friends", GroupConfig(pids=99), replace=False)
+
+    with pytest.raises(GroupTaken, match="already"):
+        groups.add("friends", GroupConfig(), replace=False)
+    with pytest.raises(GroupTaken, match="from the start"):
+        groups.add("main", GroupConfig(), replace=False)
+
+    assert groups.config("friends").pids == 99
+    assert os.listdir(tmp_path) == ["friends"]
