@@ -1,6 +1,6 @@
 """EventLog: the events of one message, numbered, once for all who read them, and within bounds.
 
-    queued → started → delta, tool, subagent, … → done          (a second attempt: started once again)
+    queued → started → delta, tool, subagent, message, … → done          (a second attempt: started once again)
 
 `started` means: the text begins here. With the second attempt the events of the first are let go of. When there are
 too many events the older half is folded: their deltas become one, of the joined text, and of each subagent the last
@@ -74,14 +74,22 @@ class EventLog:
 
     def subagent(self, record: dict[str, Any]) -> None:
         """Something has become of a subagent."""
-        self._last = self._last._replace(sub=self._last.sub + 1)
-        self._append("subagent", record)
+        self._add("subagent", record)
+
+    def message(self, record: dict[str, Any]) -> None:
+        """The agent has sent something before its reply; it is in the outbox, too."""
+        self._add("message", record)
 
     def finish(self) -> None:
         """The reply is there; what it says is filled in by whoever reads, for it may be large."""
         self._last = self._last._replace(sub=self._last.sub + 1)
         self._append("done", {})
         self.finished = True
+
+    def _add(self, name: str, record: dict[str, Any]) -> None:
+        """An event of the host's own."""
+        self._last = self._last._replace(sub=self._last.sub + 1)
+        self._append(name, record)
 
     def _begin(self, attempt: int) -> None:
         if attempt > self._last.attempt:

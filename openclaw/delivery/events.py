@@ -84,6 +84,10 @@ class EventHub:
         """Something has become of a subagent: {"id", "status"}. Nothing is told of a parent that is not at work."""
         self._write(parent, lambda log: log.subagent(record))
 
+    def message(self, parent: str, record: dict[str, Any]) -> None:
+        """The agent at work on `parent` has sent something: {"id", "session", "text"}."""
+        self._write(parent, lambda log: log.message(record))
+
     def done(self, message_id: str) -> None:
         """The reply is durable: nothing more is told of the message."""
         with self._lock:

@@ -24,7 +24,7 @@ from openclaw.intake.exchange import NO_CONTENT, Handler, Headers, Request, Resp
 from openclaw.intake.group_api import GroupApi, GroupFront
 from openclaw.intake.problems import Problem
 from openclaw.intake.streams import EventReader, event_stream
-from openclaw.message import Message, is_id, load_object
+from openclaw.message import Message, is_reply_id, load_object
 from openclaw.routing.desk import Receipt
 
 MAX_WAIT_S = 3600
@@ -108,9 +108,9 @@ class Api:
 
     def _handlers(self, path: str) -> dict[str, Handler]:
         parent, _, name = path.rpartition("/")
-        if parent == _MESSAGES and is_id(name):
+        if parent == _MESSAGES and is_reply_id(name):
             return {"GET": partial(self._show, name), "DELETE": partial(self._cancel, name)}
-        if name == "events" and parent.startswith(_MESSAGES + "/") and is_id(parent[len(_MESSAGES) + 1 :]):
+        if name == "events" and parent.startswith(_MESSAGES + "/") and is_reply_id(parent[len(_MESSAGES) + 1 :]):
             return {"GET": partial(self._events, parent[len(_MESSAGES) + 1 :])}
         if parent == _GROUPS and name:
             return self._groups.handlers(name)

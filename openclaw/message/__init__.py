@@ -14,7 +14,7 @@ from openclaw.message.frames import (
     parse_frame_name,
 )
 from openclaw.message.model import Message, Priority, Reply, Timing
-from openclaw.message.names import is_id, is_name, parent_id, subagent_id
+from openclaw.message.names import is_id, is_name, is_reply_id, parent_id, sent_id, subagent_id
 from openclaw.message.record import Record, Summary
 from openclaw.message.signals import complexity_signals
 from openclaw.message.strict_json import dump_bytes, load_object
@@ -35,9 +35,11 @@ __all__ = [
     "frame_name",
     "is_id",
     "is_name",
+    "is_reply_id",
     "load_object",
     "parent_id",
     "parse_events_name",
     "parse_frame_name",
+    "sent_id",
     "subagent_id",
 ]

@@ -3,7 +3,8 @@
 `ipc/work/ID.json` exists from the moment a message is accepted until its reply is durable, and is the one truth of
 what is in flight: {"message", "seq", "attempt", "accepted_at", "origin"?, "call"?, "task"?}, the last two of a
 subagent. `ipc/outbox/ID.json` is the reply; its key "receipt" keeps the digest of the message, so that an id used again
-is recognised, the origin of a dropped file, so that none is taken twice, and the call that asked for a subagent.
+is recognised, the origin of a dropped file, so that none is taken twice, and the call that asked for a subagent, or
+for something to be sent.
 
 Every method may be called from any thread; writes go through the committer.
 """
@@ -77,6 +78,15 @@ class Ledger:
             record["receipt"]["call"] = list(turn.call)
         return self._committer.publish(self._outbox, f"{turn.id}.json", dump_bytes(record))
 
+    def store_sent(self, reply: Reply, call: tuple[str, int]) -> Future[None]:
+        """Publish what an agent sends before its reply; fails with NameTaken where it is there already."""
+        record = {**reply.to_json(), "receipt": {"call": list(call)}}
+        return self._committer.publish(self._outbox, f"{reply.id}.json", dump_bytes(record))
+
+    def call_of(self, message_id: str) -> tuple[str, int] | None:
+        """The call that asked for what is in the outbox under an id."""
+        return _call((self._read(self._outbox, message_id) or {}).get("receipt", {}))
+
     def amend_reply(self, message_id: str, key: str, value: Any) -> Future[None] | None:
         """Add a key to a published reply; None where it is gone by now, or damaged."""
         record = self._read(self._outbox, message_id)
@@ -108,7 +118,7 @@ class Ledger:
             return []
         ids = (name.removesuffix(".json") for name in self._outbox.names())
         mine = [child for child in ids if is_id(child) and parent_id(child) in parents]
-        return [(child, _call((self._read(self._outbox, child) or {}).get("receipt", {}))) for child in mine]
+        return [(child, self.call_of(child)) for child in mine]
 
     def has_work(self, message_id: str) -> bool:
         """Whether work/ has a file of that id, damaged or not."""

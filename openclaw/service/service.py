@@ -41,10 +41,12 @@ from openclaw.message import Message
 from openclaw.observe.metrics import Metrics
 from openclaw.routing.agent_calls import AgentCalls
 from openclaw.routing.desk import Receipt
+from openclaw.routing.group_calls import GroupCalls
 from openclaw.routing.groups import Groups
 from openclaw.routing.ledger import Ledger
 from openclaw.routing.reservations import Reservations
 from openclaw.routing.router import Router
+from openclaw.routing.sent_messages import SentMessages
 from openclaw.routing.sessions import Sessions
 from openclaw.routing.subagents import Subagents
 from openclaw.service.dispatch import Dispatch
@@ -188,7 +190,9 @@ class Service:
             run=self._router.run, cancel=self._router.cancel, told=self._events.subagent,
             turn_limit=config.persistent_request_timeout, at_once=config.max_subagents,
         )  # fmt: skip
-        listener = Listener(self._router, AgentCalls(self._subagents.tools), self._events)
+        sent = SentMessages(self._ledger, self._clock, told=self._events.message)
+        calls = AgentCalls({**self._subagents.tools, **sent.tools, **GroupCalls(self._groups).tools})
+        listener = Listener(self._router, calls, self._events)
         channels = Channels(self._home.channels, self._watcher, self._runtime.container_uid)
         specs = Specs(
             config, self._home.channels, config_of=self._groups.config,

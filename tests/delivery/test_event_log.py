@@ -49,6 +49,7 @@ def test_events_bear_the_line_of_the_containers_file_and_count_the_hosts_own_aft
     log.line(1, 3, {"kind": "tool", "name": "Read"})
     log.subagent({"id": "a.s1", "status": "queued"})
     log.subagent({"id": "a.s1", "status": "running"})
+    log.message({"id": "a.m1", "session": "default", "text": "soon"})
     log.line(1, 4, {"kind": "delta", "text": "llo"})
     log.finish()
     assert _told(log) == [
@@ -59,6 +60,7 @@ def test_events_bear_the_line_of_the_containers_file_and_count_the_hosts_own_aft
         SentEvent("3.0", "tool", {"name": "Read", "detail": ""}),
         SentEvent("3.1", "subagent", {"id": "a.s1", "status": "queued"}),
         SentEvent("3.2", "subagent", {"id": "a.s1", "status": "running"}),
+        SentEvent("3.3", "message", {"id": "a.m1", "session": "default", "text": "soon"}),
         SentEvent("4.0", "delta", {"text": "llo"}),
         SentEvent("4.1", "done", {}),
     ]
@@ -215,11 +217,12 @@ def test_a_reader_whose_connection_breaks_in_what_was_folded_is_told_it_again(lo
         assert _text(told[:length] + _told(log, told[length - 1].id)) == whole
 
 
-def test_of_subagents_the_last_state_stays_and_of_tools_nothing(log: EventLog) -> None:
+def test_of_subagents_the_last_state_stays_and_of_tools_and_messages_nothing(log: EventLog) -> None:
     log.started(1, "persistent")
     for number, status in enumerate(("queued", "running", "done"), start=1):
         log.subagent({"id": "a.s1", "status": status})
         log.line(1, number, {"kind": "tool", "name": "Bash"})
+        log.message({"id": f"a.m{number}", "session": "default", "text": "x"})
     log.subagent({"id": "a.s2", "status": "queued"})
     log.shrink(0)
     size = log.size

@@ -114,10 +114,11 @@ def test_a_message_is_told_from_queued_to_its_reply(scene: Scene) -> None:
     [
         (lambda scene: scene.deltas(1, 1), "delta"),
         (lambda scene: scene.hub.subagent("a", {"id": "a.s1", "status": "queued"}), "subagent"),
+        (lambda scene: scene.hub.message("a", {"id": "a.m1", "session": "default", "text": "x"}), "message"),
         (lambda scene: scene.hub.started("a", 2, "dedicated"), "started"),
         (lambda scene: scene.finish(), "done"),
     ],
-    ids=["lines", "subagent", "started", "done"],
+    ids=["lines", "subagent", "message", "started", "done"],
 )
 def test_a_reader_is_woken_by_whatever_happens(scene: Scene, publish: Callable[[Scene], None], name: str) -> None:
     scene.start()

@@ -155,10 +155,13 @@ class TestMessages:
 
         assert client.request("GET", "/messages/m1").json() == front.reply("m1")
 
-    def test_so_does_a_subagent(self, client: RawClient, front: FakeFront) -> None:
-        front.answer("m1.s1", "found")
+    @pytest.mark.parametrize("message_id", ["m1.s1", "m1.m1"])
+    def test_so_does_a_subagent_and_what_was_sent_before_a_reply(
+        self, client: RawClient, front: FakeFront, message_id: str
+    ) -> None:
+        front.answer(message_id, "found")
 
-        assert client.request("GET", "/messages/m1.s1").json()["text"] == "found"
+        assert client.request("GET", f"/messages/{message_id}").json()["text"] == "found"
 
     @pytest.mark.parametrize("query", ["", "?wait=3600"])
     def test_one_that_nobody_knows_is_not_found(self, client: RawClient, query: str) -> None:
@@ -223,7 +226,7 @@ class TestPaths:
         "path",
         [
             *("/", "//", "/nowhere", "/messages/", "//messages", "/messages//", "/Messages", "/%6dessages"),
-            *("/messages/a.b", "/messages/a.s0", "/messages/a.s1.s1", "/messages/-a", "/messages/" + "a" * 65),
+            *("/messages/a.b", "/messages/a.s0", "/messages/a.s1.m1", "/messages/-a", "/messages/" + "a" * 65),
             *("/messages/..", "/messages/../status", "/messages/%2e%2e", "/messages/a%00", "/./healthz", "/healthz/"),
             *("/messages;x", "/messages/a/", "/messages/a/events/", "/messages/a/b/events", "/events", "/status/x"),
             "/" + "x" * 5000,
