@@ -50,7 +50,7 @@ class Calls:
                 del self._waiting[turn_id, number]
         if body is None:
             raise TurnCancelled
-        return _value(body)
+        return value_of(body)
 
     def result(self, turn_id: str, number: int, body: dict[str, Any]) -> bool:
         """Hand a result to whoever waits for it; False where nobody does, or nobody any more."""
@@ -61,7 +61,8 @@ class Calls:
         return results is not None
 
 
-def _value(body: dict[str, Any]) -> dict[str, Any]:
+def value_of(body: dict[str, Any]) -> dict[str, Any]:
+    """The value in a result frame. Raises CallRefused with what it says instead."""
     if "error" in body:
         raise CallRefused(str(body["error"]))
     value = body.get("value")

@@ -1,0 +1,134 @@
+"""The catalogue: every tool of the host as MCP lists it, and which of them a turn is given.
+
+The host decides on every call again, by the container that it comes from: what is left out here would be refused there.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+_ID = {"type": "string", "minLength": 1, "description": "A subagent's id, as in a1b2.s1"}
+
+
+def _tool(
+    name: str,
+    title: str,
+    description: str,
+    properties: dict[str, dict[str, Any]],
+    required: list[str],
+    *,
+    read_only: bool = False,
+    destructive: bool = False,
+    idempotent: bool = False,
+    open_world: bool = False,
+) -> dict[str, Any]:
+    return {
+        "name": name,
+        "title": title,
+        "description": description,
+        "inputSchema": {
+            "type": "object",
+            "properties": properties,
+            "required": required,
+            "additionalProperties": False,
+        },
+        "annotations": {
+            "title": title,
+            "readOnlyHint": read_only,
+            "destructiveHint": destructive,
+            "idempotentHint": idempotent,
+            "openWorldHint": open_world,
+        },
+    }
+
+
+CATALOGUE: Final[list[dict[str, Any]]] = [
+    _tool(
+        "spawn_subagent",
+        "Spawn a subagent",
+        "Has a subagent do a task in a container of its own, where it may run commands and write files: for heavy or "
+        "risky work, and for work side by side. It knows nothing of this conversation but what you tell it. Its result "
+        "comes to the user as a reply of its own, and to you with the next message of this session.",
+        {
+            "task": {"type": "string", "minLength": 1, "description": "What it is to do, and what it is to report"},
+            "context": {"type": "string", "description": "What it has to know for that"},
+            "priority": {"type": "string", "enum": ["high", "normal", "low"], "description": "normal by default"},
+            "reason": {"type": "string", "maxLength": 1000, "description": "Why this is for a subagent, for the log"},
+            "agent": {"type": "string", "description": "The name of an agent profile for it to follow"},
+            "paths": {
+                "type": "array",
+                "items": {"type": "string"},
+                "maxItems": 16,
+                "description": "Further places on the host that it may read, where the user's allowlist has them",
+            },
+            "wait": {
+                "type": "boolean",
+                "description": "Wait for its result; shortly before this turn's time is over you get running instead",
+            },
+        },
+        ["task"],
+        destructive=True,
+        open_world=True,
+    ),
+    _tool(
+        "list_subagents",
+        "List subagents",
+        "Lists the subagents that run or wait.",
+        {},
+        [],
+        read_only=True,
+        idempotent=True,
+    ),
+    _tool(
+        "get_subagent",
+        "Look at a subagent",
+        "Tells how far a subagent is, or its result.",
+        {"id": _ID},
+        ["id"],
+        read_only=True,
+        idempotent=True,
+    ),
+    _tool(
+        "cancel_subagent",
+        "Cancel a subagent",
+        "Ends a subagent that runs or waits.",
+        {"id": _ID},
+        ["id"],
+        destructive=True,
+        idempotent=True,
+    ),
+    _tool(
+        "send_message",
+        "Send a message",
+        "Tells the user something now, before your answer, which is sent by itself: that work takes a while, or what "
+        "was found so far.",
+        {
+            "text": {"type": "string", "minLength": 1, "maxLength": 16 * 1024, "description": "What the user reads"},
+            "session": {"type": "string", "description": "Another session of this group; this one by default"},
+        },
+        ["text"],
+        open_world=True,
+    ),
+    _tool(
+        "register_group",
+        "Register a group",
+        "Makes a further group: a conversation with files and an agent of its own, which sees nothing of this one. "
+        "Only if the user has asked for it.",
+        {
+            "name": {"type": "string", "minLength": 1, "maxLength": 64, "description": "Letters, digits, - and _"},
+            "trigger": {"type": "string", "maxLength": 200, "description": "How chats with it begin, as in @claw"},
+        },
+        ["name"],
+        idempotent=True,
+    ),
+]
+"""As `tools/list` gives it; the order stays, so that a prompt with it can be cached."""
+
+_FOR_EVERY_GROUP: Final = frozenset({"send_message"})
+
+
+def names_for(*, main: bool, subagent: bool) -> list[str]:
+    """What a turn is given: Main's own agent all, another group's its say, a subagent nothing, for it works alone."""
+    if subagent:
+        return []
+    return [tool["name"] for tool in CATALOGUE if main or tool["name"] in _FOR_EVERY_GROUP]
