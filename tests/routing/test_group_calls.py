@@ -13,7 +13,7 @@ import pytest
 from openclaw.agents.group_config import GroupConfig
 from openclaw.agents.turn import Turn
 from openclaw.message import Frame, Message
-from openclaw.routing import group_files
+from openclaw.agents import group_files
 from openclaw.routing.agent_calls import AgentCalls
 from openclaw.routing.group_calls import AT_ONCE, GroupCalls
 from openclaw.routing.groups import Groups
