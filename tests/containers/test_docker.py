@@ -317,7 +317,8 @@ def test_main_does_not_wait_behind_the_starts_of_others(tmp_path: Path) -> None:
             for start in (*starts, main):
                 start.result(WAIT)
 
-    assert notes.read_text().split().index("--name=main") <= 8 + 1
+    # It was the next one; seven more may have come to their note before it.
+    assert notes.read_text().split().index("--name=main") < 8 + 8
 
 
 def test_the_outputs_tail_can_be_read(runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path) -> None:

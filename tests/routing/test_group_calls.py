@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
+from openclaw.agents import group_files
 from openclaw.agents.group_config import GroupConfig
 from openclaw.agents.turn import Turn
 from openclaw.message import Frame, Message
-from openclaw.agents import group_files
 from openclaw.routing.agent_calls import AgentCalls
 from openclaw.routing.group_calls import AT_ONCE, GroupCalls
 from openclaw.routing.groups import Groups
