@@ -38,9 +38,6 @@ log = logging.getLogger(__name__)
 ENGINE_RETRY = 0.5
 """Least seconds between two starts while the engine does not answer; the runtime may ask for more."""
 
-REMOVE_RETRY = 5.0
-"""Seconds until a removal that the engine refused is tried again; the container keeps its slot until then."""
-
 _WARM = "warm"
 """The id of the ping by which a standby container is asked whether it is ready."""
 
@@ -401,31 +398,19 @@ class DedicatedAgents:
         self._remove(job)
 
     def _remove(self, job: Job) -> None:
-        """The container has served; its slot is free when the engine has removed it."""
+        """The container has served; its slot is free when the runtime has it removed, however long that takes."""
         job.over = True
         if job.limit is not None:
             job.limit.cancel()
         if job.started is not None and job.started.cancel():
-            self._let_go(job)  # it was never begun
-            self._fill()
-            self._drain_step()
+            self._removed(job)  # it was never begun
         else:
-            self._remove_again(job)
+            self._runtime.remove(job.cid).add_done_callback(lambda _: self._post(self._removed, job))
+        self._drain_step()
 
-    def _remove_again(self, job: Job) -> None:
-        removed = self._runtime.remove(job.cid)
-        removed.add_done_callback(lambda future: self._post(self._removed, job, future.exception()))
-
-    def _removed(self, job: Job, error: BaseException | None) -> None:
-        if isinstance(error, OpenClawError):
-            log.warning("The container %s could not be removed; next try in %.0f s: %s", job.name, REMOVE_RETRY, error)
-            self._alarms.call_later(REMOVE_RETRY, partial(self._post, self._remove_again, job))
-            return
-        if error is not None:
-            log.error("removing the container %s failed", job.name, exc_info=error)
+    def _removed(self, job: Job) -> None:
         self._let_go(job)
         self._fill()
-        self._drain_step()
 
     def _let_go(self, job: Job) -> None:
         """No container is left of this job: its slot is free, and its channel goes when the turn is settled."""
@@ -436,6 +421,7 @@ class DedicatedAgents:
         if job.turn is not None:
             self._slots.give_back(subagent=job.serves_subagent)
         job.attachment.retire()
+        self._drain_step()
 
     # The end of the service
 
@@ -445,10 +431,12 @@ class DedicatedAgents:
         self._drain_step()
 
     def _drain_step(self) -> None:
-        if self._drained is not None and not self._drained.done() and not self._jobs:
+        """What is over is only to be removed, which is the runtime's to see to."""
+        if self._drained is not None and not self._drained.done() and all(job.over for job in self._jobs.values()):
             self._drained.set_result(None)
 
     def _close(self) -> None:
+        self._drained = self._drained or Future()  # nothing more is started
         for job in list(self._jobs.values()):
             if not job.over:
                 self._remove(job)

@@ -27,7 +27,7 @@ from openclaw.agents.restarts import Restarts
 from openclaw.agents.running_turns import RunningTurns
 from openclaw.agents.specs import Specs, new_cid
 from openclaw.agents.turn import Answer, Outcome, Turn, TurnListener
-from openclaw.errors import EngineOverdue, EngineUnavailable, OpenClawError, RuntimeFailure
+from openclaw.errors import EngineOverdue, EngineUnavailable, RuntimeFailure
 
 if TYPE_CHECKING:
     from openclaw.clock import Alarms, Clock, Timer
@@ -43,6 +43,9 @@ START_TIMEOUT = 30.0
 
 ENGINE_RETRY = 0.5
 """Least seconds between two starts while the engine does not answer; the runtime may ask for more."""
+
+REMOVAL_PATIENCE = 10.0
+"""Seconds that a start waits for the removal of the container before, which takes 0.1 s and bears the same name."""
 
 PING_RETRY = 1.0
 """Seconds until a ping that the disk did not take is written again; it says nothing about the container."""
@@ -183,6 +186,7 @@ class MainAgentManager:
         self._enter("STARTING")
         if self._removal is not None and not self._removal.done():
             self._removal.add_done_callback(lambda _: self._post(self._engine_up))
+            self._later(REMOVAL_PATIENCE, self._wait_no_longer, self._removal)
             return
         log.info("MainAgentManager: Starting persistent container for Main group")
         cid = new_cid()
@@ -195,6 +199,12 @@ class MainAgentManager:
         self._later(START_TIMEOUT, self._start_overdue, START_TIMEOUT, cid=cid)
         started = self._runtime.start(self._specs.main(cid))
         started.add_done_callback(lambda future: self._post(self._start_returned, future.exception(), cid=cid))
+
+    def _wait_no_longer(self, removal: Future[None]) -> None:
+        """The container before is still there: the start clears its name, or says why that cannot be."""
+        if self._removal is removal:
+            self._removal = None
+            self._engine_up()
 
     def _attend(self, channel: Channel) -> RunningTurns:
         """Have what happens in the container of `channel` told to this thread."""
@@ -367,6 +377,10 @@ class MainAgentManager:
         """The container is of no more use: remove it, hand its turns back, and decide how to go on."""
         self._lose(f"Main's container ended ({how})")
         self._detach()
+        if self._drained is not None:
+            self._enter("STOPPED", how)
+            self._drain_step()
+            return
         delay = self._restarts.crashed()
         reason = f"{how}: {detail}" if detail else how
         if delay is None:
@@ -407,7 +421,6 @@ class MainAgentManager:
         here, self._turns = self._turns, None
         if here is not None:
             self._removal = self._runtime.remove(here.attachment.channel.cid, urgent=True)
-            self._removal.add_done_callback(_log_failure)
             here.attachment.retire()
 
     # The end
@@ -438,11 +451,3 @@ class MainAgentManager:
     def _enter(self, state: str, reason: str = "") -> None:
         self._state = state
         self._reason = reason
-
-
-def _log_failure(removed: Future[None]) -> None:
-    error = removed.exception()
-    if isinstance(error, OpenClawError):
-        log.warning("Main's container could not be removed; the next start clears its name: %s", error)
-    elif error is not None:
-        log.error("removing Main's container failed", exc_info=error)

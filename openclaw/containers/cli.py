@@ -1,8 +1,8 @@
 """The one place that runs the engine's command line program.
 
-Keeps no state between calls and may be called from any thread: each call is a process group of its own with closed
-stdin, bounded output and a timeout, after which the whole group gets SIGKILL. What the engine really did by then
-is for the caller to look up. That a call's output or its process ends is an event: nothing is polled.
+May be called from any thread: each call is a process group of its own with closed stdin, bounded output and a timeout,
+after which the whole group gets SIGKILL. What the engine really did by then is for the caller to look up. That a call's
+output or its process ends is an event: nothing is polled.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import select
 import selectors
 import signal
 import subprocess
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Final, NamedTuple
@@ -50,26 +51,48 @@ class Cli:
         self.program = program
         given = os.environ if environ is None else environ
         self.environ: Final = {name: value for name, value in given.items() if not _SECRET.search(name)}
+        self._lock = threading.Lock()
+        # Guarded by _lock: both. A process in _running is not reaped, so that its pid is its own.
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._aborted = False
 
     def run(self, args: Sequence[str], timeout: float = LOOK_TIMEOUT) -> Output:
         """Run `program args` to its end.
 
         A code other than 0 is the caller's to judge. Raises EngineOverdue after `timeout` seconds, EngineUnavailable
-        where the program is missing or reaches no engine.
+        where the program is missing or reaches no engine, or after `abort`.
         """
         process = self.spawn(args)
         try:
+            self._enlist(process)
             streams = _read_to_end(process, time.monotonic() + timeout)
         except TimeoutError:
             raise EngineOverdue(f"{self.program} {args[0]} did not return within {timeout:g} s") from None
         except OSError as error:
             raise EngineUnavailable(f"{self.program} cannot be followed: {error.strerror}") from error
         finally:
+            with self._lock:
+                self._running.discard(process)
             end(process)
+        if self._aborted and process.returncode == -signal.SIGKILL:
+            raise EngineUnavailable(f"{self.program} {args[0]} was broken off: the service is stopping")
         stdout, stderr = (data.decode(errors="replace").strip("\r\n") for data in streams)
         if process.returncode != 0 and _UNREACHABLE.search(stderr):
             raise EngineUnavailable(_unavailable(stderr))
         return Output(process.returncode, stdout, stderr)
+
+    def abort(self) -> None:
+        """Break off every call that runs, and every later one: the engine has had its time."""
+        with self._lock:
+            self._aborted = True
+            for process in self._running:
+                _kill_group(process)
+
+    def _enlist(self, process: subprocess.Popen[bytes]) -> None:
+        with self._lock:
+            self._running.add(process)
+            if self._aborted:
+                _kill_group(process)
 
     def spawn(self, args: Sequence[str], stderr: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
         """Start `program args` with its output piped. The caller reads it and calls `end`."""
@@ -93,8 +116,7 @@ class Cli:
 def end(process: subprocess.Popen[bytes]) -> None:
     """SIGKILL what is left of the call's process group, reap it and close its pipes."""
     if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
+        _kill_group(process)
         with contextlib.suppress(OSError), _ended(process) as ended:  # else subprocess reaps it with its next child
             poll = select.poll()
             poll.register(ended, select.POLLIN)
@@ -103,6 +125,11 @@ def end(process: subprocess.Popen[bytes]) -> None:
     for stream in (process.stdout, process.stderr):
         if stream is not None:
             stream.close()
+
+
+def _kill_group(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _read_to_end(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes]:
@@ -124,7 +151,6 @@ def _read_to_end(process: subprocess.Popen[bytes], deadline: float) -> tuple[byt
                     kept[key.data] += data[: OUTPUT_LIMIT - len(kept[key.data])]
                 else:
                     selector.unregister(key.fileobj)
-    process.poll()
     return bytes(kept[process.stdout]), bytes(kept[process.stderr])
 
 

@@ -12,13 +12,14 @@ import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from functools import partial
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from openclaw.clock import Clock
 from openclaw.containers import docker_run
 from openclaw.containers.cli import Cli
 from openclaw.containers.docker_calls import EngineCalls, Rank
 from openclaw.containers.docker_events import EngineEvents
+from openclaw.containers.docker_removals import Removals
 from openclaw.containers.docker_roster import Roster
 from openclaw.containers.handover import hand_over
 from openclaw.containers.health import EngineHealth
@@ -30,18 +31,32 @@ log = logging.getLogger(__name__)
 MAX_CHANGES: Final = 8
 """Calls that change the engine at once: the fastest, and more have wedged Docker 20.10 for good."""
 START_TIMEOUT: Final = 30.0
-END_TIMEOUT: Final = 30.0
+ABORT_GRACE: Final = 0.5
+"""Seconds in which a thread ends whose call was broken off."""
 UNPRIVILEGED_UID: Final = 64321
 """The containers' uid where the service runs as root; else it is the service's own."""
 LOGS_TAIL: Final = 4096
+MAX_NAMED: Final = 10
+"""Containers that a line of the log names."""
 
-_REMOVE: Final = ("rm", "--force", "--volumes")
 _OVER: Final = ("No such container", "is not running", "already in progress")
 """What the engine says of a container that is over already."""
 
 
+class Timeouts(NamedTuple):
+    """Seconds for one start, for one kill or removal, and for all that is asked for when the runtime is closed."""
+
+    start: float = START_TIMEOUT
+    end: float = 30.0
+    close: float = 10.0
+    """100 containers take 3 to 5 s."""
+
+
 class DockerRuntime:
-    """The Runtime on a Docker engine. `installation` labels and finds what is ours; `image` is a name."""
+    """The Runtime on a Docker engine. `installation` labels and finds what is ours; `image` is a name.
+
+    `cli` is its own: `close` breaks off what is still called by it.
+    """
 
     kind: Final[Literal["docker"]] = "docker"
 
@@ -51,18 +66,19 @@ class DockerRuntime:
         clock: Clock,
         installation: str,
         image: str,
-        start_timeout: float = START_TIMEOUT,
+        timeouts: Timeouts = Timeouts(),  # noqa: B008 - it is immutable
     ) -> None:
         self._cli = cli
         self._installation = installation
         self._image = image
-        self._start_timeout = start_timeout
+        self._timeouts = timeouts
         self.container_uid: Final = os.getuid() or UNPRIVILEGED_UID
         self._health = EngineHealth(clock)
-        self._roster = Roster(cli, installation, self._ended, self._remove_abandoned)
-        self._events = EngineEvents(cli, clock, installation, self._roster.heard, self._connected)
         self._changes = EngineCalls("docker-change", MAX_CHANGES)
         self._looks = EngineCalls("docker-look", 1)
+        self._roster = Roster(cli, installation, self._ended, self._abandoned)
+        self._removals = Removals(self._changes, self._roster.engine_id, self._remove)
+        self._events = EngineEvents(cli, clock, installation, self._roster.heard, self._connected)
         self._on_exit: Callable[[Exit], None] = _ignore
         self._on_engine_up: Callable[[], None] = _ignore_up
         self._on_image_changed: Callable[[], None] = _ignore_up
@@ -82,12 +98,24 @@ class DockerRuntime:
         self._events.start()
 
     def close(self) -> None:
-        """Waits for the calls that are under way or wait, which have their timeouts; starts that wait fail."""
+        """Carry out the removals that were asked for, as far as the engine does so in time; starts that wait fail.
+
+        Takes no longer than `Timeouts.close` and a second or two. What is left behind is named in the log; the labels
+        tell the next process that it is there.
+        """
         with self._lock:
             self._closed = True
-        self._events.close()
-        self._looks.close()
-        self._changes.close()
+        self._events.end()
+        left = {*self._changes.finish(self._timeouts.close), *self._removals.left()}
+        self._cli.abort()
+        self._changes.close(ABORT_GRACE)
+        self._looks.close(ABORT_GRACE)
+        self._events.join(ABORT_GRACE)
+        if left:
+            log.warning(
+                "The engine has not removed %d containers (%s); the next start of the service does",
+                len(left), ", ".join(sorted(left)[:MAX_NAMED]),
+            )  # fmt: skip
 
     def start(self, spec: ContainerSpec) -> Future[None]:
         self._roster.starting(spec.cid)
@@ -97,10 +125,12 @@ class DockerRuntime:
         return done
 
     def kill(self, cid: str) -> Future[None]:
-        return self._submit_end(Rank.MAIN, cid, "kill")
+        done: Future[None] = Future()
+        self._changes.submit(Rank.MAIN, cid, partial(self._kill, cid, done))
+        return done
 
     def remove(self, cid: str, *, urgent: bool = False) -> Future[None]:
-        return self._submit_end(Rank.MAIN if urgent else Rank.END, cid, *_REMOVE)
+        return self._removals.ask(cid, urgent=urgent)
 
     def list(self) -> Sequence[Found]:
         return [row.found for row in self._roster.take_stock()]
@@ -155,21 +185,24 @@ class DockerRuntime:
             engine_id = self._run(spec)
         except EngineOverdue:
             self._health.overdue()
+            self._changes.doubt()
             return self._look_up(spec)
         except EngineUnavailable as error:
-            self._health.unavailable(str(error))
+            if not self._closed:
+                self._health.unavailable(str(error))
             raise
         self._health.started()
+        self._changes.trust()
         return engine_id
 
     def _run(self, spec: ContainerSpec) -> str:
         self._hand_over(spec)
         config = self.config_digest(spec)
         args = docker_run.run_args(spec, self._image, self._installation, self.container_uid, config)
-        output = self._cli.run(args, self._start_timeout)
+        output = self._cli.run(args, self._timeouts.start)
         if docker_run.is_name_taken(output):
             self._clear_name(spec.name)
-            output = self._cli.run(args, self._start_timeout)
+            output = self._cli.run(args, self._timeouts.start)
         if output.code != 0:
             with self._lock:
                 self._image_id = ""  # it may be the image that has changed
@@ -189,7 +222,7 @@ class DockerRuntime:
         """Remove our own leftover of that name. Raises NameConflict where it is somebody else's."""
         for row in self._roster.look():
             if row.found.name == name:
-                self._end_id(row.engine_id, *_REMOVE)
+                self._remove(row.engine_id)
                 return
         raise NameConflict(f"another installation has a container named {name}: set CONTAINER_PREFIX to another word")
 
@@ -201,45 +234,37 @@ class DockerRuntime:
                     return row.engine_id
         except RuntimeFailure as error:
             log.warning("The engine does not tell whether %s has started: %s", spec.name, error)
-        raise EngineOverdue(f"the engine has not started {spec.name} within {self._start_timeout:g} s")
+        raise EngineOverdue(f"the engine has not started {spec.name} within {self._timeouts.start:g} s")
 
-    def _submit_end(self, rank: Rank, cid: str, *verb: str) -> Future[None]:
-        done: Future[None] = Future()
-        self._changes.submit(rank, cid, partial(self._end, done, cid, *verb))
-        return done
-
-    def _end(self, done: Future[None], cid: str, *verb: str) -> None:
-        """On a thread of the changes."""
+    def _kill(self, cid: str, done: Future[None]) -> None:
+        """On a thread of the changes. By the engine's id: the next container of that name is not touched."""
         if not done.set_running_or_notify_cancel():
             return
         try:
-            self._end_container(cid, *verb)
+            engine_id = self._roster.engine_id(cid)
+            if engine_id is not None:
+                self._end("kill", engine_id)
         except Exception as error:  # whatever it is belongs to the caller
             done.set_exception(error)
         else:
             done.set_result(None)
 
-    def _end_container(self, cid: str, *verb: str) -> None:
-        """By the engine's id: the next container of that name is not touched."""
-        engine_id = self._roster.engine_id(cid)
-        if engine_id is not None:
-            self._end_id(engine_id, *verb)
+    def _remove(self, engine_id: str) -> None:
+        self._end("rm", "--force", "--volumes", engine_id)
 
-    def _end_id(self, engine_id: str, *verb: str) -> None:
-        output = self._cli.run([*verb, engine_id], END_TIMEOUT)
-        if output.code != 0 and not any(text in output.stderr for text in _OVER):
-            raise RuntimeFailure(f"the engine does not end container {engine_id[:12]}: {output.stderr[:500]}")
-
-    def _remove_abandoned(self, engine_id: str) -> None:
-        with self._lock:
-            if not self._closed:
-                self._changes.submit(Rank.END, engine_id, partial(self._end_quietly, engine_id))
-
-    def _end_quietly(self, engine_id: str) -> None:
+    def _end(self, *args: str) -> None:
         try:
-            self._end_id(engine_id, *_REMOVE)
-        except RuntimeFailure as error:  # the next look finds it again
-            log.warning("A container whose start was given up is not removed: %s", error)
+            output = self._cli.run(args, self._timeouts.end)
+        except EngineOverdue:
+            self._changes.doubt()
+            raise
+        self._changes.trust()
+        if output.code != 0 and not any(text in output.stderr for text in _OVER):
+            raise RuntimeFailure(f"the engine does not end container {args[-1][:12]}: {output.stderr[:500]}")
+
+    def _abandoned(self, engine_id: str, cid: str) -> None:
+        if not self._closed:
+            self._removals.found(engine_id, cid)
 
     def _look(self) -> None:
         """The job of a tick."""
@@ -247,6 +272,7 @@ class DockerRuntime:
             self._look_waits = False
         try:
             self._roster.look()
+            self._removals.again()
             self._look_at_image()
         except RuntimeFailure as error:
             log.warning("The engine's list cannot be read: %s", error)
@@ -263,9 +289,10 @@ class DockerRuntime:
 
     def _connected(self, again: bool) -> None:
         self._roster.look()
+        self._removals.again()
         with self._lock:
             self._image_id = ""
-        if again:
+        if again and not self._closed:
             log.info("The engine answers again")
             self._health.reached()
             self._on_engine_up()

@@ -37,7 +37,10 @@ class _Call(NamedTuple):
 
 
 class EngineCalls:
-    """At most `size` calls at once. One is never an end, so that a start gets through where ends do not return."""
+    """At most `size` calls at once. One is never an end, so that a start gets through where ends do not return.
+
+    Where the engine has been overdue (`doubt`) ends come one at a time until it has returned from a call (`trust`).
+    """
 
     def __init__(self, name: str, size: int) -> None:
         self._name = name
@@ -45,12 +48,13 @@ class EngineCalls:
         self._numbers = itertools.count()
         self._lock = threading.Lock()
         self._work = threading.Condition(self._lock)  # something may begin
-        self._rest = threading.Condition(self._lock)  # a thread has ended
+        self._rest = threading.Condition(self._lock)  # something has ended
         # Guarded by _lock: all of these. Calls are made without it.
         self._waiting: list[_Call] = []  # a heap
         self._running: dict[int, _Call] = {}  # by number
         self._threads: set[threading.Thread] = set()
         self._idle = 0
+        self._doubted = False
         self._closed = False
 
     def submit(self, rank: Rank, cid: str, act: Callable[[], None]) -> None:
@@ -63,15 +67,31 @@ class EngineCalls:
             heapq.heappush(self._waiting, _Call(rank, next(self._numbers), cid, act))
             self._work.notify()
 
-    def close(self) -> None:
-        """Have the threads end when nothing waits any more, and wait for that.
+    def doubt(self) -> None:
+        """The engine has not returned from a call in time."""
+        with self._lock:
+            self._doubted = True
+
+    def trust(self) -> None:
+        """The engine has returned from a call."""
+        with self._lock:
+            self._doubted = False
+
+    def finish(self, timeout: float) -> list[str]:
+        """Wait for at most `timeout` seconds until nothing runs or waits; the cids for which something still does."""
+        with self._lock:
+            self._rest.wait_for(lambda: not self._waiting and not self._running, timeout)
+            return sorted({call.cid for call in (*self._running.values(), *self._waiting)})
+
+    def close(self, timeout: float) -> None:
+        """Have the threads end when nothing waits any more, and wait for that for at most `timeout` seconds.
 
         What is submitted afterwards is called all the same.
         """
         with self._lock:
             self._closed = True
             self._work.notify_all()
-            self._rest.wait_for(lambda: not self._threads)
+            self._rest.wait_for(lambda: not self._threads, timeout)
 
     def _run(self) -> None:
         while (call := self._next()) is not None:
@@ -81,6 +101,7 @@ class EngineCalls:
                 log.exception("a call to the engine failed")
             with self._lock:
                 del self._running[call.number]
+                self._rest.notify_all()
                 if self._waiting:
                     self._work.notify_all()  # an end that was held back may be allowed now
 
@@ -103,4 +124,4 @@ class EngineCalls:
         if not self._waiting:
             return False
         ends = sum(call.rank == Rank.END for call in self._running.values())
-        return self._waiting[0].rank != Rank.END or ends < max(1, self._size - 1)
+        return self._waiting[0].rank != Rank.END or ends < (1 if self._doubted else max(1, self._size - 1))

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from typing import IO, Any, Final, NamedTuple
 
 from openclaw.clock import Clock
-from openclaw.containers.cli import Cli, end
+from openclaw.containers import cli as docker_cli
+from openclaw.containers.cli import Cli
 from openclaw.errors import RuntimeFailure
 
 log = logging.getLogger(__name__)
@@ -66,15 +67,18 @@ class EngineEvents:
     def start(self) -> None:
         self._thread.start()
 
-    def close(self) -> None:
-        """End the process and the thread."""
+    def end(self) -> None:
+        """End the process, and the thread as soon as it has come back from a look at the list."""
         with self._changed:
             self._closed = True
             self._changed.notify()
             if self._process is not None:
                 self._process.kill()
+
+    def join(self, timeout: float) -> None:
+        """Wait for at most `timeout` seconds until the thread has ended."""
         if self._thread.is_alive():
-            self._thread.join()
+            self._thread.join(timeout)
 
     def _run(self) -> None:
         delay = 0.0
@@ -111,7 +115,7 @@ class EngineEvents:
         finally:
             with self._changed:
                 self._process = None
-            end(process)
+            docker_cli.end(process)
 
     def _args(self) -> list[str]:
         return [

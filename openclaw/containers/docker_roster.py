@@ -23,14 +23,17 @@ MAX_ABANDONED: Final = 1024
 
 
 class Roster:
-    """Knows the engine's id for each cid, tells each end once, and finds what a start that failed left behind."""
+    """Knows the engine's id for each cid, tells each end once, and finds what belongs to nobody.
+
+    `on_abandoned` is told the engine's id and the cid of what a start that failed has left, or an earlier process.
+    """
 
     def __init__(
         self,
         cli: Cli,
         installation: str,
         on_exit: Callable[[Exit], None],
-        on_abandoned: Callable[[str], None],
+        on_abandoned: Callable[[str, str], None],
     ) -> None:
         self._cli = cli
         self._installation = installation
@@ -98,10 +101,10 @@ class Roster:
             if not self._stock_taken:
                 self._ours.update(row.found.cid for row in rows)
                 self._stock_taken = True
-        return rows
+            return [row for row in rows if not self._is_nobodys(row.found.cid)]
 
     def look(self) -> list[Row]:
-        """Everything of ours that the engine has, but for what is abandoned. Blocks; raises RuntimeFailure."""
+        """Everything of this installation that the engine has. Blocks; raises RuntimeFailure."""
         before = self._ledger.running()
         with self._lock:
             known = dict(self._ids)
@@ -114,16 +117,19 @@ class Roster:
         with self._lock:
             self._update_ids(known, rows)
             self._out_of_memory &= listed
-            abandoned = {row.engine_id for row in rows if row.found.cid in self._abandoned}
             self._ours -= settled - {row.found.cid for row in rows}
-            strange = {row.engine_id for row in rows if self._stock_taken and row.found.cid not in self._ours}
-        for engine_id in abandoned | strange:
-            self._on_abandoned(engine_id)
-        rows = [row for row in rows if row.engine_id not in abandoned]
-        self._learn([row for row in rows if row.engine_id not in strange])
+            abandoned = [row for row in rows if self._is_nobodys(row.found.cid)]
+            wanted = [row for row in rows if not self._is_nobodys(row.found.cid)]
+        for row in abandoned:
+            self._on_abandoned(row.engine_id, row.found.cid)
+        self._learn(wanted)
         for exit_ in self._ledger.gone(before, listed):
             self._on_exit(exit_)
         return rows
+
+    def _is_nobodys(self, cid: str) -> bool:
+        """Called with _lock held."""
+        return cid in self._abandoned or (self._stock_taken and cid not in self._ours)
 
     def _update_ids(self, known: dict[str, str], rows: list[Row]) -> None:
         """Called with _lock held; `known` are the ids from before the look: what was started since is not in it."""

@@ -124,9 +124,10 @@ class Runtime(Protocol):
         ...
 
     def remove(self, cid: str, *, urgent: bool = False) -> Future[None]:
-        """Kill where needed and remove; `on_exit` follows where it ran. One that is gone is fine.
+        """Kill where needed and remove; `on_exit` follows where it ran. Done when it is gone, which it may be already.
 
-        `urgent`: somebody waits for it. Else what else is to be done comes first."""
+        An engine that does not remove it now is asked again at each tick: the future does not fail, and stays open
+        where the runtime is closed before. `urgent`: somebody waits; else what else is to be done comes first."""
         ...
 
     def list(self) -> Sequence[Found]:
@@ -155,6 +156,7 @@ class Runtime(Protocol):
         ...
 
     def close(self) -> None:
-        """Stop watching and end what the runtime started for itself. Docker containers stay as they are; the
-        process runtime's children end. No callback comes afterwards."""
+        """Stop watching, remove what was to be removed as far as that can be done in time, and end what the runtime
+        started for itself. Other Docker containers stay as they are; the process runtime's children end. Takes 12 s
+        at most, whatever the engine does. No callback comes afterwards."""
         ...

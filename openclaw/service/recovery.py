@@ -7,8 +7,6 @@ whether it had answered, begun, or not. Runs once, before anything is dispatched
 from __future__ import annotations
 
 import logging
-from concurrent.futures import Future
-from functools import partial
 from typing import TYPE_CHECKING
 
 from openclaw.agents.attachment import Attachment
@@ -69,9 +67,9 @@ class Recovery:
             else:
                 self._bury(channel, mine, now)
                 if container is not None:
-                    self._remove(container)
-        for container in found.values():  # its channel is gone
-            self._remove(container)
+                    self._runtime.remove(cid)
+        for cid in found:  # its channel is gone
+            self._runtime.remove(cid)
         if not main_lives:
             self._main.begin()
 
@@ -104,10 +102,6 @@ class Recovery:
             log.warning("Whether the persistent container is up to date is not known: %s", error)
             return False
 
-    def _remove(self, container: Found) -> None:
-        removed = self._runtime.remove(container.cid)
-        removed.add_done_callback(partial(_log_failure, container.name))
-
     def _bury(self, channel: Channel, mine: list[Turn], now: float) -> None:
         attachment = Attachment(channel, self._listener)
         for turn in mine:
@@ -116,8 +110,3 @@ class Recovery:
         self.running.update((turn.id, turn) for turn, _ in ended)
         self.ended += ended
         attachment.retire()
-
-
-def _log_failure(name: str, removed: Future[None]) -> None:
-    if (error := removed.exception()) is not None:
-        log.warning("The container %s could not be removed; the next start tries again: %s", name, error)

@@ -133,7 +133,11 @@ class Service:
         self._sweep_old()
 
     def stop(self) -> None:
-        """Take nothing more, let turns that run end within DRAIN_TIMEOUT, remove every container, end every thread."""
+        """Take nothing more, let turns that run end within DRAIN_TIMEOUT, remove every container, end every thread.
+
+        An engine that does not answer holds it up for no more than 12 s beyond DRAIN_TIMEOUT and HTTP_GRACE: what it
+        does not remove by then is named in the log, and removed by the next start.
+        """
         until = self._clock.monotonic() + self._config.drain_timeout
         self._stopping = True
         self._manager.stopping(self._config.drain_timeout)

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 
 from openclaw.agents.dedicated import ENGINE_RETRY, DedicatedAgents
 from openclaw.agents.turn import Answer, Loss
+from openclaw.config import load
 from openclaw.containers.runtime import Exit
 from openclaw.errors import EngineUnavailable, ImageMissing
 from tests.agents.conftest import Stage
+from tests.support.runtime import Start
 
 
-@pytest.fixture
-def agents(stage: Stage) -> Iterator[DedicatedAgents]:
+@contextmanager
+def running(stage: Stage) -> Iterator[DedicatedAgents]:
     agents = DedicatedAgents(
         config=stage.config, runtime=stage.runtime, channels=stage.channels, specs=stage.specs,
         clock=stage.clock, alarms=stage.alarms, listener=stage.told,
@@ -23,6 +26,22 @@ def agents(stage: Stage) -> Iterator[DedicatedAgents]:
     agents.start()
     with closing(agents):
         yield agents
+
+
+@pytest.fixture
+def agents(stage: Stage) -> Iterator[DedicatedAgents]:
+    with running(stage) as agents:
+        yield agents
+
+
+def serve(stage: Stage, agents: DedicatedAgents, turn_id: str) -> Start:
+    """Have a turn answered; the start of its container, which is to go by now."""
+    agents.submit(stage.turn(turn_id))
+    start = stage.next_start()
+    start.done.set_result(None)
+    stage.frame(start, "response", turn_id, {"status": "done", "text": "hi", "agent_ms": 3})
+    stage.next_end()
+    return start
 
 
 def test_an_answered_turn_ends_and_its_container_is_removed(stage: Stage, agents: DedicatedAgents) -> None:
@@ -70,6 +89,43 @@ def test_while_the_engine_is_away_the_turn_waits_and_is_started_when_it_answers(
     again = stage.next_start()
     assert again.spec.message_id == "a"
     assert stage.told.ended_turns.empty()
+
+
+def test_a_slot_is_free_when_its_container_is_removed_and_not_before(tmp_path: Path, stage: Stage) -> None:
+    stage.config = load({"OPENCLAW_HOME": str(tmp_path), "MAX_CONCURRENT_CONTAINERS": "1"})
+    stage.runtime.removes = False
+    with running(stage) as agents:
+        first = serve(stage, agents, "a")
+        agents.submit(stage.turn("b"))
+        assert stage.runtime.removed.get(timeout=10) == first.spec.cid
+        assert stage.runtime.starts.empty()
+
+        stage.runtime.finish_removals()
+
+        assert stage.next_start().spec.message_id == "b"
+
+
+def test_a_stop_waits_for_turns_and_not_for_removals(stage: Stage, agents: DedicatedAgents) -> None:
+    stage.runtime.removes = False
+    agents.submit(stage.turn("a"))
+    start = stage.next_start()
+    start.done.set_result(None)
+    drained = agents.drain()
+    assert not drained.done()
+
+    stage.frame(start, "response", "a", {"status": "done", "text": "hi", "agent_ms": 3})
+
+    drained.result(10)
+
+
+def test_a_stop_does_not_wait_for_a_start_that_the_engine_did_not_take(stage: Stage, agents: DedicatedAgents) -> None:
+    agents.submit(stage.turn("a"))
+    start = stage.next_start()
+    drained = agents.drain()
+
+    start.done.set_exception(EngineUnavailable("no engine"))
+
+    drained.result(10)
 
 
 def test_a_missing_image_is_told_to_the_sender(stage: Stage, agents: DedicatedAgents) -> None:

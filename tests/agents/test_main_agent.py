@@ -8,7 +8,7 @@ from contextlib import closing
 
 import pytest
 
-from openclaw.agents.main_agent import MainAgentManager
+from openclaw.agents.main_agent import REMOVAL_PATIENCE, MainAgentManager
 from openclaw.agents.turn import Answer, Loss, Turn
 from openclaw.containers.runtime import Exit
 from tests.agents.conftest import Stage
@@ -142,3 +142,54 @@ def test_a_frame_that_is_none_ends_the_container_and_its_turn_is_handed_back(
     (out / ".hidden").rename(out / f"a.{kind}.json")
     assert stage.next_end()[1] == Loss("Main's container ended (exit 137)", begun=True)
     stage.alarms.wait_set(1)
+
+
+# The container before, and the end
+
+
+def test_a_restart_waits_for_the_name_and_not_for_ever(stage: Stage, main: Main) -> None:
+    stage.runtime.removes = False
+    for patient in (True, False):
+        start = main.come_up()
+        main.run("a", start)
+        main.crash(start)
+        stage.next_end()
+        delay = 1 if patient else 2
+        stage.alarms.wait_set(delay)
+        stage.alarms.advance(delay)
+        stage.alarms.wait_set(REMOVAL_PATIENCE)
+        assert stage.runtime.starts.empty()
+        if patient:
+            stage.runtime.finish_removals()
+        else:
+            stage.alarms.advance(REMOVAL_PATIENCE)
+    main.come_up()
+
+
+def test_a_stop_waits_for_the_turns_that_run(stage: Stage, main: Main) -> None:
+    start = main.come_up()
+    main.run("a", start)
+    drained = main.manager.drain()
+    assert not drained.done()
+
+    stage.frame(start, "response", "a", {"status": "done", "text": "hi", "agent_ms": 0})
+
+    drained.result(10)
+
+
+@pytest.mark.parametrize("doomed", [False, True], ids=["before", "after"])
+def test_a_container_that_ends_around_a_stop_is_not_started_again(stage: Stage, main: Main, doomed: bool) -> None:
+    start = main.come_up()
+    main.run("a", start)
+    if doomed:
+        (start.spec.channel_path / "out" / "a.started.json").mkdir()  # which breaks the protocol
+    drained = main.manager.drain()
+    main.crash(start)
+
+    drained.result(10)
+    assert isinstance(stage.next_end()[1], Loss)
+    main.manager.submit(stage.turn("b"))
+    stage.alarms.advance(60)
+    main.manager.close()
+    assert stage.runtime.starts.empty()
+    assert main.overflow.empty()

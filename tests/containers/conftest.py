@@ -11,7 +11,7 @@ import pytest
 from openclaw.clock import Clock, SystemClock
 from openclaw.containers.channel import Channel, Channels
 from openclaw.containers.cli import Cli
-from openclaw.containers.docker import DockerRuntime
+from openclaw.containers.docker import DockerRuntime, Timeouts
 from openclaw.spool import Watcher
 from tests.support.exits import Exits
 from tests.support.fake_docker import FakeDocker
@@ -39,9 +39,10 @@ def make_runtime(fake: FakeDocker, exits: Exits) -> Iterator[MakeRuntime]:
     """Makes runtimes that watch the fake engine."""
     with ExitStack() as stack:
 
-        def make(start_timeout: float = 20, clock: Clock | None = None) -> DockerRuntime:
+        def make(start_timeout: float = 20, clock: Clock | None = None, **timeouts: float) -> DockerRuntime:
             cli = Cli("docker", fake.environ())
-            runtime = DockerRuntime(cli, clock or SystemClock(), "here", "agent:latest", start_timeout)
+            limits = Timeouts(start=start_timeout, **timeouts)
+            runtime = DockerRuntime(cli, clock or SystemClock(), "here", "agent:latest", limits)
             stack.callback(runtime.close)
             runtime.open(exits.on_exit, exits.on_engine_up, exits.on_image_changed)
             return runtime

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import stat
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from openclaw.containers.cli import OUTPUT_LIMIT, Cli
 from openclaw.errors import EngineOverdue, EngineUnavailable
+
+WAIT = 10
 
 
 def program(tmp_path: Path, script: str) -> Cli:
@@ -52,6 +55,22 @@ def test_a_call_that_ends_after_its_output_is_waited_for_without_polling(
     assert program(tmp_path, "exec >/dev/null 2>&1; sleep 0.2; exit 3").run(["rm"]).code == 3
     with pytest.raises(EngineOverdue):
         program(tmp_path, "exec >/dev/null 2>&1; sleep 1000").run(["rm"], timeout=0.2)
+
+
+def test_what_is_broken_off_ends_with_all_that_it_started_and_so_does_what_comes_later(tmp_path: Path) -> None:
+    fifo = tmp_path / "alive"
+    os.mkfifo(fifo)
+    cli = program(tmp_path, f'echo x >"{fifo}"; sleep 1000 & sleep 1000')
+    with ThreadPoolExecutor(1) as pool:
+        call = pool.submit(cli.run, ["rm"])
+        fifo.read_text()  # it runs
+
+        cli.abort()
+
+        with pytest.raises(EngineUnavailable, match="broken off: the service is stopping"):
+            call.result(WAIT)
+    with pytest.raises(EngineUnavailable, match="broken off"):
+        cli.run(["ps"])
 
 
 def test_output_beyond_the_limit_is_read_and_dropped(tmp_path: Path) -> None:

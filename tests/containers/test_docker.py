@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import itertools
+import logging
 import os
 import queue
+import threading
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -15,7 +17,7 @@ import pytest
 from openclaw.clock import SystemClock
 from openclaw.containers import docker_run
 from openclaw.containers.cli import Cli
-from openclaw.containers.docker import DockerRuntime
+from openclaw.containers.docker import MAX_CHANGES, DockerRuntime, Timeouts
 from openclaw.containers.runtime import Exit, Mount
 from openclaw.errors import EngineOverdue, EngineUnavailable, ImageMissing, NameConflict, StartFailed
 from tests.containers.conftest import MakeRuntime
@@ -30,6 +32,10 @@ WAIT = 30
 
 def names(fake: FakeDocker) -> list[str]:
     return [container["name"] for container in fake.containers()]
+
+
+def removals(fake: FakeDocker) -> list[list[str]]:
+    return [call for call in fake.calls() if call[0] == "rm"]
 
 
 def test_a_started_container_is_listed_with_what_its_labels_say(runtime: DockerRuntime, tmp_path: Path) -> None:
@@ -313,12 +319,129 @@ def test_main_does_not_wait_behind_the_starts_of_others(tmp_path: Path) -> None:
         events.until(lambda: len(notes.read_text().split()) == 8)
         main = runtime.start(make_spec(tmp_path, "main", runtime.container_uid, role="main"))
         with word.open("w", buffering=1) as said:
-            said.write("go\n" * 41)
+            said.write("go\n")
+            events.until(lambda: len(notes.read_text().split()) == 8 + 1)
+            assert notes.read_text().split()[-1] == "--name=main"
+            said.write("go\n" * 40)
             for start in (*starts, main):
                 start.result(WAIT)
 
-    # It was the next one; seven more may have come to their note before it.
-    assert notes.read_text().split().index("--name=main") < 8 + 8
+
+def test_ends_that_hang_do_not_hold_up_a_start(
+    make_runtime: MakeRuntime, fake: FakeDocker, tmp_path: Path
+) -> None:
+    runtime = make_runtime(close=0.5)
+    for number in range(9):
+        runtime.start(make_spec(tmp_path, f"c{number}", runtime.container_uid)).result(WAIT)
+    fake.knob("hang", ["rm"])
+    with closing(FileEvents(fake.state)) as events:
+        for number in range(9):
+            runtime.remove(f"c{number}")
+        events.until(lambda: len(removals(fake)) == MAX_CHANGES - 1)
+
+    runtime.start(make_spec(tmp_path, "c9", runtime.container_uid)).result(WAIT)
+
+    assert len(removals(fake)) == MAX_CHANGES - 1
+
+
+def test_removals_do_not_heap_up_on_an_engine_that_hangs(tmp_path: Path) -> None:
+    """Seven hang before it is known; from then on there is one at a time. Each notes its process and never returns."""
+    program, notes = tmp_path / "docker", tmp_path / "notes"
+    program.write_text(
+        "#!/bin/sh\n[ $1 = image ] && exec echo sha256:1\n[ $1 = run ] && exec echo id-$$\n[ $1 = rm ] || exit 1\n"
+        f"echo $$ >> '{notes}'; exec sleep 1000\n"
+    )
+    program.chmod(0o755)
+    notes.touch()
+    timeouts = Timeouts(end=1, close=0)
+    with (
+        closing(DockerRuntime(Cli(str(program)), SystemClock(), "here", "agent:latest", timeouts)) as runtime,
+        closing(FileEvents(tmp_path)) as events,
+    ):
+        for number in range(20):
+            runtime.start(make_spec(tmp_path, f"c{number}", runtime.container_uid)).result(WAIT)
+        gone = [runtime.remove(f"c{number}") for number in range(20)]
+        at_once: list[int] = []
+
+        def three_more() -> bool:
+            later = [int(pid) for pid in notes.read_text().split()[MAX_CHANGES - 1 :]]
+            at_once.append(sum(Path(f"/proc/{pid}").exists() for pid in later))
+            return len(later) == 3
+
+        events.until(three_more)
+        assert max(at_once) == 1
+        assert not any(future.done() for future in gone)
+
+
+def test_however_often_one_looks_a_container_is_removed_once(
+    make_runtime: MakeRuntime, fake: FakeDocker
+) -> None:
+    runtime = make_runtime(close=0.5)
+    runtime.list()  # what is there from now on and was not started here belongs to nobody
+    fake.knob("hang", ["rm"])
+    fake.docker("run", "--name=late", "--label=openclaw.installation=here", "--label=openclaw.cid=late", "agent:latest")
+    for _ in range(5):
+        runtime.list()
+    fake.knob("hang")
+
+    runtime.close()
+
+    assert len(removals(fake)) == 1
+
+
+def test_a_removal_that_is_refused_is_tried_again_at_the_next_tick(
+    runtime: DockerRuntime, fake: FakeDocker, tmp_path: Path
+) -> None:
+    runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
+    fake.knob("fail", {"rm": "Error response from daemon: device or resource busy"})
+    with closing(FileEvents(fake.state)) as events:
+        gone = runtime.remove("c1")
+        events.until(lambda: len(removals(fake)) == 1)
+    fake.knob("fail")
+    assert not gone.done()
+
+    runtime.tick()
+
+    gone.result(WAIT)
+    assert names(fake) == []
+
+
+def test_a_stop_ends_in_time_whatever_the_engine_does_and_says_what_is_left(
+    make_runtime: MakeRuntime, fake: FakeDocker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    runtime = make_runtime(close=0.5)
+    for number in range(12):
+        runtime.start(make_spec(tmp_path, f"c{number}", runtime.container_uid)).result(WAIT)
+    fake.knob("hang", ["rm", "run", "ps", "kill"])
+    for number in range(11):
+        runtime.remove(f"c{number}")
+    runtime.kill("c11")
+    late = runtime.start(make_spec(tmp_path, "late", runtime.container_uid))
+    runtime.tick()
+
+    runtime.close()
+
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("docker-")]
+    with pytest.raises(EngineUnavailable):
+        late.result(0)
+    (told,) = (record.getMessage() for record in caplog.records if "has not removed" in record.getMessage())
+    assert told.startswith("The engine has not removed 13 containers (c0, c1, c10, c11, c2, ")
+    assert told.endswith("; the next start of the service does")
+
+
+def test_a_clean_stop_carries_out_the_removals_that_were_asked_for(
+    make_runtime: MakeRuntime, fake: FakeDocker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    runtime = make_runtime()
+    for number in range(12):
+        runtime.start(make_spec(tmp_path, f"c{number}", runtime.container_uid)).result(WAIT)
+    gone = [runtime.remove(f"c{number}") for number in range(12)]
+
+    runtime.close()
+
+    assert all(future.done() for future in gone)
+    assert names(fake) == []
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_the_outputs_tail_can_be_read(runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path) -> None:

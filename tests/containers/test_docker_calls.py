@@ -5,7 +5,6 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from functools import partial
 
 import pytest
@@ -55,7 +54,7 @@ class Yard:
     def close(self) -> None:
         for gate in self._gates:
             gate.open()
-        self.calls.close()
+        self.calls.close(WAIT)
 
 
 @pytest.fixture
@@ -113,6 +112,38 @@ def test_ends_leave_room_for_a_start(make: Callable[[int], Yard]) -> None:
     assert yard.is_quiet()
 
 
+def test_an_engine_that_was_overdue_gets_one_end_at_a_time_until_it_has_returned(make: Callable[[int], Yard]) -> None:
+    yard = make(4)
+    ends = [yard.submit(Rank.END, f"end-{number}") for number in range(9)]
+    yard.begun(3)
+    yard.calls.doubt()
+    for end in ends[:2]:
+        end.open()
+    yard.submit(Rank.START, "start").open()
+    assert yard.begun(1) == ["start"]
+    assert yard.is_quiet()
+    ends[2].open()
+    assert yard.begun(1) == ["end-3"]
+    assert yard.is_quiet()
+
+    yard.calls.trust()
+    ends[3].open()
+
+    assert sorted(yard.begun(3)) == ["end-4", "end-5", "end-6"]
+
+
+def test_what_does_not_finish_in_time_is_named(make: Callable[[int], Yard]) -> None:
+    yard = make(1)
+    running, waiting = yard.submit(Rank.START, "running"), yard.submit(Rank.END, "waiting")
+    yard.begun(1)
+
+    assert yard.calls.finish(0) == ["running", "waiting"]
+
+    running.open()
+    waiting.open()
+    assert yard.calls.finish(WAIT) == []
+
+
 def test_a_call_that_fails_is_logged_and_costs_the_next_one_nothing(
     make: Callable[[int], Yard], caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -129,9 +160,9 @@ def test_a_call_that_fails_is_logged_and_costs_the_next_one_nothing(
 
 def test_closed_it_ends_what_was_asked_for_and_its_threads() -> None:
     calls, done = EngineCalls("closing", 2), queue.SimpleQueue[int]()
-    with closing(calls):
-        for number in range(20):
-            calls.submit(Rank.END, str(number), partial(done.put, number))
+    for number in range(20):
+        calls.submit(Rank.END, str(number), partial(done.put, number))
+    calls.close(WAIT)
 
     assert done.qsize() == 20
     assert not [thread for thread in threading.enumerate() if thread.name == "closing"]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from openclaw.containers.cli import Cli
+from tests.docker.conftest import names_of
 from tests.docker.subagents import begun, reply_to, spawn
 from tests.support.begun import wait_until_begun
 from tests.support.file_events import FileEvents
@@ -56,6 +58,15 @@ class OwnEngine:
                 ["unshare", "--net", "dockerd", *options], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
             lines.find("API listen on")
+
+    def pause(self) -> None:
+        """Have it answer nothing, as an engine does that is wedged."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """End it as `systemctl stop docker` would, and its containers with it."""
@@ -180,3 +191,24 @@ def test_an_engine_that_ends_under_many_agents_and_comes_back_costs_nobody_a_rep
         assert service.stop() == 0
         assert own_engine.containers() == []
     assert list((home / "ipc/channels").iterdir()) == []
+
+
+def test_a_stop_ends_though_the_engine_answers_nothing_and_the_next_start_removes_what_is_left(
+    tmp_path: Path, own_engine: OwnEngine, settings: dict[str, str]
+) -> None:
+    home = tmp_path / "home"
+    there = Cli(settings["CONTAINER_CLI"], {**os.environ, "DOCKER_HOST": own_engine.host})
+    with FarService(home, own_engine, settings) as service:
+        assert service.post({"text": "hello"}).json()["status"] == "done"
+        left = names_of(there, settings)
+        own_engine.pause()
+        try:
+            assert service.stop() == 0
+        finally:
+            own_engine.resume()
+    assert "The engine has not removed 1 containers" in (home / "logs/app.log").read_text()
+    assert names_of(there, settings) == left
+    with FarService(home, own_engine, {**settings, "ENABLE_PERSISTENT_MAIN": "false"}) as service:
+        assert service.post({"text": "hello"}).json()["route"] == "dedicated"
+        assert service.stop() == 0
+    assert names_of(there, settings) == []

@@ -16,6 +16,7 @@ from openclaw.config import load
 from openclaw.errors import StartupError
 from openclaw.message import is_name
 from openclaw.service import Service
+from tests.support.fake_docker import FakeDocker
 from tests.support.file_events import FileEvents
 from tests.support.log_lines import LogLines
 from tests.support.receiver import Receiver
@@ -206,6 +207,23 @@ def test_an_outbox_that_is_put_aside_is_followed_by_a_new_one(home: Path) -> Non
         lines.find("was replaced")
         service.post({"text": "hello", "id": "a"})
         assert (home / "ipc/outbox/a.json").exists()
+
+
+def test_a_stop_ends_though_the_engine_hangs_and_says_what_is_left_to_the_next_start(
+    home: Path, tmp_path: Path
+) -> None:
+    with closing(FakeDocker(tmp_path / "engine")) as fake:
+        engine = {name: fake.environ()[name] for name in ("PATH", "FAKE_DOCKER_STATE")}
+        with RunningService(home, CONTAINER_RUNTIME="docker", **engine) as service:
+            service.post({"text": "hello"})
+            fake.knob("hang", ["rm", "ps", "run", "kill"])
+            assert service.stop() == 0
+        assert "The engine has not removed 1 containers" in (home / "logs/app.log").read_text()
+        fake.knob("hang")
+        with RunningService(home, CONTAINER_RUNTIME="docker", **engine) as service:
+            assert service.post({"text": "hello"}).json()["status"] == "done"
+            assert service.stop() == 0
+        assert fake.containers() == []
 
 
 def test_a_callback_address_that_is_none_is_refused_with_the_reason(home: Path) -> None:

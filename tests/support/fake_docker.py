@@ -126,7 +126,7 @@ class _State:
 
     def containers(self) -> list[dict[str, Any]]:
         found = []
-        for path in sorted((self.path / "containers").glob("*.json"), key=_modified):
+        for path in sorted((self.path / "containers").glob("[!.]*.json"), key=_modified):
             with suppress(FileNotFoundError):
                 found.append(json.loads(path.read_text()))
         return found

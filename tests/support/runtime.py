@@ -19,7 +19,7 @@ class Start(NamedTuple):
 
 
 class HandRuntime:
-    """Starts and removals, by cid, arrive in queues; kills and removals succeed at once."""
+    """Starts and removals, by cid, arrive in queues; kills and removals succeed at once, unless not `removes`."""
 
     kind: Final[Literal["docker"]] = "docker"
 
@@ -27,6 +27,8 @@ class HandRuntime:
         self.container_uid: Final = os.getuid()
         self.starts: queue.Queue[Start] = queue.Queue()
         self.removed: queue.Queue[str] = queue.Queue()
+        self.removes = True
+        self._open_removals: list[Future[None]] = []
 
     def open(
         self,
@@ -45,8 +47,16 @@ class HandRuntime:
         return _done()
 
     def remove(self, cid: str, *, urgent: bool = False) -> Future[None]:
+        removal: Future[None] = _done() if self.removes else Future()
+        self._open_removals.append(removal)
         self.removed.put(cid)
-        return _done()
+        return removal
+
+    def finish_removals(self) -> None:
+        """Everything that was to be removed is gone now."""
+        for removal in self._open_removals:
+            if not removal.done():
+                removal.set_result(None)
 
     def list(self) -> Sequence[Found]:
         return []

@@ -1,0 +1,101 @@
+"""Removals: the containers that are to go, tried again until each is gone.
+
+A removal that the engine refuses, or does not return from, is not the caller's to repeat: it stays here and is tried
+again at every look. One attempt for a container at a time, so that they do not heap up on an engine that hangs.
+Any thread may call; the futures are resolved on the threads of the calls, without a lock held.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from functools import partial
+
+from openclaw.containers.docker_calls import EngineCalls, Rank
+from openclaw.errors import RuntimeFailure
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Removal:
+    """A container that is to go. `engine_id` is empty where it is not known yet."""
+
+    cid: str
+    engine_id: str = ""
+    gone: Future[None] = field(default_factory=Future)
+    under_way: bool = False
+    """An attempt runs, or waits for its turn."""
+    told: bool = False
+    """Its first failure is in the log. Belongs to the attempt."""
+
+    @property
+    def key(self) -> str:
+        return self.cid or self.engine_id
+
+
+class Removals:
+    """`find` gives the engine's id of a container, None where there is none; `remove` takes that id. Both may block
+    and raise RuntimeFailure."""
+
+    def __init__(self, calls: EngineCalls, find: Callable[[str], str | None], remove: Callable[[str], None]) -> None:
+        self._calls = calls
+        self._find = find
+        self._remove = remove
+        self._lock = threading.Lock()
+        self._left: dict[str, _Removal] = {}  # by key; guarded by _lock, and so is `under_way` in it
+
+    def ask(self, cid: str, *, urgent: bool = False) -> Future[None]:
+        """Remove a container; done when it is gone, however long that takes. One that is not there is gone."""
+        with self._lock:
+            removal = self._left.setdefault(cid, _Removal(cid))
+        self._try(removal, Rank.MAIN if urgent else Rank.END)
+        return removal.gone
+
+    def found(self, engine_id: str, cid: str) -> None:
+        """A look has found a container that belongs to nobody."""
+        with self._lock:
+            removal = self._left.setdefault(cid or engine_id, _Removal(cid, engine_id))
+        self._try(removal, Rank.END)
+
+    def again(self) -> None:
+        """Try what is left once more: the engine has just answered a look."""
+        with self._lock:
+            left = list(self._left.values())
+        for removal in left:
+            self._try(removal, Rank.END)
+
+    def left(self) -> list[str]:
+        """The containers that are to go and are not known to be gone, by cid."""
+        with self._lock:
+            return sorted(self._left)
+
+    def _try(self, removal: _Removal, rank: Rank) -> None:
+        with self._lock:
+            if removal.under_way or removal.gone.done():
+                return
+            removal.under_way = True
+        self._calls.submit(rank, removal.cid, partial(self._attempt, removal))
+
+    def _attempt(self, removal: _Removal) -> None:
+        """On a thread of the calls."""
+        gone = False
+        try:
+            engine_id = removal.engine_id or self._find(removal.cid)
+            if engine_id is not None:
+                self._remove(engine_id)
+            gone = True
+        except RuntimeFailure as error:
+            if not removal.told:
+                log.warning("The container %s is not removed yet; each health tick tries again: %s", removal.key, error)
+            removal.told = True
+        finally:
+            with self._lock:
+                removal.under_way = False
+                if gone:
+                    del self._left[removal.key]
+        if gone:
+            removal.gone.set_result(None)
