@@ -16,7 +16,8 @@ from openclaw.message import events_name, load_object
 from openclaw.message.frames import MAX_EVENT, MAX_EVENT_DETAIL, MAX_EVENT_LINES, MAX_EVENT_NAME, MAX_EVENTS
 from openclaw.spool import DropDir
 
-_CHUNK = 256 * 1024
+_CHUNK = MAX_EVENT
+"""Bytes that one look reads: some 10 ms of work where a container writes the smallest events that there are."""
 
 
 class Event(NamedTuple):
@@ -27,7 +28,7 @@ class Event(NamedTuple):
 
 
 class EventTail:
-    """What was appended to ID.events.jsonl since the last look."""
+    """What was appended to ID.events.jsonl since the last look; `behind`: there may be more than that look took."""
 
     def __init__(self, directory: DropDir, turn_id: str, uid: int) -> None:
         """Raises FileNotFoundError, or ChannelViolation where it is no honest file."""
@@ -41,25 +42,25 @@ class EventTail:
         self._read = 0
         self._rest = b""
         self._count = 0
+        self.behind = False
 
     def close(self) -> None:
         os.close(self._fd)
 
     def read(self) -> list[Event]:
-        """The whole lines that were not read yet. Raises ChannelViolation."""
+        """The next whole lines that were not read yet. Raises ChannelViolation."""
         self._check_same()
-        events: list[Event] = []
-        while chunk := os.pread(self._fd, _CHUNK, self._read):
-            self._read += len(chunk)
-            if self._read > MAX_EVENTS:
-                raise ChannelViolation(f"{self._name} is longer than {MAX_EVENTS} bytes")
-            *lines, self._rest = (self._rest + chunk).split(b"\n")
-            if self._count + len(lines) > MAX_EVENT_LINES:
-                raise ChannelViolation(f"{self._name} has more than {MAX_EVENT_LINES} lines")
-            if len(self._rest) > MAX_EVENT:
-                raise ChannelViolation(f"{self._name} has a line of more than {MAX_EVENT} bytes")
-            events += [self._event(line) for line in lines]
-        return events
+        chunk = os.pread(self._fd, _CHUNK, self._read)
+        self.behind = len(chunk) == _CHUNK
+        self._read += len(chunk)
+        if self._read > MAX_EVENTS:
+            raise ChannelViolation(f"{self._name} is longer than {MAX_EVENTS} bytes")
+        *lines, self._rest = (self._rest + chunk).split(b"\n")
+        if self._count + len(lines) > MAX_EVENT_LINES:
+            raise ChannelViolation(f"{self._name} has more than {MAX_EVENT_LINES} lines")
+        if len(self._rest) > MAX_EVENT:
+            raise ChannelViolation(f"{self._name} has a line of more than {MAX_EVENT} bytes")
+        return [self._event(line) for line in lines]
 
     def _check_same(self) -> None:
         """The name must still be the file that is held, and as long as what was read of it."""

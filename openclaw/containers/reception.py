@@ -45,7 +45,7 @@ MAX_LATE: Final = 4096
 REMEMBERED: Final = 1024
 """Turns that are over and may still be written of, since the host gave them up."""
 MAX_FIRST_SCANS: Final = 8
-"""Scans by `listen` while frames keep coming; what comes after them is found by the watcher's next tick."""
+"""Scans by `listen` while frames keep coming; the watcher's thread goes on with what comes after them."""
 
 _LARGEST: Final[dict[FrameKind, int]] = {
     "started": MAX_SIGN, "response": MAX_FRAME, "pong": MAX_SIGN, "call": MAX_CALL,
@@ -120,6 +120,7 @@ class Reception:
             self._take(None)
         with self._lock:
             self._first_scan = False
+        self._watch.again(None)
 
     def close(self, when_idle: Callable[[], None]) -> None:
         """Deliver nothing more, but for a call that is under way; `when_idle` is called after that one."""
@@ -235,6 +236,9 @@ class Reception:
             raise ChannelViolation(f"container {self._cid} numbers a call beyond {SIDE_CALLS.stop - 1}")
         if parsed.kind == "response" and parsed.id in self._tails:
             self._take_events(events_name(parsed.id), parsed.id)
+            if self._tails[parsed.id].behind:
+                self._look_again(name)
+                return
         with self._lock:
             if not self._listening or parsed in self._delivered:
                 return
@@ -261,6 +265,13 @@ class Reception:
         events = tail.read()
         if events:
             self._on_events(turn_id, events)
+        if tail.behind:
+            self._look_again(name)
+
+    def _look_again(self, name: str) -> None:
+        """After others had their turn."""
+        if self._watch is not None:
+            self._watch.again(name)
 
     def _close_forgotten(self) -> None:
         with self._lock:

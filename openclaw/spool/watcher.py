@@ -1,8 +1,8 @@
 """The watcher: tells the owners of directories that something in them has changed.
 
 Owns the process's one inotify instance (a user has 128, containers included) and one thread, on which all callbacks
-run. What it tells is a hint: a callback looks at the directory itself. `watch`, `Watch.close` and `tick` may be called
-from any thread.
+run. What it tells is a hint: a callback looks at the directory itself. Directories take turns, a change each, so that
+one in which very much happens holds up no other. `watch`, `tick` and what a Watch has may be called from any thread.
 
 A directory that inotify does not watch, because no instance or watch was left or because it is missing, is scanned
 every POLL_INTERVAL seconds until it is watched again; otherwise the thread wakes for events, ticks and `close` only.
@@ -16,6 +16,7 @@ import logging
 import os
 import select
 import threading
+from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,6 +38,9 @@ log = logging.getLogger(__name__)
 
 POLL_INTERVAL = 0.5
 """Seconds between scans of a directory that inotify does not watch."""
+
+MAX_WAITING = 4096
+"""Changes in one directory that wait to be told; where there are more, its owner is told to look at everything."""
 
 DROPPED = IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE
 """A file came or was finished. All three matter: `ln` gives only CREATE, `mv` only MOVED_TO."""
@@ -68,18 +72,23 @@ class Watch:
     def close(self) -> None:
         self._watcher.forget(self)
 
+    def again(self, name: str | None) -> None:
+        """Have `on_change(name)` called once more, after others had their turn: there is more than one call takes."""
+        self._watcher.call_again(self, name)
+
 
 class Watcher:
     """Watches any number of directories, each of them once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        # Guarded by _lock: _watches, _by_wd, each watch's own fields, _cause, _ticked, _closed, and the descriptor
-        # _wake_fd, so that nobody writes to a number that `close` has given back. Callbacks run without the lock.
+        # Guarded by _lock: _watches, _by_wd, each watch's own fields, _cause, _ticked, _again, _closed, and the
+        # descriptor _wake_fd, so that nobody writes to a number that `close` has given back. Callbacks run without it.
         self._watches: set[Watch] = set()
         self._by_wd: dict[int, Watch] = {}
         self._cause: int | None = None  # the errno for which some directory is polled, as last logged
         self._ticked = False
+        self._again: list[tuple[Watch, str | None]] = []
         self._closed = False
         self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._poll = select.poll()
@@ -87,6 +96,7 @@ class Watcher:
         self._inotify: Inotify | None = None  # set here or on the thread
         with contextlib.suppress(OSError):  # said and tried again once there is something to watch
             self._connect()
+        self._waiting: dict[Watch, deque[str | None]] = {}  # the thread's own: what is to be told
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
 
     def start(self) -> None:
@@ -130,6 +140,13 @@ class Watcher:
             self._watches.discard(watch)
         self._unset(watch)
 
+    def call_again(self, watch: Watch, name: str | None) -> None:
+        """What `Watch.again` does."""
+        with self._lock:
+            if not self._closed:
+                self._again.append((watch, name))
+                os.eventfd_write(self._wake_fd, 1)
+
     def tick(self) -> None:
         """Have the thread check that each directory is still the one that is watched, and each owner look at it."""
         with self._lock:
@@ -151,23 +168,33 @@ class Watcher:
 
     def _run(self) -> None:
         while True:
-            ready = self._poll.poll(POLL_INTERVAL * 1000 if self.polling else None)
+            ready = self._poll.poll(self._patience())
             with self._lock:
                 if self._closed:
                     return
                 ticked, self._ticked = self._ticked, False
+                again, self._again = self._again, []
                 if any(fd == self._wake_fd for fd, _ in ready):
                     os.eventfd_read(self._wake_fd)
-            self._dispatch()
+            self._collect()
+            for watch, name in again:
+                self._note(watch, name)
             self._check(everything=ticked)
+            self._tell_one_each()
 
-    def _dispatch(self) -> None:
-        """Pass on the events that wait."""
+    def _patience(self) -> float | None:
+        """Milliseconds to wait for events; None: as long as it takes."""
+        if self._waiting:
+            return 0
+        return POLL_INTERVAL * 1000 if self.polling else None
+
+    def _collect(self) -> None:
+        """Note what the kernel has to tell."""
         for event in self._inotify.read() if self._inotify is not None else ():
             if event.mask & IN_Q_OVERFLOW:
                 log.info("More changes at once than inotify could hold: every directory is scanned")
                 for watch in self._snapshot():
-                    self._call(watch, None)
+                    self._note(watch, None)
                 continue
             with self._lock:
                 found = self._by_wd.get(event.wd)
@@ -176,7 +203,22 @@ class Watcher:
             if event.mask & _REPLACED:
                 self._unset(found)
             elif not event.name.startswith("."):
-                self._call(found, event.name)
+                self._note(found, event.name)
+
+    def _note(self, watch: Watch, name: str | None) -> None:
+        waiting = self._waiting.setdefault(watch, deque())
+        if len(waiting) >= MAX_WAITING:
+            waiting.clear()
+            name = None
+        waiting.append(name)
+
+    def _tell_one_each(self) -> None:
+        """One change of each directory: what comes meanwhile in others is told before the next one of these."""
+        for watch in list(self._waiting):
+            name = self._waiting[watch].popleft()
+            if not self._waiting[watch]:
+                del self._waiting[watch]
+            self._call(watch, name)
 
     def _check(self, *, everything: bool) -> None:
         """Watch what is not watched; with `everything` compare inodes too, and have every owner look."""

@@ -49,6 +49,8 @@ def events(out: Path) -> list[dict[str, Any]]:
     tail = EventTail(DropDir(out), "a", os.getuid())
     with closing(tail):
         found = tail.read()
+        while tail.behind:
+            found += tail.read()
     assert [event.number for event in found] == list(range(1, len(found) + 1))
     return [event.body for event in found]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -146,10 +147,37 @@ def test_a_flood_is_a_violation(channel: Channel, heard: Heard) -> None:
     assert "m1.events.jsonl" in heard.violation()
 
 
+SMALL = '{"kind":"delta","text":""}\n'
+
+
+def test_one_that_tells_very_much_holds_up_no_other(channels: Channels, channel: Channel, heard: Heard) -> None:
+    other = channels.create("c2")
+    ready = threading.Event()
+    told: list[int] = []
+
+    def on_events(_: str, events: list[Event]) -> None:
+        assert ready.wait(10)
+        told.append(events[-1].number)
+
+    channel.listen(heard.frames.put, on_events, heard.violations.put)
+    other.listen(lambda frame: heard.frames.put(frame._replace(number=told[-1])), lambda *_: None, heard.violations.put)
+    for each in (channel, other):
+        each.send("request", "m1", {})
+    _append(channel, SMALL * 20_000)
+    write(channel, "response", "m1")
+    write(other, "started", "m1")
+    ready.set()
+
+    first, second = heard.frame(), heard.frame()
+    assert (first.kind, first.number < 20_000) == ("started", True)
+    assert (second.kind, told[-1]) == ("response", 20_000)
+    other.close()
+
+
 def test_many_small_events_are_a_flood_too(channel: Channel, heard: Heard) -> None:
     listen(channel, heard)
     channel.send("request", "m1", {})
-    _append(channel, '{"kind":"delta","text":""}\n' * (MAX_EVENT_LINES + 1))
+    _append(channel, SMALL * (MAX_EVENT_LINES + 1))
     assert f"has more than {MAX_EVENT_LINES} lines" in heard.violation()
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from openclaw.spool import IN_DELETE, Watcher, inotify, watcher
+from openclaw.spool import IN_CREATE, IN_DELETE, IN_MOVED_TO, Watcher, inotify, watcher
 from openclaw.spool.watcher import OnChange
 
 TIMEOUT = 10.0
@@ -149,6 +149,62 @@ class TestWhatIsTold:
 
         assert [changes.next(), changes.next()] == ["a", "b"]
         assert f"A change in {inbox} could not be handled" in caplog.text
+
+
+class TestTakingTurns:
+    @pytest.fixture
+    def told(self, watching: Watcher, tmp_path: Path) -> Changes:
+        """What is told of the directories busy and quiet: after `1` all comes at once."""
+        told = Changes()
+        held, ready = threading.Event(), threading.Event()
+
+        def hold_up(name: str | None) -> None:
+            held.set()
+            assert ready.wait(TIMEOUT)
+            told.put(name)
+
+        for directory in ("busy", "quiet"):
+            (tmp_path / directory).mkdir()
+            watching.watch(tmp_path / directory, hold_up, IN_MOVED_TO)
+        (tmp_path / "file").touch()
+        for name in ("busy/1", "busy/2", "busy/3", "busy/4", "quiet/a", "quiet/b"):
+            os.link(tmp_path / "file", tmp_path / "moved")
+            (tmp_path / "moved").rename(tmp_path / name)
+            assert held.wait(TIMEOUT)
+        ready.set()
+        return told
+
+    def test_a_directory_in_which_much_happens_holds_up_no_other(self, told: Changes) -> None:
+        assert [told.next() for _ in range(6)] == ["1", "2", "a", "3", "b", "4"]
+
+    def test_what_is_to_be_told_again_comes_after_what_waits_elsewhere(self, watching: Watcher, tmp_path: Path) -> None:
+        told = Changes()
+
+        def again(name: str | None) -> None:
+            told.put(name)
+            if told.qsize() == 1:
+                (tmp_path / "quiet/a").touch()
+                busy.again("rest")
+
+        for directory in ("busy", "quiet"):
+            (tmp_path / directory).mkdir()
+        busy = watching.watch(tmp_path / "busy", again, IN_DELETE)
+        watching.watch(tmp_path / "quiet", told.put, IN_CREATE)
+        busy.again("begin")
+
+        assert [told.next() for _ in range(3)] == ["begin", "a", "rest"]
+        busy.close()
+        busy.again("over")
+        (tmp_path / "quiet/b").touch()
+        assert told.next() == "b"
+
+    def test_where_too_much_waits_its_owner_is_to_look_at_everything(
+        self, watching: Watcher, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    ) -> None:
+        monkeypatch.setattr(watcher, "MAX_WAITING", 2)
+        told = request.getfixturevalue("told")
+
+        assert [told.next() for _ in range(4)] == ["1", None, "a", "b"]
 
 
 class TestOpeningAndClosing:
