@@ -36,6 +36,10 @@ MISUSE = {
     "a frame that is no response":
         ("echo '{\"status\": \"great\"}' > .x; mv .x $id.response.json", "sent a response that is not one"),
     "too many calls": ("echo {} > .x; mv .x $id.2001.call.json", "makes more than 2000 calls in a turn"),
+    "a call that is larger than any task":
+        ("{ echo '{\"tool\": \"'; head -c 2M /dev/zero; } > .x; mv .x $id.9.call.json", "9.call.json"),
+    "too many small events":
+        ("yes '{\"kind\":\"delta\",\"text\":\"\"}' | head -c 4M >> $id.events.jsonl", "has more than 50000 lines"),
     "too many events":
         ("text=$(head -c 4000 /dev/zero | tr '\\0' x); "
          "yes '{\"kind\":\"delta\",\"text\":\"'$text'\"}' | head -c 20M >> $id.events.jsonl",
