@@ -191,7 +191,7 @@ class ProcessRuntime:
             )
 
     def _popen(self, spec: ContainerSpec) -> subprocess.Popen[bytes]:
-        shared = [mount.source for mount in spec.mounts if mount.target == GLOBAL_DIR]
+        mounted = {mount.target: mount.source for mount in spec.mounts}
         own = {
             "PATH": os.environ.get("PATH", os.defpath),
             "HOME": str(spec.group_dir),
@@ -199,7 +199,7 @@ class ProcessRuntime:
             "PYTHONUTF8": "1",
             # Nothing is mounted: what a container has at a fixed place is told by its own path.
             "OPENCLAW_GATEWAY": str(spec.channel_path / "gw" / "s"),
-            **({"OPENCLAW_GLOBAL": str(shared[0])} if shared else {}),
+            "OPENCLAW_GLOBAL": str(mounted.get(GLOBAL_DIR, "")),
         }
         return subprocess.Popen(
             [*self._command, "--channel", str(spec.channel_path), "--until-eof"],

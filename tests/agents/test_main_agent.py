@@ -11,6 +11,7 @@ import pytest
 from openclaw.agents.main_agent import REMOVAL_PATIENCE, MainAgentManager
 from openclaw.agents.turn import Answer, Loss, Turn
 from openclaw.containers.runtime import Exit
+from openclaw.message import Record
 from tests.agents.conftest import Stage
 from tests.support.file_events import FileEvents
 from tests.support.runtime import Start
@@ -107,10 +108,12 @@ def test_a_turn_over_its_time_limit_is_cancelled_and_fails(stage: Stage, main: M
     main.run("a", start)
     stage.alarms.wait_set(stage.config.persistent_request_timeout)
     stage.alarms.advance(stage.config.persistent_request_timeout)
-    stage.frame(start, "response", "a", {"status": "cancelled", "text": "", "agent_ms": 0})
+    record = {"messages": [{"role": "user", "content": "hello"}]}
+    stage.frame(start, "response", "a", {"status": "cancelled", "text": "", "agent_ms": 0, "record": record})
     outcome = stage.next_end()[1]
     assert isinstance(outcome, Answer)
     assert "PERSISTENT_REQUEST_TIMEOUT" in outcome.error
+    assert outcome.record == Record.from_json(record)  # what it had done is not forgotten
 
 
 def test_an_exit_that_is_told_late_is_not_charged_to_the_next_container(stage: Stage, main: Main) -> None:

@@ -28,6 +28,15 @@ def test_an_answer_beyond_the_host_s_bound_becomes_a_failure_that_says_so(tmp_pa
     assert f"the host takes {MAX_FRAME}" in told["error"]
 
 
+def test_an_answer_that_is_long_alone_costs_the_session_and_not_the_sender(tmp_path: Path) -> None:
+    record = {"messages": [{"role": "user", "content": "x" * 1_000_000}]}
+    Outgoing(tmp_path).response("a", {**response("done", "x" * (MAX_FRAME - 1000)), "record": record})
+
+    told = body(tmp_path / "a.response.json")
+    assert (told["status"], len(told["text"])) == ("done", MAX_FRAME - 1000)
+    assert "record" not in told
+
+
 def test_what_utf_8_cannot_carry_costs_a_character_and_not_the_answer(tmp_path: Path) -> None:
     Outgoing(tmp_path).response("a", response("done", "caf\udce9 é"))
 

@@ -12,12 +12,12 @@ import pytest
 
 from agent_runner.calls import Calls
 from agent_runner.channel import Outgoing
-from agent_runner.engines import Host, Task
+from agent_runner.engines import Host, Task, TurnCut
 from agent_runner.host import TurnHost
 from agent_runner.turn import Turn
 from agent_runner.turns import Response, Turns
 from openclaw.errors import OpenClawError
-from openclaw.message import Message
+from openclaw.message import Message, Record
 from tests.support.agent_host import unused_host
 
 TIMEOUT = 10.0
@@ -170,6 +170,32 @@ def test_an_engine_that_fails_costs_one_turn(turns: Turns, ears: Ears, caplog: p
     assert ears.next_response()[1]["error"] == "the model is away: try again"
     assert ears.next_response()[1]["status"] == "done"
     assert "Traceback" in caplog.text
+
+
+class RecordingEngine:
+    """Leaves something to the session, and ends as the message says."""
+
+    def answer(self, task: Task, host: Host) -> str:
+        host.record(Record([{"role": "user", "content": "first"}]))
+        host.record(Record([{"role": "user", "content": task.message.text}], tokens=7))
+        if task.message.text == "cut":
+            raise TurnCut("the model is away", "so far")
+        if task.message.text == "cancelled":
+            task.cancel.set()
+        return "done"
+
+
+@pytest.mark.parametrize(
+    ("text", "status", "said"), [("well", "done", "done"), ("cut", "failed", "so far"), ("cancelled", "cancelled", "")]
+)
+def test_what_a_turn_leaves_to_its_session_is_told_however_it_ends(
+    ears: Ears, text: str, status: str, said: str
+) -> None:
+    Turns(RecordingEngine(), unused_host, ears.started.put, ears.on_response).submit(turn("a", text=text))
+
+    body = ears.next_response()[1]
+    assert (body["status"], body["text"]) == (status, said)
+    assert body["record"] == {"messages": [{"role": "user", "content": text}], "tokens": 7}
 
 
 def test_a_turn_that_is_over_tells_no_more_events(ears: Ears, tmp_path: Path) -> None:

@@ -181,6 +181,17 @@ def test_more_sessions_than_are_remembered_are_read_again(sessions: Sessions) ->
     assert all(sessions.unseen("main", name, "b")[0]["id"] == f"{name}.s1" for name in names)
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root may give files away")
+def test_what_the_host_writes_can_be_read_by_containers_of_another_uid(tmp_path: Path) -> None:
+    (tmp_path / "main").mkdir()
+    sessions = Sessions(tmp_path, FakeClock(), 64321)
+    for turn_id, new in (("a", False), ("b", True)):
+        keep(sessions, turn_id, said("hello", new=new))
+    written = list((tmp_path / "main").rglob("*"))
+    assert len(written) == 4
+    assert {path.stat().st_uid for path in written} == {64321}
+
+
 # What leaves the file
 
 

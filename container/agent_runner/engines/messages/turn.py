@@ -36,9 +36,9 @@ MAX_CALLS: Final = 50
 MAX_SQUEEZES: Final = 3
 """How often room is made for one call that the API finds too long: its window may be smaller than we were told."""
 
-MARGIN: Final = 5.0
+MARGIN: Final = 2.0
 """Seconds before the end of its time at which a turn ends by itself, so that what was said is not lost; of a short
-turn a tenth."""
+turn a tenth. A tool that waits for a subagent returns some seconds earlier, and its result is to be told."""
 
 _FRESH: Final = "A fresh session begins: what was said before is kept in conversations/ and plays no part any more."
 _CUT: Final = "(The answer was cut off here: it is longer than the model may answer at once. Ask for the rest.)"
