@@ -86,8 +86,7 @@ class Client:
 
 
 @pytest.fixture
-def client(monkeypatch: pytest.MonkeyPatch) -> Iterator[Client]:
-    monkeypatch.setattr(stdio, "EOF_GRACE", 0.2)
+def client() -> Iterator[Client]:
     with ExitStack() as stack:
         yield Client(stack)
 
@@ -222,12 +221,33 @@ def test_an_end_in_the_middle_of_a_message_is_said(client: Client) -> None:
     assert answer["error"]["code"] == -32700
 
 
-def test_at_the_end_calls_under_way_may_end_and_others_are_cancelled(client: Client) -> None:
-    client.call(1, "list_subagents")
-    client.call(2, id="a.s1")
-    client.wait_asked()
+def test_a_call_under_way_may_end_after_the_client_s_end(client: Client) -> None:
+    client.call(1, id="a.s1")
+    go_on = client.wait_asked()
+    client.source.close()
+    go_on({})
 
     assert [answer["id"] for answer in client.finish()] == [1]
+
+
+def test_one_that_does_not_end_then_is_cancelled(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stdio, "EOF_GRACE", 0.01)
+    client.call(1, id="a.s1")
+    client.wait_asked()
+
+    assert client.finish() == []
+
+
+def test_a_container_that_has_no_thread_left_says_so(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        client.call(1, "list_subagents")
+        assert client.read()["error"] == {"code": -32603, "message": "no thread can be started"}
+    client.call(1, "list_subagents")
+    assert "result" in client.read()
 
 
 def test_a_client_that_reads_slowly_gets_every_answer_once(client: Client) -> None:

@@ -6,10 +6,12 @@ import threading
 import time
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from agent_runner.engines import shell
 from agent_runner.engines.engine import TurnCancelled
 from agent_runner.tools.run_command import OUTPUT
 from agent_runner.tools.tool import ToolFailed, ToolUse
@@ -50,9 +52,14 @@ def test_of_a_long_output_the_middle_is_left_out_and_how_to_see_it_is_said(run: 
     assert len(output) < OUTPUT + 200
 
 
-def test_at_its_limit_it_ends_with_all_that_it_has_started(folder: Path, run: Run) -> None:
-    with pytest.raises(ToolFailed, match=r"^begun\n\(Ended: not done within 0\.3 s: give it more time") as failed:
-        run("Bash", command="sleep 1000 & echo $! > pid; echo begun; sleep 1000", timeout=300)
+def test_at_its_limit_it_ends_with_all_that_it_has_started(
+    folder: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    late_once_told = partial(shell.run, clock=lambda: 1000.0 if (folder / "late").exists() else 0.0)
+    monkeypatch.setattr(shell, "run", late_once_told)
+
+    with pytest.raises(ToolFailed, match=r"^begun\n\(Ended: not done within 60 s: give it more time") as failed:
+        run("Bash", command="sleep 1000 & echo $! > pid; touch late; echo begun; sleep 1000", timeout=60_000)
 
     assert "at most 600000" in str(failed.value)
     assert not lives((folder / "pid").read_text())

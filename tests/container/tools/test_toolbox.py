@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
 from agent_runner.engines.site import Site
 from agent_runner.tools.toolbox import tools_for
 from tests.container.tools.conftest import DEDICATED, MAIN, OPEN_MACHINE
+from tests.support.runner import runner_environ
 
 READING = ["Read", "Glob", "Grep"]
 
@@ -44,6 +47,17 @@ def test_those_that_change_nothing_may_run_side_by_side() -> None:
     side_by_side = {one.definition["name"] for one in tools_for(DEDICATED._replace(network=True)) if one.read_only}
 
     assert side_by_side == {*READING, "WebFetch"}
+
+
+def test_a_runner_whose_engine_has_no_tools_loads_none() -> None:
+    program = [sys.executable, "-P", "-c", "import sys, agent_runner.__main__; print(*sys.modules)"]
+
+    loaded = subprocess.run(
+        program, env=runner_environ(), capture_output=True, text=True, timeout=30, check=True
+    ).stdout.split()
+
+    assert "agent_runner.engines.offline" in loaded
+    assert not [name for name in loaded if name.startswith(("agent_runner.tools", "agent_runner.mcp"))]
 
 
 def test_the_list_is_the_same_each_time_so_that_a_prompt_with_it_can_be_cached() -> None:
