@@ -9,6 +9,8 @@
     health     pongs, by a thread that does nothing else
     once       one message from stdin, one reply to stdout
     engines/   who answers
+    tools/     what an agent with a model can do in its container
+    mcp/       what it may ask of the host, as an MCP server and its client
 
 Of the project it imports only `openclaw.message`, `openclaw.spool` and `openclaw.errors`, which the image carries.
 """
