@@ -23,7 +23,7 @@ from openclaw.bench.file_watch import FileWatch
 from openclaw.config import load
 from openclaw.containers.channel import Channel, Channels
 from openclaw.containers.cli import end
-from openclaw.containers.docker import END_TIMEOUT, MAX_CHANGES, START_TIMEOUT, UNPRIVILEGED_UID
+from openclaw.containers.docker import MAX_CHANGES, START_TIMEOUT, UNPRIVILEGED_UID, Timeouts
 from openclaw.containers.docker_run import run_args
 from openclaw.containers.handover import hand_over
 from openclaw.message import Message, frame_name
@@ -111,7 +111,7 @@ class BareContainers:
 
     def _remove(self, bare: _Bare) -> None:
         """The container, where there is one, and its channel."""
-        self._engine.cli.run(["rm", "--force", "--volumes", bare.name], END_TIMEOUT)
+        self._engine.cli.run(["rm", "--force", "--volumes", bare.name], Timeouts().end)
         bare.channel.destroy()
 
 
