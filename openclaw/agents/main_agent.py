@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 START_TIMEOUT = 30.0
-"""Seconds from the engine's start call to the runner's first pong; beyond it the start counts as a crash."""
+"""Seconds from the return of the engine's start call to the runner's first pong; beyond it the start is a crash.
+How long the engine takes before is the engine's affair, and never a crash of Main."""
 
 ENGINE_RETRY = 0.5
 """Least seconds between two starts while the engine does not answer; the runtime may ask for more."""
@@ -196,7 +197,6 @@ class MainAgentManager:
             self._crashed(str(error))
             return
         self._ping()
-        self._later(START_TIMEOUT, self._start_overdue, START_TIMEOUT, cid=cid)
         started = self._runtime.start(self._specs.main(cid))
         started.add_done_callback(lambda future: self._post(self._start_returned, future.exception(), cid=cid))
 
@@ -236,14 +236,27 @@ class MainAgentManager:
             self._drain_step()
 
     def _start_returned(self, error: BaseException | None) -> None:
-        if error is None or self._state != "STARTING":
+        """The engine has started the container, or has not; its runner may have answered before."""
+        if error is None:
+            if self._state == "STARTING":
+                self._later(START_TIMEOUT, self._start_overdue, START_TIMEOUT, cid=self._cid)
+        elif self._state in ("DOOMED", "STOPPED"):
             return
-        if isinstance(error, EngineUnavailable | EngineOverdue):
-            self._detach()
-            self._enter("STARTING", str(error))
-            self._later(max(ENGINE_RETRY, self._runtime.start_delay()), self._engine_up)
+        elif isinstance(error, EngineUnavailable | EngineOverdue):
+            self._engine_away(str(error))
         else:
             self._crashed(str(error))
+
+    def _engine_away(self, reason: str) -> None:
+        """The engine did not take the start: once more, when it may. The runtime removes what it still brings up."""
+        self._lose("the engine did not confirm the start of Main's container")
+        self._let_go()
+        if self._drained is not None:
+            self._enter("STOPPED", reason)
+            self._drain_step()
+            return
+        self._enter("STARTING", reason)
+        self._later(max(ENGINE_RETRY, self._runtime.start_delay()), self._engine_up)
 
     def _engine_up(self) -> None:
         if self._state == "STARTING" and self._turns is None:
@@ -417,10 +430,15 @@ class MainAgentManager:
             self._turns.lose(reason)
 
     def _detach(self) -> None:
-        """Remove the container and let go of its channel, which goes when its last turn is settled."""
+        """Remove the container."""
+        if self._turns is not None:
+            self._removal = self._runtime.remove(self._cid, urgent=True)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """There is no container any more: its channel goes when its last turn is settled."""
         here, self._turns = self._turns, None
         if here is not None:
-            self._removal = self._runtime.remove(here.attachment.channel.cid, urgent=True)
             here.attachment.retire()
 
     # The end

@@ -8,9 +8,10 @@ from contextlib import closing
 
 import pytest
 
-from openclaw.agents.main_agent import REMOVAL_PATIENCE, MainAgentManager
+from openclaw.agents.main_agent import ENGINE_RETRY, REMOVAL_PATIENCE, START_TIMEOUT, MainAgentManager
 from openclaw.agents.turn import Answer, Loss, Turn
 from openclaw.containers.runtime import Exit
+from openclaw.errors import EngineOverdue, StartFailed
 from openclaw.message import Record
 from tests.agents.conftest import Stage
 from tests.support.file_events import FileEvents
@@ -145,6 +146,64 @@ def test_a_frame_that_is_none_ends_the_container_and_its_turn_is_handed_back(
     (out / ".hidden").rename(out / f"a.{kind}.json")
     assert stage.next_end()[1] == Loss("Main's container ended (exit 137)", begun=True)
     stage.alarms.wait_set(1)
+
+
+# Starts that do not go well
+
+
+def test_an_engine_that_takes_its_time_is_no_crash_of_main(stage: Stage, main: Main) -> None:
+    """However often, and whether it takes the start in the end or not."""
+    main.manager.submit(stage.turn("a"))
+    for _ in range(stage.config.persistent_max_restarts + 1):
+        start = stage.next_start()
+        stage.alarms.advance(2 * START_TIMEOUT)
+        start.done.set_exception(EngineOverdue("the engine has not started it within 30 s"))
+        stage.alarms.wait_set(ENGINE_RETRY)
+        stage.alarms.advance(ENGINE_RETRY)
+    start = stage.next_start()
+    stage.alarms.advance(2 * START_TIMEOUT)
+    inside = start.spec.channel_path / "in"
+    with closing(FileEvents(inside)) as events:
+        main.answer_pings(start)
+        events.until((inside / "a.request.json").exists)
+
+    assert main.manager.status.crashes == 0
+    assert stage.runtime.removed.empty(), "what the engine may still bring up is the runtime's to remove"
+    assert stage.told.ended_turns.empty()
+
+
+def test_a_runner_that_does_not_answer_when_it_was_started_is_a_crash(stage: Stage, main: Main) -> None:
+    start = stage.next_start()
+    start.done.set_result(None)
+    stage.alarms.wait_set(START_TIMEOUT)
+
+    stage.alarms.advance(START_TIMEOUT)
+
+    stage.alarms.wait_set(1)
+    assert stage.runtime.removed.get(timeout=10) == start.spec.cid
+    assert main.manager.status.reason == "exit 137: its runner did not answer within 30 s"
+
+
+def test_a_start_that_the_engine_refuses_is_a_crash(stage: Stage, main: Main) -> None:
+    stage.next_start().done.set_exception(StartFailed("no space left on device"))
+    stage.alarms.wait_set(1)
+    assert main.manager.status.crashes == 1
+
+
+def test_a_start_that_is_not_confirmed_though_its_runner_answers_hands_its_turns_back(stage: Stage, main: Main) -> None:
+    """The engine gave the start up, so that nobody would be told of the container's end: another one is started."""
+    start = stage.next_start()
+    for ping in (start.spec.channel_path / "in").glob("*.ping.json"):
+        stage.frame(start, "pong", ping.name.partition(".")[0], {})
+    main.run("a", start)
+
+    start.done.set_exception(EngineOverdue("the engine has not started it within 30 s"))
+
+    assert stage.next_end()[1] == Loss("the engine did not confirm the start of Main's container", begun=False)
+    stage.alarms.wait_set(ENGINE_RETRY)
+    stage.alarms.advance(ENGINE_RETRY)
+    main.run("b", main.come_up())
+    assert main.manager.status.crashes == 0
 
 
 # The container before, and the end

@@ -270,6 +270,25 @@ def test_a_start_given_up_is_removed_when_it_comes_up_late(
         exits.told.get_nowait()
 
 
+def test_one_that_comes_up_late_leaves_its_name_to_the_next(
+    make_runtime: MakeRuntime, fake: FakeDocker, tmp_path: Path
+) -> None:
+    runtime = make_runtime(start_timeout=0.5, end=0.5)
+    fake.knob("hang", ["run"])
+    with pytest.raises(EngineOverdue):
+        runtime.start(make_spec(tmp_path, "main", runtime.container_uid, cid="late")).result(WAIT)
+    fake.knob("hang", ["rm"])  # so that it is still there at the next start
+    fake.docker(
+        "run", "--name=main", "--label=openclaw.installation=here", "--label=openclaw.cid=late", "agent:latest"
+    )
+    runtime.list()
+    fake.knob("hang")
+
+    runtime.start(make_spec(tmp_path, "main", runtime.container_uid, cid="next")).result(WAIT)
+
+    assert [found.cid for found in runtime.list()] == ["next"]
+
+
 def test_three_overdue_starts_are_enough(
     make_runtime: MakeRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
 ) -> None:

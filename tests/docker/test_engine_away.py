@@ -17,14 +17,19 @@ from pathlib import Path
 
 import pytest
 
+from openclaw.clock import SystemClock
 from openclaw.containers.cli import Cli
+from openclaw.containers.docker import DockerRuntime, Timeouts
+from openclaw.errors import EngineOverdue
 from tests.docker.conftest import names_of
 from tests.docker.subagents import begun, reply_to, spawn
 from tests.support.begun import wait_until_begun
+from tests.support.exits import Exits
 from tests.support.file_events import FileEvents
 from tests.support.gate import Gate
 from tests.support.log_lines import LogLines
 from tests.support.service import RunningService
+from tests.support.specs import make_spec
 
 pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="only root can run an engine of its own"),
@@ -212,3 +217,27 @@ def test_a_stop_ends_though_the_engine_answers_nothing_and_the_next_start_remove
         assert service.post({"text": "hello"}).json()["route"] == "dedicated"
         assert service.stop() == 0
     assert names_of(there, settings) == []
+
+
+def test_a_start_that_a_wedged_engine_did_not_take_leaves_its_name_to_the_next(
+    tmp_path: Path, own_engine: OwnEngine, image: str
+) -> None:
+    cli = Cli("docker", {**os.environ, "DOCKER_HOST": own_engine.host})
+    exits = Exits()
+    with closing(DockerRuntime(cli, SystemClock(), "late", image, Timeouts(start=1))) as runtime:
+        runtime.open(exits.on_exit, exits.on_engine_up, exits.on_image_changed)
+        runtime.list()
+        own_engine.pause()
+        try:
+            late = runtime.start(make_spec(tmp_path, "main", runtime.container_uid, cid="late"))
+            with pytest.raises(EngineOverdue):
+                late.result(60)
+        finally:
+            own_engine.resume()
+
+        runtime.start(make_spec(tmp_path, "main", runtime.container_uid, cid="next")).result(60)
+        runtime.tick()
+
+        runtime.remove("late").result(60)
+        assert [(found.name, found.cid) for found in runtime.list()] == [("main", "next")]
+        runtime.remove("next").result(60)
