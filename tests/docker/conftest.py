@@ -64,7 +64,7 @@ def exits() -> Exits:
 @pytest.fixture
 def runtime(engine: Cli, image: str, installation: str, exits: Exits) -> Iterator[DockerRuntime]:
     """A runtime of that installation, which watches."""
-    runtime = DockerRuntime(engine, SystemClock(), installation, image)
+    runtime = DockerRuntime(Cli(engine.program), SystemClock(), installation, image)
     runtime.open(exits.on_exit, exits.on_engine_up, exits.on_image_changed)
     yield runtime
     runtime.close()

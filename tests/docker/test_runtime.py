@@ -6,6 +6,7 @@ import itertools
 import json
 import os
 import queue
+import select
 from collections.abc import Callable, Iterator
 from concurrent.futures import wait
 from pathlib import Path
@@ -18,7 +19,7 @@ from openclaw.agents.specs import Specs
 from openclaw.clock import SystemClock
 from openclaw.config import load
 from openclaw.containers.channel import Channel, Channels
-from openclaw.containers.cli import Cli
+from openclaw.containers.cli import Cli, end
 from openclaw.containers.docker import DockerRuntime
 from openclaw.containers.runtime import ContainerSpec, Exit
 from openclaw.errors import ImageMissing, NameConflict
@@ -32,6 +33,7 @@ Make = Callable[..., ContainerSpec]
 Probe = Callable[[str], tuple[int, str]]
 MakeSpecs = Callable[..., Specs]
 See = Callable[..., Probe]
+BringUp = Callable[..., str]
 
 
 @pytest.fixture
@@ -66,6 +68,42 @@ def probe(runtime: DockerRuntime, engine: Cli, make: Make) -> Probe:
         return output.code, output.stdout + output.stderr
 
     return probe
+
+
+@pytest.fixture
+def next_removed(engine: Cli, installation: str) -> Iterator[Callable[[], str]]:
+    """Waits for the next removal of a container of this installation, and gives its name."""
+    ours = f"--filter=label=openclaw.installation={installation}"
+    events = engine.spawn(["events", "--filter=event=destroy", ours, "--format={{.Actor.Attributes.name}}"])
+    assert events.stdout is not None
+    stream = events.stdout
+
+    def next_removed() -> str:
+        assert select.select([stream], [], [], WAIT)[0], "nothing is removed"
+        return stream.readline().decode().strip()
+
+    yield next_removed
+    end(events)
+
+
+@pytest.fixture
+def bring_up(engine: Cli, image: str, installation: str) -> Iterator[BringUp]:
+    """Makes a container by the engine's CLI with a cid's label, of this installation or another; its name."""
+    others = []
+
+    def bring_up(verb: str, cid: str, *command: str, ours: bool = True) -> str:
+        name = f"{installation}-{cid}"
+        owner = installation if ours else f"other-than-{installation}"
+        labels = [f"--label=openclaw.installation={owner}", f"--label=openclaw.cid={cid}"]
+        options = [f"--name={name}", "--network=none", f"--entrypoint={command[0]}", *labels]
+        assert engine.run([verb, *options, image, *command[1:]], WAIT).code == 0
+        if not ours:
+            others.append(name)
+        return name
+
+    yield bring_up
+    for name in others:
+        engine.run(["rm", "--force", name], WAIT)
 
 
 @pytest.fixture
@@ -158,14 +196,14 @@ def test_a_started_container_is_listed_with_its_labels(runtime: DockerRuntime, m
 def test_a_container_outlives_the_service_and_is_found_again(
     engine: Cli, image: str, installation: str, tmp_path: Path
 ) -> None:
-    first = DockerRuntime(engine, SystemClock(), installation, image)
+    first = DockerRuntime(Cli(engine.program), SystemClock(), installation, image)
     spec = make_spec(tmp_path, f"{installation}-main", first.container_uid)
     first.open(Exits().on_exit, Exits().on_engine_up, Exits().on_image_changed)
     first.start(spec).result(WAIT)
     first.close()
 
     exits = Exits()
-    second = DockerRuntime(engine, SystemClock(), installation, image)
+    second = DockerRuntime(Cli(engine.program), SystemClock(), installation, image)
     second.open(exits.on_exit, exits.on_engine_up, exits.on_image_changed)
     (found,) = second.list()
     assert (found.name, found.running, found.config) == (spec.name, True, second.config_digest(spec))
@@ -259,6 +297,30 @@ def test_eight_containers_start_side_by_side(runtime: DockerRuntime, make: Make)
     assert runtime.list() == []
 
 
+def test_what_belongs_to_nobody_is_removed_at_each_tick_and_nothing_else_is(
+    runtime: DockerRuntime, engine: Cli, make: Make, bring_up: BringUp, next_removed: Callable[[], str]
+) -> None:
+    """As the engine brings it up after a kill -9 of the service that had asked for it: created, running, or over."""
+    bring_up("create", "taken-over", "sleep", "1000")
+    others = bring_up("create", "others", "sleep", "1000", ours=False)
+    assert [found.cid for found in runtime.list()] == ["taken-over"]
+    runtime.start(make("mine", cid="mine")).result(WAIT)
+
+    created = bring_up("create", "created", "sleep", "1000")
+    runtime.tick()
+    assert next_removed() == created
+    started = bring_up("create", "started", "sleep", "1000")
+    engine.run(["start", started], WAIT)
+    runtime.tick()
+    assert next_removed() == started
+    over = bring_up("run", "over", "true")
+    runtime.tick()
+    assert next_removed() == over
+
+    assert sorted(found.cid for found in runtime.list()) == ["mine", "taken-over"]
+    assert engine.run(["inspect", "--format={{.Name}}", others]).code == 0
+
+
 # Names and images
 
 
@@ -275,7 +337,7 @@ def test_a_name_of_another_installation_is_left_alone(
     runtime: DockerRuntime, engine: Cli, image: str, make: Make
 ) -> None:
     spec = make("main")
-    other = DockerRuntime(engine, SystemClock(), f"other-than-{spec.name}", image)
+    other = DockerRuntime(Cli(engine.program), SystemClock(), f"other-than-{spec.name}", image)
     other.start(spec).result(WAIT)
     try:
         with pytest.raises(NameConflict, match="CONTAINER_PREFIX"):
@@ -289,7 +351,7 @@ def test_a_name_of_another_installation_is_left_alone(
 
 
 def test_a_missing_image_says_how_to_make_it(engine: Cli, installation: str, tmp_path: Path) -> None:
-    runtime = DockerRuntime(engine, SystemClock(), installation, "openclaw-agent:there-is-none")
+    runtime = DockerRuntime(Cli(engine.program), SystemClock(), installation, "openclaw-agent:there-is-none")
 
     with pytest.raises(ImageMissing, match="make image"):
         runtime.start(make_spec(tmp_path, f"{installation}-c1", runtime.container_uid)).result(WAIT)
