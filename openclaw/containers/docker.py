@@ -15,12 +15,13 @@ from functools import partial
 from typing import Final, Literal, NamedTuple
 
 from openclaw.clock import Clock
-from openclaw.containers import docker_run
+from openclaw.containers import docker_run, last_words
 from openclaw.containers.cli import Cli
 from openclaw.containers.docker_calls import EngineCalls, Rank
 from openclaw.containers.docker_events import EngineEvents
 from openclaw.containers.docker_removals import Removals
 from openclaw.containers.docker_roster import Roster
+from openclaw.containers.docker_run import Known
 from openclaw.containers.handover import hand_over
 from openclaw.containers.health import EngineHealth
 from openclaw.containers.runtime import ContainerSpec, Exit, Found
@@ -35,7 +36,8 @@ ABORT_GRACE: Final = 0.5
 """Seconds in which a thread ends whose call was broken off."""
 UNPRIVILEGED_UID: Final = 64321
 """The containers' uid where the service runs as root; else it is the service's own."""
-LOGS_TAIL: Final = 4096
+LAST_LINES: Final = 50
+"""Lines of a container that ended unasked which are read for the log."""
 MAX_NAMED: Final = 10
 """Containers that a line of the log names."""
 
@@ -77,13 +79,15 @@ class DockerRuntime:
         self._changes = EngineCalls("docker-change", MAX_CHANGES)
         self._looks = EngineCalls("docker-look", 1)
         self._roster = Roster(cli, installation, self._ended, self._abandoned)
-        self._removals = Removals(self._changes, self._roster.engine_id, self._remove)
+        self._removals = Removals(self._changes, self._roster.find, self._remove)
         self._events = EngineEvents(cli, clock, installation, self._roster.heard, self._connected)
         self._on_exit: Callable[[Exit], None] = _ignore
         self._on_engine_up: Callable[[], None] = _ignore_up
         self._on_image_changed: Callable[[], None] = _ignore_up
         self._lock = threading.Lock()
-        # Guarded by _lock: _image_id, _look_waits, _closed.
+        # Guarded by _lock: _image_id, _look_waits, _closed; and _asked: for each container that is to end or has ended,
+        # until it is removed, whether somebody here had asked for that.
+        self._asked: dict[str, bool] = {}
         self._image_id = ""
         self._look_waits = False
         self._closed = False
@@ -125,26 +129,21 @@ class DockerRuntime:
         return done
 
     def kill(self, cid: str) -> Future[None]:
+        with self._lock:
+            self._asked.setdefault(cid, True)
         done: Future[None] = Future()
         self._changes.submit(Rank.MAIN, cid, partial(self._kill, cid, done))
         return done
 
     def remove(self, cid: str, *, urgent: bool = False) -> Future[None]:
-        return self._removals.ask(cid, urgent=urgent)
+        with self._lock:
+            self._asked.setdefault(cid, True)
+        gone = self._removals.ask(cid, urgent=urgent)
+        gone.add_done_callback(lambda _: self._forget(cid))
+        return gone
 
     def list(self) -> Sequence[Found]:
         return [row.found for row in self._roster.take_stock()]
-
-    def logs_tail(self, cid: str) -> str:
-        try:
-            engine_id = self._roster.engine_id(cid)
-            if engine_id is None:
-                return ""
-            output = self._cli.run(["logs", "--tail=50", engine_id])
-        except RuntimeFailure as error:
-            log.warning("The output of container %s cannot be read: %s", cid, error)
-            return ""
-        return "" if output.code else f"{output.stdout}\n{output.stderr}".strip()[-LOGS_TAIL:]
 
     def config_digest(self, spec: ContainerSpec) -> str:
         return docker_run.config_digest(spec, self._current_image(), self.container_uid)
@@ -172,7 +171,7 @@ class DockerRuntime:
             self.tick()
             return
         done.set_result(None)
-        self._roster.started(engine_id, spec.cid)
+        self._roster.started(spec.cid, Known(engine_id, spec.name))
 
     def _started_id(self, spec: ContainerSpec) -> str:
         """Start `spec`, and keep count of the engine's health."""
@@ -203,6 +202,10 @@ class DockerRuntime:
         if docker_run.is_name_taken(output):
             self._clear_name(spec.name)
             output = self._cli.run(args, self._timeouts.start)
+        if docker_run.is_name_taken(output):
+            raise NameConflict(
+                f"another installation has a container named {spec.name}: set CONTAINER_PREFIX to another word"
+            )
         if output.code != 0:
             with self._lock:
                 self._image_id = ""  # it may be the image that has changed
@@ -219,12 +222,10 @@ class DockerRuntime:
                 raise StartFailed(f"{folder} cannot be handed over to the container: {error.strerror}") from error
 
     def _clear_name(self, name: str) -> None:
-        """Remove our own leftover of that name. Raises NameConflict where it is somebody else's."""
+        """Remove our own leftover of that name, where it is not gone already; somebody else's is left alone."""
         for row in self._roster.look():
             if row.found.name == name:
-                self._remove(row.engine_id)
-                return
-        raise NameConflict(f"another installation has a container named {name}: set CONTAINER_PREFIX to another word")
+                self._remove(row.found.cid, row.known)
 
     def _look_up(self, spec: ContainerSpec) -> str:
         """The engine was overdue with this start: the id where it runs after all, else EngineOverdue."""
@@ -241,16 +242,36 @@ class DockerRuntime:
         if not done.set_running_or_notify_cancel():
             return
         try:
-            engine_id = self._roster.engine_id(cid)
-            if engine_id is not None:
-                self._end("kill", engine_id)
+            known = self._roster.find(cid)
+            if known is not None:
+                self._end("kill", known.engine_id)
         except Exception as error:  # whatever it is belongs to the caller
             done.set_exception(error)
         else:
             done.set_result(None)
 
-    def _remove(self, engine_id: str) -> None:
-        self._end("rm", "--force", "--volumes", engine_id)
+    def _remove(self, cid: str, known: Known) -> None:
+        """Blocks; raises RuntimeFailure."""
+        with self._lock:
+            unasked = self._asked.get(cid) is False
+        if unasked:
+            self._tell_last_words(known)
+            with self._lock:
+                self._asked[cid] = True  # it is told once
+        self._end("rm", "--force", "--volumes", known.engine_id)
+
+    def _tell_last_words(self, known: Known) -> None:
+        try:
+            output = self._cli.run(["logs", f"--tail={LAST_LINES}", known.engine_id])
+        except RuntimeFailure as error:
+            log.warning("What %s wrote last cannot be read: %s", known.name, error)
+            return
+        if output.code == 0:
+            last_words.tell(known.name, f"{output.stdout}\n{output.stderr}")
+
+    def _forget(self, cid: str) -> None:
+        with self._lock:
+            self._asked.pop(cid, None)
 
     def _end(self, *args: str) -> None:
         try:
@@ -262,9 +283,9 @@ class DockerRuntime:
         if output.code != 0 and not any(text in output.stderr for text in _OVER):
             raise RuntimeFailure(f"the engine does not end container {args[-1][:12]}: {output.stderr[:500]}")
 
-    def _abandoned(self, engine_id: str, cid: str) -> None:
+    def _abandoned(self, cid: str, known: Known) -> None:
         if not self._closed:
-            self._removals.found(engine_id, cid)
+            self._removals.found(cid, known)
 
     def _look(self) -> None:
         """The job of a tick."""
@@ -275,7 +296,8 @@ class DockerRuntime:
             self._removals.again()
             self._look_at_image()
         except RuntimeFailure as error:
-            log.warning("The engine's list cannot be read: %s", error)
+            if not self._closed:
+                log.warning("The engine's list cannot be read: %s", error)
         except Exception:  # the top of the job
             log.exception("the engine's list cannot be read")
 
@@ -298,8 +320,11 @@ class DockerRuntime:
             self._on_engine_up()
 
     def _ended(self, exit_: Exit) -> None:
-        if not self._closed:
-            self._on_exit(exit_)
+        if self._closed:
+            return
+        with self._lock:
+            self._asked.setdefault(exit_.cid, False)
+        self._on_exit(exit_)
 
     def _current_image(self) -> str:
         """The image's id: asked for once, and again after the engine was away or has refused a container."""

@@ -88,7 +88,7 @@ class EngineEvents:
             try:
                 self._follow(lost)
             except RuntimeFailure as error:
-                if not lost:
+                if not lost and not self._closed:
                     log.warning("The engine's events cannot be followed: %s", error)
             except Exception:  # the top of the thread: without it nobody would hear of exits
                 log.exception("the engine's events cannot be followed")

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from openclaw.containers.docker_calls import EngineCalls, Rank
+from openclaw.containers.docker_run import Known
 from openclaw.errors import RuntimeFailure
 
 log = logging.getLogger(__name__)
@@ -22,31 +23,40 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Removal:
-    """A container that is to go. `engine_id` is empty where it is not known yet."""
+    """A container that is to go; `known` is None until it was looked for."""
 
     cid: str
-    engine_id: str = ""
+    known: Known | None = None
     gone: Future[None] = field(default_factory=Future)
     under_way: bool = False
     """An attempt runs, or waits for its turn."""
     told: bool = False
-    """Its first failure is in the log. Belongs to the attempt."""
+    """Its first failure is in the log."""
 
     @property
     def key(self) -> str:
-        return self.cid or self.engine_id
+        """What tells it from the others: somebody's own container that bears our label has no cid."""
+        return self.cid or (self.known.engine_id if self.known else "")
+
+    @property
+    def name(self) -> str:
+        return self.known.name if self.known else self.cid
 
 
 class Removals:
-    """`find` gives the engine's id of a container, None where there is none; `remove` takes that id. Both may block
-    and raise RuntimeFailure."""
+    """`find` says what the container of a cid is called, None where there is none; `remove` removes it by both.
 
-    def __init__(self, calls: EngineCalls, find: Callable[[str], str | None], remove: Callable[[str], None]) -> None:
+    They may block and raise RuntimeFailure.
+    """
+
+    def __init__(
+        self, calls: EngineCalls, find: Callable[[str], Known | None], remove: Callable[[str, Known], None]
+    ) -> None:
         self._calls = calls
         self._find = find
         self._remove = remove
         self._lock = threading.Lock()
-        self._left: dict[str, _Removal] = {}  # by key; guarded by _lock, and so is `under_way` in it
+        self._left: dict[str, _Removal] = {}  # by key; guarded by _lock as `under_way` in it; the rest is the attempt's
 
     def ask(self, cid: str, *, urgent: bool = False) -> Future[None]:
         """Remove a container; done when it is gone, however long that takes. One that is not there is gone."""
@@ -55,10 +65,11 @@ class Removals:
         self._try(removal, Rank.MAIN if urgent else Rank.END)
         return removal.gone
 
-    def found(self, engine_id: str, cid: str) -> None:
+    def found(self, cid: str, known: Known) -> None:
         """A look has found a container that belongs to nobody."""
+        fresh = _Removal(cid, known)
         with self._lock:
-            removal = self._left.setdefault(cid or engine_id, _Removal(cid, engine_id))
+            removal = self._left.setdefault(fresh.key, fresh)
         self._try(removal, Rank.END)
 
     def again(self) -> None:
@@ -84,13 +95,13 @@ class Removals:
         """On a thread of the calls."""
         gone = False
         try:
-            engine_id = removal.engine_id or self._find(removal.cid)
-            if engine_id is not None:
-                self._remove(engine_id)
+            removal.known = removal.known or self._find(removal.cid)
+            if removal.known is not None:
+                self._remove(removal.cid, removal.known)
             gone = True
         except RuntimeFailure as error:
             if not removal.told:
-                log.warning("The container %s is not removed yet; each health tick tries again: %s", removal.key, error)
+                log.warning("The container %s is not removed yet; each tick tries again: %s", removal.name, error)
             removal.told = True
         finally:
             with self._lock:

@@ -13,7 +13,7 @@ from typing import Final
 
 from openclaw.containers.cli import Cli
 from openclaw.containers.docker_events import Event
-from openclaw.containers.docker_run import Row, parse_rows, ps_args
+from openclaw.containers.docker_run import Known, Row, parse_rows, ps_args
 from openclaw.containers.ledger import ExitLedger
 from openclaw.containers.runtime import Exit
 from openclaw.errors import RuntimeFailure
@@ -23,9 +23,9 @@ MAX_ABANDONED: Final = 1024
 
 
 class Roster:
-    """Knows the engine's id for each cid, tells each end once, and finds what belongs to nobody.
+    """Knows what the container of each cid is called, tells each end once, and finds what belongs to nobody.
 
-    `on_abandoned` is told the engine's id and the cid of what a start that failed has left, or an earlier process.
+    `on_abandoned` is told, with its cid, what a start that failed has left, or an earlier process.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class Roster:
         cli: Cli,
         installation: str,
         on_exit: Callable[[Exit], None],
-        on_abandoned: Callable[[str, str], None],
+        on_abandoned: Callable[[str, Known], None],
     ) -> None:
         self._cli = cli
         self._installation = installation
@@ -42,7 +42,7 @@ class Roster:
         self._ledger = ExitLedger()
         self._lock = threading.Lock()
         # Guarded by _lock: all of these.
-        self._ids: dict[str, str] = {}  # engine id by cid
+        self._known: dict[str, Known] = {}  # by cid
         self._ours: set[str] = set()  # cids that were started here or taken stock of, while the engine has them
         self._starting: set[str] = set()  # those whose start is under way
         self._stock_taken = False
@@ -56,12 +56,12 @@ class Roster:
             self._ours.add(cid)
             self._starting.add(cid)
 
-    def started(self, engine_id: str, cid: str) -> None:
+    def started(self, cid: str, known: Known) -> None:
         """That start has returned, and its caller has been told."""
         with self._lock:
             self._starting.discard(cid)
-            self._ids[cid] = engine_id
-        self._tell(self._ledger.started(engine_id, cid))
+            self._known[cid] = known
+        self._tell(self._ledger.started(known.engine_id, cid))
 
     def not_started(self, cid: str) -> None:
         """That start has failed: what it left, or still brings up, goes to `on_abandoned` at every look."""
@@ -72,13 +72,13 @@ class Roster:
             if len(self._abandoned) > MAX_ABANDONED:
                 self._abandoned.popitem(last=False)
 
-    def engine_id(self, cid: str) -> str | None:
-        """The engine's id of that container, None where it has none. May block; raises RuntimeFailure."""
+    def find(self, cid: str) -> Known | None:
+        """What that container is called, None where there is none. May block; raises RuntimeFailure."""
         with self._lock:
-            known = self._ids.get(cid)
+            known = self._known.get(cid)
         if known is not None:
             return known
-        return next((row.engine_id for row in self.look() if row.found.cid == cid), None)
+        return next((row.known for row in self.look() if row.found.cid == cid), None)
 
     def heard(self, event: Event) -> None:
         """The engine has told an event."""
@@ -107,7 +107,7 @@ class Roster:
         """Everything of this installation that the engine has. Blocks; raises RuntimeFailure."""
         before = self._ledger.running()
         with self._lock:
-            known = dict(self._ids)
+            known = dict(self._known)
             settled = self._ours - self._starting  # of these the engine lists what it still has
         output = self._cli.run(ps_args(self._installation))
         if output.code != 0:
@@ -115,13 +115,13 @@ class Roster:
         rows = parse_rows(output.stdout)
         listed = {row.engine_id for row in rows}
         with self._lock:
-            self._update_ids(known, rows)
+            self._update_known(known, rows)
             self._out_of_memory &= listed
             self._ours -= settled - {row.found.cid for row in rows}
             abandoned = [row for row in rows if self._is_nobodys(row.found.cid)]
             wanted = [row for row in rows if not self._is_nobodys(row.found.cid)]
         for row in abandoned:
-            self._on_abandoned(row.engine_id, row.found.cid)
+            self._on_abandoned(row.found.cid, row.known)
         self._learn(wanted)
         for exit_ in self._ledger.gone(before, listed):
             self._on_exit(exit_)
@@ -131,14 +131,13 @@ class Roster:
         """Called with _lock held."""
         return cid in self._abandoned or (self._stock_taken and cid not in self._ours)
 
-    def _update_ids(self, known: dict[str, str], rows: list[Row]) -> None:
-        """Called with _lock held; `known` are the ids from before the look: what was started since is not in it."""
-        listed = {row.found.cid: row.engine_id for row in rows}
-        for cid, engine_id in known.items():
-            if listed.get(cid) != engine_id and self._ids.get(cid) == engine_id:
-                del self._ids[cid]
-        for cid, engine_id in listed.items():
-            self._ids.setdefault(cid, engine_id)
+    def _update_known(self, before: dict[str, Known], rows: list[Row]) -> None:
+        """Called with _lock held; `before` is from before the look: what was started since is not in it."""
+        listed = {row.found.cid: row.known for row in rows}
+        for cid, known in before.items():
+            if cid not in listed and self._known.get(cid) == known:
+                del self._known[cid]
+        self._known = {**listed, **self._known}
 
     def _learn(self, rows: list[Row]) -> None:
         for engine_id, found in rows:

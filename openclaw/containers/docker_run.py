@@ -38,11 +38,22 @@ _NO_IMAGE = re.compile(r"No such image|manifest unknown|Unable to find image")
 _LIVING: Final = frozenset({"running", "paused", "restarting"})
 
 
+class Known(NamedTuple):
+    """What a container is called: by the engine, whose id means no other one ever, and for people."""
+
+    engine_id: str
+    name: str
+
+
 class Row(NamedTuple):
     """One line of `docker ps`: the engine's id and what the labels say."""
 
     engine_id: str
     found: Found
+
+    @property
+    def known(self) -> Known:
+        return Known(self.engine_id, self.found.name)
 
 
 def run_args(spec: ContainerSpec, image: str, installation: str, uid: int, config: str) -> list[str]:

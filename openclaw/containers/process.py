@@ -21,6 +21,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Final, Literal
 
+from openclaw.containers import last_words
 from openclaw.containers.docker_run import config_digest
 from openclaw.containers.runtime import GLOBAL_DIR, ContainerSpec, Exit, Found
 from openclaw.errors import StartFailed
@@ -28,7 +29,6 @@ from openclaw.errors import StartFailed
 log = logging.getLogger(__name__)
 
 CHECKOUT: Final = Path(__file__).resolve().parent.parent.parent
-LOGS_TAIL: Final = 4096
 _CHUNK: Final = 65536
 
 
@@ -41,12 +41,18 @@ class _Child:
         self.pidfd = os.pidfd_open(process.pid)
         self.gone: Future[None] = Future()
         self.tail = b""
+        self.asked = False
+        """Whether its end is our own doing."""
         assert process.stdin is not None
         assert process.stdout is not None
         self.stdin, self.output = process.stdin, process.stdout
         os.set_blocking(self.output.fileno(), False)
 
+    def last_words(self) -> str:
+        return self.tail.decode(errors="replace").strip()
+
     def kill(self) -> None:
+        self.asked = True
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
 
@@ -56,7 +62,7 @@ class _Child:
             data = os.read(self.output.fileno(), _CHUNK)
         except BlockingIOError:
             return True
-        self.tail = (self.tail + data)[-LOGS_TAIL:]
+        self.tail = (self.tail + data)[-last_words.LIMIT :]
         return bool(data)
 
     def reap(self) -> int:
@@ -150,11 +156,6 @@ class ProcessRuntime:
             for spec in specs
         ]
 
-    def logs_tail(self, cid: str) -> str:
-        with self._lock:
-            child = self._children.get(cid)
-        return child.tail.decode(errors="replace").strip() if child is not None else ""
-
     def config_digest(self, spec: ContainerSpec) -> str:
         return config_digest(spec, "process", self.container_uid)
 
@@ -238,13 +239,16 @@ class ProcessRuntime:
                 self._epoll.unregister(fd)
             return
         with self._lock:
+            unasked = not child.asked
             child.kill()  # what it may have left in its group
             del self._children[child.spec.cid]
             del self._by_fd[child.pidfd], self._by_fd[child.output.fileno()]
         self._epoll.unregister(child.pidfd)
         code = child.reap()
+        if unasked:
+            last_words.tell(child.spec.name, child.last_words())
         child.gone.set_result(None)
-        self._on_exit(Exit(child.spec.cid, code, child.tail.decode(errors="replace").strip()[-200:] if code else ""))
+        self._on_exit(Exit(child.spec.cid, code, child.last_words()[-200:] if code else ""))
 
 
 def _ignore(_: Exit) -> None:

@@ -110,7 +110,8 @@ class Runtime(Protocol):
     ) -> None:
         """Begin to watch. `on_exit` comes exactly once for each container that ends after it was started by
         `start` or listed as running; `on_engine_up` each time an engine that was gone answers again;
-        `on_image_changed` when a tick finds that the image's name means another one."""
+        `on_image_changed` when a tick finds that the image's name means another one. What a container wrote last that
+        ended unasked goes to the log before it is removed."""
         ...
 
     def start(self, spec: ContainerSpec) -> Future[None]:
@@ -134,10 +135,6 @@ class Runtime(Protocol):
         """Every container of this installation, ended ones included. Blocks; raises RuntimeFailure.
 
         Those that the first call gives are the caller's; what an earlier process brings up later is removed unasked."""
-        ...
-
-    def logs_tail(self, cid: str) -> str:
-        """The last lines that the container wrote, at most 4 KiB; empty where there are none. Blocks; never raises."""
         ...
 
     def config_digest(self, spec: ContainerSpec) -> str:

@@ -17,7 +17,7 @@ import pytest
 from openclaw.clock import SystemClock
 from openclaw.containers import docker_run
 from openclaw.containers.cli import Cli
-from openclaw.containers.docker import MAX_CHANGES, DockerRuntime, Timeouts
+from openclaw.containers.docker import LAST_LINES, MAX_CHANGES, DockerRuntime, Timeouts
 from openclaw.containers.runtime import Exit, Mount
 from openclaw.errors import EngineOverdue, EngineUnavailable, ImageMissing, NameConflict, StartFailed
 from tests.containers.conftest import MakeRuntime
@@ -463,13 +463,48 @@ def test_a_clean_stop_carries_out_the_removals_that_were_asked_for(
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
-def test_the_outputs_tail_can_be_read(runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path) -> None:
-    fake.knob("command", ["sh", "-c", "echo first; echo last >&2; exit 1"])
+def test_what_a_container_wrote_last_that_ended_unasked_is_logged_before_it_is_removed(
+    runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake.knob("command", ["sh", "-c", "seq 100; echo last; echo said >&2; exit 3"])
+    runtime.start(make_spec(tmp_path, "openclaw-c1", runtime.container_uid, cid="c1")).result(WAIT)
+    assert exits.next() == Exit("c1", 3, "")
+
+    runtime.remove("c1").result(WAIT)
+
+    (told,) = (record.getMessage() for record in caplog.records)
+    head, _, text = told.partition("; ")
+    assert head == "The container openclaw-c1 ended by itself"
+    assert text.endswith("\n99\n100\nlast\nsaid")
+    assert len(text.splitlines()) <= LAST_LINES + 1
+    assert [call[0] for call in fake.calls()][-2:] == ["logs", "rm"]
+
+
+@pytest.mark.parametrize("verb", ["kill", "remove"])
+def test_of_one_that_was_ended_here_nothing_is_said(
+    runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path, verb: str
+) -> None:
+    fake.knob("command", ["sh", "-c", "echo here; exec sleep 1000"])
+    runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
+    getattr(runtime, verb)("c1")
+    exits.next()
+
+    runtime.remove("c1").result(WAIT)
+
+    assert "logs" not in [call[0] for call in fake.calls()]
+
+
+def test_words_that_cannot_be_read_hold_up_no_removal(
+    runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
+) -> None:
+    fake.knob("command", ["sh", "-c", "exit 3"])
+    fake.knob("fail", {"logs": "Cannot connect to the Docker daemon"})
     runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
     exits.next()
 
-    assert runtime.logs_tail("c1") == "first\nlast"
-    assert runtime.logs_tail("nobody") == ""
+    runtime.remove("c1").result(WAIT)
+
+    assert names(fake) == []
 
 
 def test_settings_that_change_change_the_digest(runtime: DockerRuntime, fake: FakeDocker, tmp_path: Path) -> None:

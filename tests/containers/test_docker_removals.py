@@ -9,7 +9,8 @@ import pytest
 
 from openclaw.containers.docker_calls import EngineCalls
 from openclaw.containers.docker_removals import Removals
-from openclaw.errors import RuntimeFailure
+from openclaw.containers.docker_run import Known
+from openclaw.errors import EngineUnavailable, RuntimeFailure
 
 WAIT = 10
 
@@ -18,14 +19,20 @@ class Engine:
     """Has containers, by cid, and waits with each removal for a word from the test: an error, or None."""
 
     def __init__(self) -> None:
-        self.ids = {"c1": "id-of-c1"}
+        self.ids = {"c1": Known("id-of-c1", "name-of-c1")}
+        self.away = False
         self.asked: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.words: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
         self.calls = EngineCalls("removal", 4)
-        self.removals = Removals(self.calls, self.ids.get, self._remove)
+        self.removals = Removals(self.calls, self._find, self._remove)
 
-    def _remove(self, engine_id: str) -> None:
-        self.asked.put(engine_id)
+    def _find(self, cid: str) -> Known | None:
+        if self.away:
+            raise EngineUnavailable("no engine answers")
+        return self.ids.get(cid)
+
+    def _remove(self, cid: str, known: Known) -> None:
+        self.asked.put(known.engine_id)
         if (error := self.words.get(timeout=WAIT)) is not None:
             raise error
 
@@ -77,12 +84,13 @@ def test_a_removal_that_fails_stays_open_and_is_tried_again_at_the_next_look(eng
     gone.result(WAIT)
 
 
-def test_one_that_somebody_else_has_removed_is_gone_at_the_next_look(engine: Engine) -> None:
-    gone = engine.removals.ask("c1")
-    engine.next_asked()
-    engine.answer(RuntimeFailure("it hangs"))
-    del engine.ids["c1"]
+def test_one_that_could_not_be_looked_for_is_looked_for_again(engine: Engine) -> None:
+    engine.away = True
+    gone = engine.removals.ask("nobody")
+    assert engine.calls.finish(WAIT) == []
+    assert not gone.done()
 
+    engine.away = False
     engine.removals.again()
 
     gone.result(WAIT)
@@ -98,7 +106,7 @@ def test_a_failure_is_told_once(engine: Engine, caplog: pytest.LogCaptureFixture
     engine.answer(None)
 
     assert [record.getMessage() for record in caplog.records] == [
-        "The container c1 is not removed yet; each health tick tries again: device or resource busy"
+        "The container name-of-c1 is not removed yet; each tick tries again: device or resource busy"
     ]
 
 
@@ -107,7 +115,7 @@ def test_for_one_container_there_is_one_attempt_at_a_time(engine: Engine) -> Non
     engine.next_asked()
     for _ in range(3):
         engine.removals.again()
-        engine.removals.found("id-of-c1", "c1")
+        engine.removals.found("c1", engine.ids["c1"])
     assert engine.removals.ask("c1") is gone
 
     engine.answer(None)
@@ -117,7 +125,7 @@ def test_for_one_container_there_is_one_attempt_at_a_time(engine: Engine) -> Non
 
 def test_what_belongs_to_nobody_is_removed_by_the_engines_id(engine: Engine) -> None:
     for cid in ("late", ""):
-        engine.removals.found("id-of-late", cid)
+        engine.removals.found(cid, Known("id-of-late", "late"))
         assert engine.next_asked() == "id-of-late"
         engine.answer(None)
     assert engine.removals.left() == []

@@ -60,6 +60,20 @@ def test_a_child_that_ends_is_told_with_its_code_and_last_words(make: Make, exit
     assert exits.next() == Exit("c1", 1, "no engine")
 
 
+def test_the_last_words_of_one_that_ends_by_itself_are_logged_and_of_one_that_is_killed_are_not(
+    make: Make, exits: Exits, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    runtime = make("import sys; print('here', flush=True); sys.stdin.read() if 'waits' in sys.argv[2] else 0")
+    runtime.start(make_spec(tmp_path, "ends")).result(WAIT)
+    exits.next()
+    runtime.start(make_spec(tmp_path, "waits")).result(WAIT)
+    runtime.kill("waits").result(WAIT)
+    exits.next()
+
+    said = [record.getMessage() for record in caplog.records if "wrote" in record.getMessage()]
+    assert said == ["The container ends ended by itself; the last that it wrote: here"]
+
+
 def test_a_kill_is_told_as_137(make: Make, exits: Exits, tmp_path: Path) -> None:
     runtime = make(WAIT_FOR_EOF)
     runtime.start(make_spec(tmp_path, "c1")).result(WAIT)

@@ -21,9 +21,10 @@ from tests.support.service import RunningService
 
 @pytest.fixture
 def broken_image(engine: Cli, image: str) -> Iterator[str]:
-    """An image whose runner ends at once with exit code 3."""
+    """An image whose runner ends at once with exit code 3 and a word that would turn a terminal red."""
     name = f"openclaw-test:{uuid.uuid4().hex[:12]}"
-    dockerfile = f'FROM {image}\nENTRYPOINT ["sh", "-c", "exit 3"]\n'
+    command = r'["sh", "-c", "printf \"\\033[31mbroken\\nhere\"; exit 3"]'
+    dockerfile = f"FROM {image}\nENTRYPOINT {command}\n"
     subprocess.run(
         [engine.program, "build", "--network=none", "--force-rm", f"--tag={name}", "-"],
         input=dockerfile.encode(), env={**os.environ, "DOCKER_BUILDKIT": "0"},
@@ -67,6 +68,8 @@ def test_a_runner_that_ends_at_once_is_given_up_and_the_reply_says_how_it_ended(
         assert reply["status"] == "failed"
         assert reply["error"].startswith("the container ended (exit 3) before it began, 5 times")
         assert "[WARN] Persistent container crashed (exit 3), restart 1/1 in 1s" in lines.find("crashed")
+        said = lines.find(f"The container {main_of(settings)} ended by itself")
+        assert said.endswith(r"the last that it wrote: \x1b[31mbroken\nhere" + "\n")
         lines.find("[WARN] Persistent container exceeded max restarts (1), falling back to traditional mode")
         assert service.get("/status").json()["main"]["crashes"] == 2
 

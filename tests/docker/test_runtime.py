@@ -274,14 +274,16 @@ def test_a_container_removed_by_somebody_else_is_told_once(
 
 
 def test_a_runner_that_fails_is_told_with_its_code_and_last_words(
-    runtime: DockerRuntime, make: Make, exits: Exits
+    runtime: DockerRuntime, make: Make, exits: Exits, caplog: pytest.LogCaptureFixture
 ) -> None:
     spec = make(env={"OPENCLAW_ENGINE": "no-such-engine"})
 
     runtime.start(spec).result(WAIT)
 
     assert exits.next() == Exit(spec.cid, 2, "")
-    assert "agent_runner:" in runtime.logs_tail(spec.cid)
+    runtime.remove(spec.cid).result(WAIT)
+    (told,) = (record.getMessage() for record in caplog.records)
+    assert f"{spec.name} ended by itself; the last that it wrote: agent_runner:" in told
 
 
 def test_eight_containers_start_side_by_side(runtime: DockerRuntime, make: Make) -> None:

@@ -61,9 +61,6 @@ class HandRuntime:
     def list(self) -> Sequence[Found]:
         return []
 
-    def logs_tail(self, cid: str) -> str:
-        return ""
-
     def config_digest(self, spec: ContainerSpec) -> str:
         return "digest"
 
