@@ -191,7 +191,8 @@ def test_a_reply_that_is_owed_when_the_service_is_killed_is_posted_by_the_next_o
 def test_a_damaged_reply_is_said_and_not_shown_as_one(home: Path, damage: bytes) -> None:
     with RunningService(home) as service:
         service.post({"text": "hello", "id": "a"})
-        (home / "ipc/outbox/a.json").write_bytes(damage)
+    (home / "ipc/outbox/a.json").write_bytes(damage)
+    with RunningService(home) as service:
         answer = service.get("/messages/a")
         assert answer.status_code == 500
         assert "ipc/outbox/a.json" in answer.json()["detail"]
