@@ -141,7 +141,8 @@ def test_a_subagent_reaches_no_file_of_another_group(home: Path, engine: Cli, se
     there = home / "groups/friends"
     places = ("/workspace/friends", "../friends", there, "/workspace/global", "sessions")
     tries = [
-        "grep -rsl --exclude-dir=proc --exclude-dir=sys 'of friends' /",
+        # A pattern that does not find itself in the request.
+        "grep -rsl --exclude-dir=proc --exclude-dir=sys 'o[f] friends' /",
         *(f"echo x > {place}/x" for place in places),
         "echo '{\"network\": \"bridge\"}' > group.json",
         "mv group.json other.json",
@@ -154,6 +155,7 @@ def test_a_subagent_reaches_no_file_of_another_group(home: Path, engine: Cli, se
             (again,) = spawn(service, "/run ls /sys/class/net", parent="again")
             assert reply_to(service, again)["text"] == "lo\n(exit code 0)"
         assert reply["status"] == "done"
+        assert "notes.md\n" not in reply["text"]
         assert "done" not in reply["text"]
         assert {path.name for path in there.iterdir()} == {"gate", "group.json", "notes.md", "sessions"}
         assert (home / "groups/main/group.json").read_text() == "{}\n"
