@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 from collections.abc import Iterator
 from contextlib import closing
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from openclaw.containers.cli import Cli
+from openclaw.spool import IN_DELETE, Inotify
 from tests.docker.conftest import names_of
 from tests.docker.subagents import SuspiciousService, assert_nothing_is_left, reply_to, spawn, unhurt_neighbours
 from tests.support.begun import wait_until_begun
@@ -205,12 +207,16 @@ def test_a_container_that_fills_the_disk_gets_its_reply_out_once_there_is_room(
     with SuspiciousService(home, **settings) as service:
         with Gate(home / "groups/main") as gate:
             (child,) = spawn(service, f"/run cat /dev/zero > big; : > full; {gate.command} echo over")
+            out = home / "ipc/channels" / wait_until_begun(home, child) / "out"
             with closing(FileEvents(home / "groups/main")) as events:
                 events.until((home / "groups/main/full").exists)
             refused = service.post({"text": "hello"})
             assert refused.status_code == 503
             assert "free some disk space" in refused.json()["detail"]
-            gate.open()
+            with closing(Inotify()) as removals:
+                removals.add_watch(out, IN_DELETE)
+                gate.open()
+                assert select.select([removals], [], [], 60)[0]  # of the response that did not fit
             (home / "groups/main/big").unlink()
         reply = reply_to(service, child)
         assert "No space left on device" in reply["text"]
