@@ -217,6 +217,14 @@ class Gateway:
             self._changed.notify_all()
 
 
+def most_connections(open_files: int) -> int:
+    """How many connections there may be where the process may open so many files.
+
+    Each takes three: the container's, the API's, and a duplicate of that by which it is cut; of all a third is theirs.
+    """
+    return max(2, min(MAX_CONNECTIONS, open_files // 9))
+
+
 def _has_hung_up(sock: socket.socket) -> bool:
     poll = select.poll()
     try:

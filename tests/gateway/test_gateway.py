@@ -15,7 +15,7 @@ from openclaw.clock import SystemClock
 from openclaw.errors import RuntimeFailure
 from openclaw.gateway import gateway as gateway_module
 from openclaw.gateway.door import Door
-from openclaw.gateway.gateway import Gateway
+from openclaw.gateway.gateway import MAX_CONNECTIONS, Gateway, most_connections
 from openclaw.gateway.upstream import Upstream
 from tests.support.gateway import GatewayClient, Hall, RecordingBooks, hall
 from tests.support.messages_answers import say
@@ -92,6 +92,10 @@ class TestPlaces:
                     assert client.say() == "You said: hi"
                 served.wait_until_served()
             assert served.gateway.open_connections == 0
+
+    @pytest.mark.parametrize(("open_files", "connections"), [(10, 2), (900, 100), (4096, 455), (65_536, MAX_CONNECTIONS)])
+    def test_descriptors_are_kept_for_the_rest_of_the_service(self, open_files: int, connections: int) -> None:
+        assert most_connections(open_files) == connections
 
     def test_a_crowd_is_logged_once(
         self, tmp_path: Path, api: MessagesApi, caplog: pytest.LogCaptureFixture
