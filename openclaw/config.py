@@ -86,13 +86,24 @@ def _printable(text: str) -> str:
     raise ValueError("one line of printable characters")
 
 
+def _key(text: str) -> str:
+    if re.fullmatch(r"[!-~]{0,8192}", text, re.ASCII):
+        return text
+    raise ValueError("printable ASCII without spaces")
+
+
 def _url(text: str) -> str:
+    """An address that paths are added to. A password in it would be shown with it."""
     if not text:
         return ""
-    parts = urlsplit(text)
-    if parts.scheme in ("http", "https") and parts.hostname:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if usable and re.fullmatch(r"[!-~]+", text, re.ASCII) and not any(mark in text for mark in "@?#\\"):
         return text.rstrip("/")
-    raise ValueError("an http or https address")
+    raise ValueError("an http or https address such as http://localhost:11434, without user, query or #")
 
 
 def _zone(text: str) -> str:
@@ -158,8 +169,8 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("ALLOW_UNSANDBOXED_TOOLS", "false", _flag, "in the process runtime: let agents run commands and write files on this machine"),
     Setting("AGENT_ENGINE", "auto", _one_of("auto", "messages", "offline"), "messages asks a model, offline answers by rules without one; auto asks a model where a credential or an address of one is set"),
     Setting("OFFLINE_LATENCY", "0", _seconds(0, 3_600_000), "ms that the offline engine waits before it answers, as a model would"),
-    Setting("ANTHROPIC_API_KEY", "", _printable, "key of the Messages API; it stays on the host"),
-    Setting("CLAUDE_CODE_OAUTH_TOKEN", "", _printable, "or a Claude subscription's token"),
+    Setting("ANTHROPIC_API_KEY", "", _key, "key of the Messages API; it stays on the host"),
+    Setting("CLAUDE_CODE_OAUTH_TOKEN", "", _key, "or a Claude subscription's token"),
     Setting("ANTHROPIC_BASE_URL", "", _url, "another address that speaks the Messages API"),
     Setting("ANTHROPIC_MODEL", "", _printable, "the model's name; empty: claude-sonnet-4-5"),
     Setting("OPENCLAW_MAX_TOKENS", "16000", _number(256, 1_000_000), "tokens that one answer of the model may have"),
@@ -238,6 +249,8 @@ def load(environ: Mapping[str, str]) -> Config:
     except ValueError as error:  # everybody's variable: it was hardly meant for us
         warnings.append(f"TZ={environ['TZ'][:80]!r} of the environment is passed over: it takes {error}")
         values["TZ"] = file.get("TZ", "")
+    if values.get("AGENT_ENGINE", "").strip() == "claude-code":
+        raise ConfigError("AGENT_ENGINE=claude-code is not in this version yet: set messages, which asks a model too")
     parsed: dict[str, Any] = {}
     for setting in SETTINGS:
         text = values.get(setting.name, setting.default).strip()
@@ -246,13 +259,39 @@ def load(environ: Mapping[str, str]) -> Config:
         try:
             parsed[setting.name.lower()] = setting.parse(text)
         except ValueError as error:
-            shown = "" if _is_secret(setting.name) else f", not {text[:80]!r}"
+            shown = "" if _is_secret(setting.name) or "@" in text else f", not {text[:80]!r}"
             raise ConfigError(f"{setting.name} takes {error}{shown}") from None
     del parsed["openclaw_home"]
+    warnings += _doubts_about_model(parsed)
     config = Config(home=home, warnings=tuple(warnings), **parsed)
     if not ipaddress.ip_address(config.openclaw_host).is_loopback and not config.openclaw_token:
         raise ConfigError(f"OPENCLAW_HOST={config.openclaw_host} can be reached from elsewhere: set OPENCLAW_TOKEN too")
     return config
+
+
+def _doubts_about_model(parsed: Mapping[str, Any]) -> list[str]:
+    """What to say of how the model is reached. Raises ConfigError where it cannot be."""
+    key, token, address = (
+        parsed[name] for name in ("anthropic_api_key", "claude_code_oauth_token", "anthropic_base_url")
+    )
+    if parsed["agent_engine"] == "messages" and not (key or token or address):
+        raise ConfigError(
+            "AGENT_ENGINE=messages needs ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN,"
+            " or ANTHROPIC_BASE_URL for a model that asks for no key"
+        )
+    doubts = []
+    if key and token:
+        doubts.append("ANTHROPIC_API_KEY and CLAUDE_CODE_OAUTH_TOKEN are both set: the key is used, the token is not")
+    if (key or token) and address.startswith("http:") and not _is_here(urlsplit(address).hostname or ""):
+        doubts.append(f"ANTHROPIC_BASE_URL={address} is not encrypted: the key can be read on the way there")
+    return doubts
+
+
+def _is_here(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def _home(text: str) -> Path:

@@ -116,3 +116,70 @@ def test_a_bad_secret_is_not_shown(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         load({"OPENCLAW_HOME": str(tmp_path), "OPENCLAW_TOKEN": "canary with spaces"})
     assert "canary" not in str(caught.value)
+
+
+class TestTheModel:
+    @pytest.mark.parametrize(
+        ("settings", "engine"),
+        [
+            ({}, "offline"),
+            ({"ANTHROPIC_MODEL": "claude"}, "offline"),
+            ({"ANTHROPIC_API_KEY": "sk-1"}, "messages"),
+            ({"CLAUDE_CODE_OAUTH_TOKEN": "sk-1"}, "messages"),
+            ({"ANTHROPIC_BASE_URL": "http://localhost:11434"}, "messages"),
+            ({"ANTHROPIC_BASE_URL": "http://localhost:11434", "AGENT_ENGINE": "messages"}, "messages"),
+            ({"ANTHROPIC_API_KEY": "sk-1", "AGENT_ENGINE": "offline"}, "offline"),
+        ],
+    )
+    def test_it_answers_where_there_is_a_way_to_it(
+        self, tmp_path: Path, settings: dict[str, str], engine: str
+    ) -> None:
+        assert load({"OPENCLAW_HOME": str(tmp_path), **settings}).engine == engine
+
+    def test_without_any_way_to_it_it_cannot_be_wanted(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match="AGENT_ENGINE=messages needs ANTHROPIC_API_KEY"):
+            load({"OPENCLAW_HOME": str(tmp_path), "AGENT_ENGINE": "messages"})
+
+    def test_an_engine_that_is_still_to_come_says_what_to_set(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match="claude-code is not in this version yet: set messages"):
+            load({"OPENCLAW_HOME": str(tmp_path), "AGENT_ENGINE": "claude-code", "ANTHROPIC_API_KEY": "sk-1"})
+
+    @pytest.mark.parametrize(
+        "address",
+        ["localhost:11434", "ftp://x", "http://", "http://x:0", "http://x:99999", "http://[::1", "http://a b/",
+         "http://x?a=b", "http://x/#a", "http://x\\y", "http://ünicode/"],
+    )  # fmt: skip
+    def test_an_address_that_is_none_is_named(self, tmp_path: Path, address: str) -> None:
+        with pytest.raises(ConfigError, match="ANTHROPIC_BASE_URL takes an http or https address such as"):
+            load({"OPENCLAW_HOME": str(tmp_path), "ANTHROPIC_BASE_URL": address})
+
+    def test_a_password_in_the_address_is_refused_and_not_shown(self, tmp_path: Path) -> None:
+        with pytest.raises(ConfigError, match="without user") as caught:
+            load({"OPENCLAW_HOME": str(tmp_path), "ANTHROPIC_BASE_URL": "https://me:canary@x/"})
+        assert "canary" not in str(caught.value)
+
+    @pytest.mark.parametrize("name", ["ANTHROPIC_API_KEY", "CLAUDE_CODE_OAUTH_TOKEN"])
+    def test_a_key_that_no_header_could_bear_is_refused_and_not_shown(self, tmp_path: Path, name: str) -> None:
+        for key in ("canary with spaces", "canary\x00", "canäry"):
+            with pytest.raises(ConfigError, match=f"{name} takes printable ASCII") as caught:
+                load({"OPENCLAW_HOME": str(tmp_path), name: key})
+            assert "can" not in str(caught.value).split("takes")[0]
+
+    def test_of_two_credentials_it_is_said_which_is_used(self, tmp_path: Path) -> None:
+        home = {"OPENCLAW_HOME": str(tmp_path)}
+        (warning,) = load({**home, "ANTHROPIC_API_KEY": "sk-1", "CLAUDE_CODE_OAUTH_TOKEN": "sk-2"}).warnings
+        assert "the key is used" in warning
+
+    @pytest.mark.parametrize(
+        ("address", "warned"),
+        [("http://llm.example/", True), ("https://llm.example", False), ("http://127.0.0.1:1", False),
+         ("http://localhost:1", False), ("http://[::1]:1", False), ("http://192.168.1.5:1", True)],
+    )  # fmt: skip
+    def test_a_key_that_can_be_read_on_its_way_is_warned_about(
+        self, tmp_path: Path, address: str, warned: bool
+    ) -> None:
+        home = {"OPENCLAW_HOME": str(tmp_path), "ANTHROPIC_BASE_URL": address}
+        assert [bool("not encrypted" in line) for line in load({**home, "ANTHROPIC_API_KEY": "k"}).warnings] == (
+            [True] if warned else []
+        )
+        assert load(home).warnings == ()
