@@ -2,7 +2,8 @@
 
 A turn is written by one thread at a time: by the router until it is dispatched, by the agent that works on it
 until that hands it back with an Answer or a Loss, then by delivery. Whoever has handed it on never writes to it again,
-but for `cancelled`, which the router sets once, whoever has the turn; every later hand looks at it.
+but for `cancelled`, which the router sets once, whoever has the turn; every later hand looks at it. The `tally` is the
+gateway's to add to, whenever it likes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+from openclaw.gateway.usage import Tally
 from openclaw.message import Message, Record, Reply, Timing, parent_id
 
 if TYPE_CHECKING:
@@ -55,6 +57,8 @@ class Turn:
     placed: Future[int] | None = field(default=None, repr=False)
     """Done by the agent that takes the turn: 0 when it runs, else its place in the queue."""
     attachment: Attachment | None = field(default=None, repr=False)
+    tally: Tally = field(default_factory=Tally, repr=False)
+    """The tokens of all its attempts, as far as this process has seen them."""
 
     @property
     def id(self) -> str:
@@ -115,6 +119,7 @@ class Turn:
             timing=Timing(prep_ms=min(prep, total), agent_ms=max(0, min(answer.agent_ms, total)), total_ms=total),
             error=answer.error,
             subagents=tuple(self.subagents),
+            usage=self.tally.read().to_json(),
         )
 
 

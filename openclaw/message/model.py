@@ -5,7 +5,8 @@ A Message is what somebody asked; it never changes after it was accepted. A Repl
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
@@ -105,6 +106,8 @@ class Reply:
     timing: Timing
     error: str = ""
     subagents: tuple[str, ...] = ()
+    usage: Mapping[str, int] = field(default_factory=dict)
+    """Tokens of the model that this message has used, its subagents' aside; empty where none were counted."""
 
     def to_json(self) -> dict[str, Any]:
         value: dict[str, Any] = {
@@ -121,6 +124,8 @@ class Reply:
             value["error"] = self.error
         if self.subagents:
             value["subagents"] = list(self.subagents)
+        if self.usage:
+            value["usage"] = dict(self.usage)
         return value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -48,9 +49,13 @@ def test_the_digest_is_of_the_content_and_not_of_the_id() -> None:
     assert message.digest() != Message("hello", session="other").digest()
 
 
-def test_a_reply_has_the_keys_of_the_contract_and_an_error_only_where_there_is_one() -> None:
+def test_a_reply_has_the_keys_of_the_contract_and_an_error_or_tokens_only_where_there_are_any() -> None:
     reply = Reply("a", "main", "default", "done", "hi", "persistent", 1, Timing(1, 2, 3))
     assert reply.to_json() == {
         "id": "a", "group": "main", "session": "default", "status": "done", "text": "hi", "route": "persistent",
         "attempt": 1, "timing": {"prepTime": 1, "agentTime": 2, "totalTime": 3},
+    }  # fmt: skip
+    used = {"input_tokens": 7, "output_tokens": 2}
+    assert replace(reply, usage=used, error="no", status="failed").to_json() == {
+        **reply.to_json(), "status": "failed", "error": "no", "usage": used,
     }  # fmt: skip
