@@ -1,7 +1,8 @@
 """The drop-file channel to one container: the host's side of the protocol in `message.frames`.
 
 What the host writes into `in/` and deletes in both directories is here; what it takes from the hostile `out/` is
-`reception`'s. All methods may be called from any thread; after `close`, none but `destroy`.
+`reception`'s. In `gw/`, beside them, is the socket by which the container reaches the model, where it has one. All
+methods may be called from any thread; after `close`, none but `destroy`.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import logging
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from openclaw.containers.frame_set import FrameSet
 from openclaw.containers.reception import FROM_CONTAINER, OnEvents, OnFrame, OnViolation, Reception
@@ -39,18 +41,35 @@ _BELONGS_TO: Final[dict[FrameKind, FrameKind]] = {
 }
 
 
-class Channels:
-    """All channels of a home: `root`/CID. `uid` is the one that containers write with; None: the service's own."""
+class Doors(Protocol):
+    """Where containers reach the model: the gateway."""
 
-    def __init__(self, root: Path, watcher: Watcher, uid: int | None = None) -> None:
+    def admit(self, cid: str, group: str, directory: Path, in_flight: Callable[[str], bool]) -> None:
+        """Listen in `directory` for the container `cid`, in which `in_flight` turns run. Raises RuntimeFailure."""
+        ...
+
+    def dismiss(self, cid: str) -> None:
+        """The container is gone, or was never there."""
+        ...
+
+
+class Channels:
+    """All channels of a home: `root`/CID.
+
+    `uid` is the one that containers write with; None: the service's own. Without `doors` there is no model.
+    """
+
+    def __init__(self, root: Path, watcher: Watcher, uid: int | None = None, doors: Doors | None = None) -> None:
         self._root = root
         self._watcher = watcher
         self._uid = os.getuid() if uid is None else uid
+        self._doors = doors
 
-    def create(self, cid: str) -> Channel:
+    def create(self, cid: str, group: str = "") -> Channel:
         """Make the directories of a new channel; it is there as a whole, or not at all.
 
-        Raises RuntimeFailure where the disk does not take them.
+        With a `group` its container may reach the model on that group's account. Raises RuntimeFailure where the disk
+        does not take it.
         """
         path = self._root / cid
         hidden = self._root / f".new.{cid}"
@@ -59,17 +78,34 @@ class Channels:
             hidden.mkdir(mode=0o700)
             _make(hidden / "in", 0o755, None)
             _make(hidden / "out", 0o700, self._uid if self._uid != os.getuid() else None)
+            _make(hidden / "gw", 0o755, None)
             hidden.rename(path)
         except OSError as error:
             raise RuntimeFailure(f"the channel {path} cannot be made: {error.strerror}") from error
-        return Channel(cid, path, self._watcher, self._uid)
+        channel = self._channel(cid)
+        if group:
+            try:
+                self.open_door(channel, group)
+            except RuntimeFailure:
+                channel.destroy()
+                raise
+        return channel
+
+    def open_door(self, channel: Channel, group: str) -> None:
+        """Let the container of `channel` reach the model on the account of `group`. Raises RuntimeFailure."""
+        if self._doors is not None:
+            self._doors.admit(channel.cid, group, channel.path / "gw", channel.serves)
 
     def open(self, cid: str) -> Channel:
         """A channel that is there already, as found after a restart. Raises RuntimeFailure where it is not."""
         path = self._root / cid
         if not is_name(cid) or not (path / "in").is_dir() or not (path / "out").is_dir():
             raise RuntimeFailure(f"the channel {path} is gone; its container can only be removed")
-        return Channel(cid, path, self._watcher, self._uid)
+        return self._channel(cid)
+
+    def _channel(self, cid: str) -> Channel:
+        on_close = None if self._doors is None else self._doors.dismiss
+        return Channel(cid, self._root / cid, self._watcher, self._uid, on_close)
 
     def list(self) -> list[str]:
         """The cid of every channel on disk, in order."""
@@ -94,11 +130,14 @@ class Channels:
 
 
 class Channel:
-    """One container's channel. Made by `Channels`."""
+    """One container's channel. Made by `Channels`; `on_close` is told its cid once."""
 
-    def __init__(self, cid: str, path: Path, watcher: Watcher, uid: int) -> None:
+    def __init__(
+        self, cid: str, path: Path, watcher: Watcher, uid: int, on_close: Callable[[str], None] | None = None
+    ) -> None:
         self.cid = cid
         self.path = path
+        self._on_close = on_close
         self._in = DropDir(path / "in")
         self._in.sweep_staging()
         self._out = DropDir(path / "out")
@@ -144,6 +183,11 @@ class Channel:
         for name in mine:
             self._in.remove(frame_name(*name))
         self._reception.forget(frame_id)
+
+    def serves(self, turn_id: str) -> bool:
+        """Whether the turn was asked of this container, and is not forgotten."""
+        with self._lock:
+            return FrameName("request", turn_id) in self._open
 
     def pending(self) -> dict[str, dict[str, Any]]:
         """The requests that were not forgotten, as id → body, oldest first; {} for one that a power cut damaged."""
@@ -193,6 +237,8 @@ class Channel:
         with self._lock:
             closed, self._closed = self._closed, True
         if not closed:
+            if self._on_close is not None:
+                self._on_close(self.cid)
             self._reception.close(self._close_directories)
 
     def destroy(self) -> None:

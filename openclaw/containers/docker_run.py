@@ -1,6 +1,6 @@
 """What is said to the docker CLI and what it says back: command lines, labels, rows, and errors as our errors.
 
-Pure functions without state. The container sees its group's folder, the two directories of its channel and the
+Pure functions without state. The container sees its group's folder, the three directories of its channel and the
 mounts of its spec, nothing else of the host.
 """
 
@@ -69,6 +69,8 @@ def run_args(spec: ContainerSpec, image: str, installation: str, uid: int, confi
     mounts = (
         Mount(spec.channel_path / "in", f"{CHANNEL_DIR}/in"),
         Mount(spec.channel_path / "out", f"{CHANNEL_DIR}/out", readonly=False),
+        # The directory and not the socket: one that a later service binds anew is another file.
+        Mount(spec.channel_path / "gw", f"{CHANNEL_DIR}/gw"),
         Mount(spec.group_dir, GROUP_DIR, readonly=not spec.group_writable),
         *spec.mounts,
     )

@@ -40,7 +40,7 @@ class Mount:
 class ContainerSpec:
     """One container to start.
 
-    `channel_path` is the directory that holds `in/` and `out/`, `env` the runner's settings (never a key),
+    `channel_path` is the directory that holds `in/`, `out/` and `gw/`, `env` the runner's settings (never a key),
     `memory_mb` and `pids` the limits in MiB and in processes and threads, `cpus` in processors, of which it gets no
     more than there are. `mounts` come beside the group's folder, or lie over a part of it.
     """

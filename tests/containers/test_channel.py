@@ -15,6 +15,7 @@ from openclaw.errors import ChannelViolation, RuntimeFailure
 from openclaw.message import Frame, FrameKind
 from openclaw.message.frames import MAX_FRAME, MAX_SIGN
 from openclaw.spool import Watcher
+from tests.support.doors import RecordingDoors
 from tests.support.heard import Heard, listen, write
 
 # Both directions
@@ -353,3 +354,63 @@ def test_a_violation_is_told_once_and_is_the_last_word(channel: Channel, watcher
 
     assert heard.frames.empty()
     assert heard.violations.empty()
+
+
+class TestTheWayToTheModel:
+    @pytest.fixture
+    def doors(self) -> RecordingDoors:
+        return RecordingDoors()
+
+    @pytest.fixture
+    def channels(self, tmp_path: Path, watcher: Watcher, doors: RecordingDoors) -> Channels:
+        return Channels(tmp_path / "channels", watcher, doors=doors)
+
+    def test_a_container_of_a_group_has_a_door_in_a_directory_of_its_own(
+        self, channels: Channels, doors: RecordingDoors
+    ) -> None:
+        channel = channels.create("c9", "friends")
+        admitted = doors.admitted.get_nowait()
+        assert admitted[:3] == ("c9", "friends", channel.path / "gw")
+        assert admitted.directory.stat().st_mode & 0o777 == 0o755
+        channel.destroy()
+
+    def test_turns_are_in_flight_from_their_request_until_they_are_forgotten(
+        self, channels: Channels, doors: RecordingDoors
+    ) -> None:
+        channel = channels.create("c9", "friends")
+        in_flight = doors.admitted.get_nowait().in_flight
+        seen = [in_flight("m1")]
+        channel.send("ping", "m1", {})
+        seen.append(in_flight("m1"))
+        channel.send("request", "m1", {})
+        seen.append(in_flight("m1"))
+        channel.forget("m1")
+        assert [*seen, in_flight("m1")] == [False, False, True, False]
+        channel.destroy()
+
+    def test_its_door_is_closed_with_the_channel_and_once(self, channels: Channels, doors: RecordingDoors) -> None:
+        channel = channels.create("c9", "friends")
+        assert doors.dismissed.empty()
+        channel.close()
+        channel.destroy()
+        assert doors.dismissed.get_nowait() == "c9"
+        assert doors.dismissed.empty()
+
+    def test_a_channel_that_is_there_already_gets_one_too(self, channels: Channels, doors: RecordingDoors) -> None:
+        channels.create("c9").close()
+        again = channels.open("c9")
+        assert doors.admitted.empty()
+        channels.open_door(again, "friends")
+        assert doors.admitted.get_nowait()[:3] == ("c9", "friends", again.path / "gw")
+        again.destroy()
+
+    def test_where_no_door_can_be_opened_there_is_no_channel(
+        self, channels: Channels, doors: RecordingDoors, tmp_path: Path
+    ) -> None:
+        doors.refusal = "no space left"
+        with pytest.raises(RuntimeFailure, match="no space left"):
+            channels.create("c9", "friends")
+        assert os.listdir(tmp_path / "channels") == []
+
+    def test_without_a_gateway_the_directory_is_empty(self, channel: Channel) -> None:
+        assert os.listdir(channel.path / "gw") == []

@@ -74,6 +74,13 @@ def test_the_last_words_of_one_that_ends_by_itself_are_logged_and_of_one_that_is
     assert said == ["The container ends ended by itself; the last that it wrote: here"]
 
 
+def test_a_child_is_told_where_its_way_to_the_model_is(make: Make, exits: Exits, tmp_path: Path) -> None:
+    spec = make_spec(tmp_path, "c1")
+    make("import os, sys; sys.exit(os.environ['OPENCLAW_GATEWAY'])").start(spec).result(WAIT)
+
+    assert exits.next().detail == str(spec.channel_path / "gw" / "s")
+
+
 def test_a_kill_is_told_as_137(make: Make, exits: Exits, tmp_path: Path) -> None:
     runtime = make(WAIT_FOR_EOF)
     runtime.start(make_spec(tmp_path, "c1")).result(WAIT)

@@ -158,7 +158,7 @@ def see(runtime: DockerRuntime, engine: Cli, specs: MakeSpecs) -> See:
 
 def with_channel(spec: ContainerSpec, runtime: DockerRuntime) -> ContainerSpec:
     """The spec, with the directories of its channel made."""
-    for name in ("in", "out"):
+    for name in ("in", "out", "gw"):
         (spec.channel_path / name).mkdir(parents=True)
     os.chown(spec.channel_path / "out", runtime.container_uid, -1)
     return spec

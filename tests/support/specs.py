@@ -17,7 +17,7 @@ from openclaw.containers.runtime import ContainerSpec
 def make_spec(home: Path, name: str, uid: int | None = None, **changes: Any) -> ContainerSpec:
     """A dedicated container's spec below `home`; its `out/` belongs to `uid`. `changes` go to the spec's fields."""
     channel, group = home / "channels" / name, home / "groups" / "main"
-    for directory in (channel / "in", channel / "out", group):
+    for directory in (channel / "in", channel / "out", channel / "gw", group):
         directory.mkdir(parents=True, exist_ok=True)
     if uid is not None and uid != os.getuid():
         os.chown(channel / "out", uid, uid)
