@@ -213,7 +213,7 @@ class DedicatedAgents:
             spec = self._specs.subagent(cid, turn.id, turn.task.get("paths", []))
         else:
             spec = self._specs.dedicated(cid, turn.message.group, turn.id)
-        return self._attend(self._channels.create(cid), spec.name, spec)
+        return self._attend(self._channels.create(cid, spec.group), spec.name, spec)
 
     def _attend(self, channel: Channel, name: str, spec: ContainerSpec | None = None) -> Job:
         """Have what happens in the container of `channel` told to this thread."""

@@ -25,7 +25,7 @@ from openclaw.agents.health import HealthCheck
 from openclaw.agents.mailbox import Mailbox
 from openclaw.agents.restarts import Restarts
 from openclaw.agents.running_turns import RunningTurns
-from openclaw.agents.specs import Specs, new_cid
+from openclaw.agents.specs import MAIN, Specs, new_cid
 from openclaw.agents.turn import Answer, Outcome, Turn, TurnListener
 from openclaw.errors import EngineOverdue, EngineUnavailable, RuntimeFailure
 
@@ -192,7 +192,7 @@ class MainAgentManager:
         log.info("MainAgentManager: Starting persistent container for Main group")
         cid = new_cid()
         try:
-            self._attend(self._channels.create(cid))
+            self._attend(self._channels.create(cid, MAIN))
         except RuntimeFailure as error:
             self._crashed(str(error))
             return

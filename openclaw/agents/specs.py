@@ -18,7 +18,7 @@ from openclaw.agents.group_config import GroupConfig, MountRequest, readonly_req
 from openclaw.agents.mount_allowlist import MountAllowlist
 from openclaw.config import Config
 from openclaw.containers.runtime import GLOBAL_DIR, GROUP_DIR, ContainerSpec, Mount, Role
-from openclaw.errors import StartFailed
+from openclaw.errors import OpenClawError, StartFailed
 
 MAIN: Final = "main"
 
@@ -56,7 +56,14 @@ class Specs:
         return f"{self._config.container_prefix}-main-persistent"
 
     def main(self, cid: str) -> ContainerSpec:
-        """Main's persistent container: the group's folder is there to read, not to write. Raises nothing."""
+        """Main's persistent container: the group's folder is there to read, not to write. Raises nothing.
+
+        Of the group's settings it has the model only, as they are when it starts.
+        """
+        try:
+            model = self._config_of(MAIN).model
+        except OpenClawError:  # damaged, which is said to whoever speaks to the group
+            model = ""
         return ContainerSpec(
             name=self.main_name,
             role="main",
@@ -65,7 +72,7 @@ class Specs:
             channel_path=self._channels / cid,
             group_dir=self._groups / MAIN,
             group_writable=False,
-            env=self._runner_env("main"),
+            env=self._runner_env("main", model),
             memory_mb=MAIN_MEMORY_MB,
             pids=MAIN_PIDS,
             mounts=(self._global(),),
@@ -99,7 +106,7 @@ class Specs:
             channel_path=self._channels / cid,
             group_dir=self._groups / group,
             group_writable=True,
-            env={**self._runner_env(role), "OPENCLAW_NETWORK": settings.network},
+            env={**self._runner_env(role, settings.model), "OPENCLAW_NETWORK": settings.network},
             message_id=message_id,
             memory_mb=settings.memory_mb,
             pids=settings.pids,
@@ -125,11 +132,11 @@ class Specs:
     def _global(self) -> Mount:
         return Mount(self._groups / "global", GLOBAL_DIR, ours=True)
 
-    def _runner_env(self, role: Role) -> dict[str, str]:
+    def _runner_env(self, role: Role, model: str) -> dict[str, str]:
         env = {
             "OPENCLAW_ENGINE": self._config.engine,
             "OPENCLAW_OFFLINE_LATENCY_MS": str(round(self._config.offline_latency * 1000)),
-            "OPENCLAW_MODEL": self._config.anthropic_model,
+            "OPENCLAW_MODEL": model or self._config.anthropic_model,
             "OPENCLAW_MAX_TOKENS": str(self._config.openclaw_max_tokens),
             "OPENCLAW_CONTEXT_TOKENS": str(self._config.openclaw_context_tokens),
             "OPENCLAW_ROLE": role,

@@ -89,6 +89,10 @@ class Recovery:
 
     def _adopt(self, container: Found, channel: Channel, mine: list[Turn]) -> None:
         self.running.update((turn.id, turn) for turn in mine)
+        try:
+            self._channels.open_door(channel, container.group)
+        except RuntimeFailure as error:  # without the model it can still say so
+            log.error("The container %s goes on without the model: %s", container.name, error)
         if container.role == "main":
             self._main.adopt(channel, mine, current=self._persistent and self._is_current(container))
         else:

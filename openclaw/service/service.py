@@ -32,6 +32,8 @@ from openclaw.delivery.outbox import Outbox
 from openclaw.delivery.retention import MAX_REMOVALS, Retention
 from openclaw.delivery.waiters import Waiters
 from openclaw.errors import RuntimeFailure
+from openclaw.gateway.gateway import Gateway, most_connections
+from openclaw.gateway.upstream import Upstream
 from openclaw.intake.access import Access
 from openclaw.intake.api import Api
 from openclaw.intake.drop import Inbox
@@ -49,6 +51,7 @@ from openclaw.routing.router import Router
 from openclaw.routing.sent_messages import SentMessages
 from openclaw.routing.sessions import Sessions
 from openclaw.routing.subagents import Subagents
+from openclaw.service.books import Books
 from openclaw.service.dispatch import Dispatch
 from openclaw.service.home import Home
 from openclaw.service.listener import Listener
@@ -110,6 +113,8 @@ class Service:
         self._run(self._alarms)
         self._started.append(self._callbacks.close)
         self._run(self._outbox)
+        if self._gateway is not None:
+            self._run(self._gateway)
         self.http.bind()
         left = self._ledger.load()
         self._router.recover(left.open)
@@ -197,7 +202,8 @@ class Service:
         sent = SentMessages(self._ledger, self._clock, told=self._events.message)
         calls = AgentCalls({**self._subagents.tools, **sent.tools, **GroupCalls(self._groups).tools})
         listener = Listener(self._router, calls, self._events)
-        channels = Channels(self._home.channels, self._watcher, self._runtime.container_uid)
+        self._gateway = self._make_gateway() if config.engine == "messages" else None
+        channels = Channels(self._home.channels, self._watcher, self._runtime.container_uid, self._gateway)
         specs = Specs(
             config, self._home.channels, config_of=self._groups.config,
             allowlist=MountAllowlist(config.home), sandboxed=self._runtime.kind == "docker",
@@ -237,6 +243,17 @@ class Service:
             self._manager.watchdog_s, self._manager.alive,
             address=lambda: self.http.address, directory=self._home.directory(".probe"), committer=self._committer,
             watcher=self._watcher, ping_delivery=self._outbox.ping, alarms=self._alarms,
+        )  # fmt: skip
+
+    def _make_gateway(self) -> Gateway:
+        config = self._config
+        upstream = Upstream(
+            config.anthropic_base_url, api_key=config.anthropic_api_key, oauth_token=config.claude_code_oauth_token
+        )
+        log.info("The model is asked at %s", upstream.host)
+        return Gateway(
+            upstream, Books(self._metrics, self._reservations.find), self._clock, self._runtime.container_uid,
+            max_connections=most_connections(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
         )  # fmt: skip
 
     def _choose_runtime(self) -> Runtime:
@@ -357,6 +374,7 @@ class Service:
             "dedicated": dedicated._asdict(),
             "in_flight": len(self._reservations),
             "connections": self.http.open_connections,
+            "model_connections": 0 if self._gateway is None else self._gateway.open_connections,
         }
 
     def cancel(self, message_id: str) -> bool:

@@ -13,7 +13,7 @@ from openclaw.agents.mount_allowlist import MountAllowlist
 from openclaw.agents.specs import Specs
 from openclaw.config import load
 from openclaw.containers.runtime import ContainerSpec, Mount
-from openclaw.errors import MountRefused, StartFailed, UnknownGroup
+from openclaw.errors import DamagedGroup, MountRefused, StartFailed, UnknownGroup
 from tests.support.specs import make_specs
 
 
@@ -94,6 +94,37 @@ def test_settings_hold_for_mains_single_use_containers_and_not_for_its_persisten
     assert made.main("c4").network == "none"
     assert "OPENCLAW_NETWORK" not in made.main("c4").env
     assert [mount.target for mount in made.main("c4").mounts] == ["/workspace/global"]
+
+
+def test_the_model_is_the_groups_own_or_the_installations(home: Path) -> None:
+    config = load({"OPENCLAW_HOME": str(home), "ANTHROPIC_API_KEY": "canary", "ANTHROPIC_MODEL": "large"})
+    settings = {"friends": GroupConfig(model="small"), "family": GroupConfig()}
+    made = make_specs(config, home / "ipc/channels", **settings)
+
+    friends, family = made.dedicated("c1", "friends", "m1"), made.dedicated("c2", "family", "m2")
+
+    assert [spec.env["OPENCLAW_MODEL"] for spec in (friends, family, made.main("c3"))] == ["small", "large", "large"]
+    assert friends.env["OPENCLAW_ENGINE"] == "messages"
+    assert "canary" not in str(friends)
+
+
+def test_so_is_that_of_mains_persistent_container(home: Path) -> None:
+    made = specs(home, main={"model": "tiny"})
+
+    assert made.main("c1").env["OPENCLAW_MODEL"] == made.standby("c2").env["OPENCLAW_MODEL"] == "tiny"
+    assert made.main("c1").env["OPENCLAW_ENGINE"] == "offline"
+
+
+def test_settings_of_main_that_cannot_be_read_leave_its_persistent_container_the_installations_model(
+    home: Path,
+) -> None:
+    def damaged(group: str) -> GroupConfig:
+        raise DamagedGroup(group)
+
+    config = load({"OPENCLAW_HOME": str(home), "ANTHROPIC_MODEL": "large"})
+    made = Specs(config, home, config_of=damaged, allowlist=MountAllowlist(home), sandboxed=True)
+
+    assert made.main("c1").env["OPENCLAW_MODEL"] == "large"
 
 
 def test_mains_persistent_container_writes_nothing_and_its_subagents_write_the_groups_folder(home: Path) -> None:

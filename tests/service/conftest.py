@@ -22,6 +22,7 @@ from openclaw.message import FrameKind, Message, dump_bytes, frame_name
 from openclaw.service.recovery import Recovery
 from openclaw.spool import DropDir, Watcher
 from tests.support.clock import FakeClock, ManualTimers
+from tests.support.doors import RecordingDoors
 from tests.support.listener import RecordingListener
 from tests.support.runtime import HandRuntime
 from tests.support.specs import make_specs
@@ -59,7 +60,8 @@ class Crew:
         watcher = stack.enter_context(closing(Watcher()))
         watcher.start()
         self.root = home / "channels"
-        self.channels = Channels(self.root, watcher)
+        self.doors = RecordingDoors()
+        self.channels = Channels(self.root, watcher, doors=self.doors)
         self.specs = make_specs(self.config, self.root, friends=GroupConfig())
         alarms = ManualTimers(self.clock)
         self.dedicated = DedicatedAgents(

@@ -43,6 +43,33 @@ def test_mains_container_goes_on_with_its_turns_and_no_other_is_started(crew: Cr
     assert crew.engine.removed.empty()
 
 
+def test_those_that_go_on_reach_the_model_again_on_the_account_of_their_group(crew: Crew) -> None:
+    turn = crew.turn("a", group="friends")
+    path = crew.left_channel("c1", turn)
+    crew.left_channel("c2", crew.turn("b"))  # its container is gone
+    crew.left_container("c1")
+    crew.engine.containers[-1] = crew.engine.containers[-1]._replace(group="friends")
+    crew.recover(turn)
+    cid, group, directory, in_flight = crew.doors.admitted.get_nowait()
+    assert (cid, group, directory) == ("c1", "friends", path / "gw")
+    assert in_flight("a")
+    assert [door.cid for door in crew.doors.admitted.queue if door.cid == "c2"] == []
+
+
+def test_one_whose_way_to_the_model_cannot_be_opened_goes_on_without(
+    crew: Crew, caplog: pytest.LogCaptureFixture
+) -> None:
+    turn = crew.turn("a", group="friends")
+    crew.left_channel("c1", turn)
+    crew.left_container("c1")
+    crew.doors.refusal = "no space left"
+    crew.recover(turn)
+    assert crew.recovery.running == {"a": turn}
+    assert "goes on without the model: no space left" in caplog.text
+    crew.answer("c1", "a")
+    assert crew.next_end() == (turn, DONE)
+
+
 def test_an_answer_that_came_while_no_process_ran_counts(crew: Crew) -> None:
     turn = crew.turn("a")
     crew.left_channel("c1", turn)
