@@ -261,7 +261,10 @@ def _run(state: _State, args: _Args) -> None:
                     125,
                 )
         state.write(container)
-    _start(state, container, _command(state, args, words, mounts), args.pairs("env"))
+    # What is mounted is where it was: the runner is told where it finds its way to the model.
+    gateway = next((f"{mount['src']}/s" for mount in mounts if mount["dst"] == "/channel/gw"), "")
+    environ = {"OPENCLAW_GATEWAY": gateway, **args.pairs("env")}
+    _start(state, container, _command(state, args, words, mounts), environ)
     print(container["id"])
 
 
