@@ -391,6 +391,13 @@ def test_new_may_come_with_the_first_message(bench: Bench) -> None:
     assert bench.record.new
 
 
+def test_new_counts_even_where_the_model_then_refuses(bench: Bench) -> None:
+    bench.model.will(says(reason="refusal"))
+    bench.ask("/new\nSomething bad")
+
+    assert (bench.record.messages, bench.record.new) == ([], True)
+
+
 @pytest.mark.parametrize("said", ["/newer", "say /new", "/news today"])
 def test_what_only_looks_like_it_is_a_message(bench: Bench, said: str) -> None:
     bench.model.will(says("hello"))
@@ -452,7 +459,7 @@ def test_the_summary_is_there_in_the_next_turn_and_part_of_the_next_summary(benc
 def test_an_api_whose_window_is_smaller_than_was_said_gets_a_summary_too(bench: Bench) -> None:
     bench.keep_turn("a", "question", "answer")
     too_long = refuses(400, "prompt is too long: 9000 tokens > 8192 maximum")
-    bench.model.will(too_long, says("They asked much."), says("hello"))
+    bench.model.will(too_long, too_long, says("They asked much."), says("hello"))
 
     assert bench.ask(message_id="b") == "hello"
     assert bench.record.summary == Summary("a", "They asked much.")

@@ -197,7 +197,7 @@ def stream_error(error: object) -> CallFailed:
     kind, message = ("", "") if not isinstance(error, dict) else (str(error.get("type")), str(error.get("message")))
     said = " ".join(f"{kind}: {message}".split())[:300]
     if kind in ("overloaded_error", "api_error", "rate_limit_error", "timeout_error"):
-        return Busy(f"the model's API failed in the middle of the answer ({said}); send the message again")
+        return Busy(f"the model's API failed in the middle of the answer ({said})")
     return Refused(f"the model's API gave up in the middle of the answer ({said})")
 
 

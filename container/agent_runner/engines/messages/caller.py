@@ -89,9 +89,11 @@ class Caller:
                 if self._clock() >= context.deadline:
                     raise CallFailed("the turn's time was over before the model had answered") from failure
                 gone = isinstance(failure, Gone) or (isinstance(failure, Cut) and not self._gateway.is_there())
-                if speech.in_call and not gone and not tries.gone:
-                    raise CallFailed(f'{failure}; say "go on" to continue') from failure
-                pause = tries.pause(failure, gone=gone)
+                seen = bool(speech.in_call)
+                pause = None if seen and not gone and not tries.gone else tries.pause(failure, gone=gone)
+                if pause is None:
+                    advice = 'say "go on" to continue' if seen else "send the message again later"
+                    raise CallFailed(f"{failure}; {advice}") from failure
             if context.cancel.wait(pause):
                 raise TurnCancelled
             speech.again()
@@ -135,31 +137,27 @@ class _Tries:
         """Whether the gateway was gone before: what the sender has seen then is expected again."""
         return self._gone_since is not None
 
-    def pause(self, failure: CallFailed, *, gone: bool) -> float:
-        """Seconds until the next try. Raises `failure` where there is none."""
-        return self._until_back(failure) if gone else self._until_ready(failure)
+    def pause(self, failure: CallFailed, *, gone: bool) -> float | None:
+        """Seconds until the next try; None where there is none."""
+        return self._until_back() if gone else self._until_ready(failure)
 
-    def _until_back(self, failure: CallFailed) -> float:
+    def _until_back(self) -> float | None:
         now = self._clock()
         if self._gone_since is None:
             self._gone_since = now
         pause = self._grown(self._pauses.gone, self._searched, self._pauses.longest_gone)
         self._searched += 1
-        if now + pause > min(self._gone_since + GONE, self._deadline):
-            raise failure
-        return pause
+        return pause if now + pause <= min(self._gone_since + GONE, self._deadline) else None
 
-    def _until_ready(self, failure: CallFailed) -> float:
+    def _until_ready(self, failure: CallFailed) -> float | None:
         self._failed += 1
         if self._failed >= TRIES:
-            raise failure
+            return None
         asked = failure.after if isinstance(failure, Busy) else None
         pause = self._grown(self._pauses.busy, self._failed - 1, self._pauses.longest_busy)
         if asked is not None:
             pause = asked + pause / 10
-        if self._clock() + pause > self._deadline:
-            raise failure
-        return pause
+        return pause if self._clock() + pause <= self._deadline else None
 
     def _grown(self, first: float, times: int, longest: float) -> float:
         longest_now: float = min(longest, first * 2**times)

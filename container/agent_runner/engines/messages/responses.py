@@ -65,7 +65,7 @@ def failure(head: Head, said: str) -> CallFailed:
     if status in _LATER or status >= 500:
         after = retry_after(head.headers.get("retry-after"))
         asks = f" and asks to wait {after:.0f} s" if after else ""
-        return Busy(f"the model's API cannot answer now{asks} ({words}); send the message again later", after)
+        return Busy(f"the model's API cannot answer now{asks} ({words})", after)
     if status == 413 or (status == 400 and _TOO_LONG.search(said)):
         return TooLong(f"the conversation is longer than the model takes ({words}): {_FRESH}")
     if status in _WHAT_TO_DO:

@@ -9,7 +9,10 @@ from collections.abc import Callable
 
 from agent_runner.engines.messages.failures import Diverged
 
-_DIVERGED = "the connection to the model was lost, and what it says now does not continue what it had said"
+_DIVERGED = (
+    "the connection to the model was lost, and what it says now does not continue what it had said; "
+    'say "go on" to continue'
+)
 
 
 class Speech:

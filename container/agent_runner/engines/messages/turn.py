@@ -7,28 +7,26 @@ Belongs to the thread that runs the turn. However it ends, the session is told w
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from agent_runner.engines.engine import Host, Task, TurnCancelled, TurnCut
-from agent_runner.engines.messages import prompt, summary
+from agent_runner.engines.messages import prompt
 from agent_runner.engines.messages.answer import Answer
 from agent_runner.engines.messages.caller import CallContext, Caller
-from agent_runner.engines.messages.failures import CallFailed, TooLong
-from agent_runner.engines.messages.history import Histories, History, Past
+from agent_runner.engines.messages.failures import TooLong
+from agent_runner.engines.messages.history import Histories, History
 from agent_runner.engines.messages.leftover import leftover
 from agent_runner.engines.messages.prompt import Prompts
+from agent_runner.engines.messages.room import Room
 from agent_runner.engines.messages.settings import Settings
 from agent_runner.engines.messages.speech import Speech
 from agent_runner.engines.messages.tool_box import ToolBox, failed
-from agent_runner.engines.messages.window import BYTES_PER_TOKEN, FULL_AT_START, Window
+from agent_runner.engines.messages.window import FULL_AT_START, Window
 from agent_runner.tools import ToolUse
 from openclaw.errors import OpenClawError
-from openclaw.message import Record, Summary
-
-log = logging.getLogger(__name__)
+from openclaw.message import Record
 
 MAX_CALLS: Final = 50
 """Calls of the model in one turn."""
@@ -81,18 +79,18 @@ def answer(parts: Parts, task: Task, host: Host) -> str:
         end = "\n\n".join(filter(None, [turn.speech.in_call, f"(The turn failed here: {error})"]))
         raise TurnCut(str(error), turn.speech.text) from error
     finally:
-        if keeps and (messages := leftover(turn.window.messages, end)):
-            host.record(Record(messages, turn.window.tokens(), new, turn.summary))
+        if keeps and (record := turn.left(end, new=new)) is not None:
+            host.record(record)
     return turn.speech.text
 
 
 def _fresh(task: Task) -> tuple[str, bool]:
     """What the message says, and whether it begins a fresh session: `/new`, alone or before the first message."""
     text = task.message.text
-    word, _, rest = text.strip().partition(" ")
-    if task.assignment is not None or word.rstrip() != "/new":
+    word, *rest = text.split(maxsplit=1)
+    if task.assignment is not None or word != "/new":
         return text, False
-    return rest.strip(), True
+    return "".join(rest).strip(), True
 
 
 class _Turn:
@@ -105,13 +103,20 @@ class _Turn:
         self._notes = history.notes
         self.speech = Speech(host.delta)
         self.window = Window(parts.settings, parts.tools.definitions, parts.prompts.system(task), history)
-        self.summary: Summary | None = None
         deadline = parts.clock() + task.limit - min(MARGIN, task.limit / 10)
         self._use = ToolUse(host, task.cancel, deadline)
         self._context = CallContext(task.message.id, task.cancel, deadline, self.speech)
+        self._room = Room(self.window, parts.settings, parts.caller, self._context, host)
         self._joined = False  # what comes goes on with what was said
         self._was_cut = False
         self._noted = 0  # characters that were said before the model was called
+
+    def left(self, end: str, *, new: bool) -> Record | None:
+        """What the session is to keep, `end` being how the turn broke off; None where that is nothing."""
+        messages = leftover(self.window.messages, end)
+        if not messages and not new and self._room.summary is None:
+            return None
+        return Record(messages, self.window.tokens(), new, self._room.summary)
 
     def begin(self, text: str) -> None:
         """Take in the message; make room where the session fills the window."""
@@ -121,7 +126,7 @@ class _Turn:
         self._noted = len(self.speech.text)
         self.window.add("user", [{"type": "text", "text": prompt.user(self._task, text)}])
         if self.window.is_full(FULL_AT_START):
-            self._summarise()
+            self._room.summarise()
 
     def run(self) -> None:
         """Go on until the model has answered. Raises OpenClawError where it does not."""
@@ -184,48 +189,14 @@ class _Turn:
         if self._parts.clock() >= self._use.deadline:
             raise OpenClawError("the turn's time was over before the model had answered")
         if self.window.is_full():
-            self._make_room()
+            self._room.make()
         for _ in range(MAX_SQUEEZES):
             try:
                 return self._ask()
             except TooLong:
-                if self.speech.in_call or not self._make_room(all_of_them=True):
+                if self.speech.in_call or not self._room.make(all_of_them=True):
                     raise
         return self._ask()
 
     def _ask(self) -> Answer:
         return self._parts.caller.call(self.window.body(), self._context, joined=self._joined)
-
-    def _make_room(self, *, all_of_them: bool = False) -> bool:
-        """Give up what is least needed: earlier turns first, then what tools gave. Whether there was anything."""
-        return self._summarise() or self.window.clear_results(all_of_them=all_of_them)
-
-    def _summarise(self) -> bool:
-        """Have the model put the older turns into one text; whether there were any."""
-        history, count = self.window.history, self.window.old_turns()
-        if not count:
-            return False
-        self._host.tool("Summarise", f"{count} earlier turns, to make room")
-        old = history.turns[:count]
-        written = self._written(history.summary, old)
-        text = "".join(str(block.get("text", "")) for block in written.content if block.get("type") == "text").strip()
-        if not text:
-            raise CallFailed("the model could not summarise the earlier turns; send /new to begin a fresh session")
-        self.summary = Summary(old[-1].id, summary.cut(text))
-        self.window.summarise(count, self.summary.text)
-        log.info("%d turns of the session %s are summarised", count, self._task.message.session)
-        return True
-
-    def _written(self, before: str, turns: list[Past]) -> Answer:
-        """The model's answer to the request for a summary; of less where it finds that too long."""
-        settings = self._parts.settings
-        room = max(2000, round(0.8 * (settings.room - summary.TOKENS) * BYTES_PER_TOKEN))
-        context = self._context._replace(speech=Speech(_unsaid))
-        try:
-            return self._parts.caller.call(summary.request(settings.model, before, turns, room), context)
-        except TooLong:
-            return self._parts.caller.call(summary.request(settings.model, before, turns, room // 4), context)
-
-
-def _unsaid(_: str) -> None:
-    """A summary is for the model alone."""
