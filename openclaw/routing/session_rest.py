@@ -32,7 +32,7 @@ def separate(before: list[Entry], added: list[Entry], archive: str) -> Rest:
     _shrink(session, archive)
     counts = [*([session.summary] if session.summary else []), *session.turns.values()]
     ids = set(map(id, counts))
-    gone = [entry for entry in before if entry["kind"] in ("messages", "summary") and id(entry) not in ids]
+    gone = [entry for entry in before if id(entry) not in ids and (entry["kind"] == "summary" or entry.get("messages"))]
     return Rest([*counts, *_results(session)], gone)
 
 

@@ -90,7 +90,7 @@ class Sessions:
         if len(text) > MAX_RESULT:
             text = f"{text[:MAX_RESULT]}… (the whole text is the reply {message_id})"
         entry = {"kind": "subagent", "id": message_id, "status": reply["status"], "text": text}
-        self._write(file, known, [entry], "")
+        self._write(file, known, [entry], message_id)
 
     def add_turn(self, group: str, session: str, turn_id: str, results: list[str], record: Record | None) -> None:
         """A turn is over that was told of `results` and leaves `record`: note it, once, durably.
@@ -149,13 +149,13 @@ class Sessions:
                 self._known.popitem(last=False)
         return known
 
-    def _write(self, file: SessionFile, known: _Known, entries: list[Entry], turn_id: str) -> None:
+    def _write(self, file: SessionFile, known: _Known, entries: list[Entry], cause: str) -> None:
         """Add lines, and let older ones leave the file where these say so, or where it has grown too large."""
         data = b"".join(map(dump_bytes, entries))
         size = known.stamp.size if known.stamp is not None else 0
         leave = size > 0 and any(entry["kind"] in ("new", "summary") for entry in entries)
         if known.damaged or leave or size + len(data) > MAX_SESSION:
-            stamp = self._rewrite(file, known, entries, turn_id)
+            stamp = self._rewrite(file, known, entries, cause)
         else:
             stamp = file.append(data)
         with self._lock:
@@ -163,15 +163,18 @@ class Sessions:
                 known.session.add(_light(entry))
             known.stamp, known.damaged = stamp, False
 
-    def _rewrite(self, file: SessionFile, known: _Known, entries: list[Entry], turn_id: str) -> Stamp:
-        """Replace the file by what still counts. What does not is archived before, what is damaged kept beside it."""
-        mark = "-".join(filter(None, [time.strftime("%Y-%m-%d", time.localtime(self._clock.time())), turn_id]))
+    def _rewrite(self, file: SessionFile, known: _Known, entries: list[Entry], cause: str) -> Stamp:
+        """Replace the file by what still counts. What does not is archived before, what is damaged kept beside it.
+
+        `cause` is the turn or the subagent of which the new lines are: the same names come of it when this is repeated.
+        """
+        date = time.strftime("%Y-%m-%d", time.localtime(self._clock.time()))
         if known.damaged:
-            kept = file.set_aside(mark)
+            kept = file.set_aside(f"{date}-{cause}")
             log.error("%s is damaged: it is kept as %s, and goes on with what could be read", file.path, kept)
         content = file.read()
         before = read_lines(content.data, whole=content.whole).entries if content is not None else []
-        name = f"{mark[:10]}-{file.path.stem}-{turn_id or 'results'}.jsonl"
+        name = f"{date}-{file.path.stem}-{cause}.jsonl"
         rest = separate(before, entries, name)
         if rest.gone:
             try:

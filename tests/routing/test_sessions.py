@@ -206,6 +206,13 @@ def test_a_fresh_session_archives_the_old_one_and_keeps_untold_results(sessions:
     assert unseen(fresh(tmp_path)) == ["b.s2"]
 
 
+def test_a_fresh_session_after_another_has_nothing_to_archive(sessions: Sessions, tmp_path: Path) -> None:
+    keep(sessions, "a", Record([], new=True))
+    keep(sessions, "b", Record([], new=True))
+    assert kept(tmp_path) == [("messages", "b")]
+    assert archived(tmp_path) == {}
+
+
 def test_a_summary_takes_the_place_of_the_turns_for_which_it_stands(sessions: Sessions, tmp_path: Path) -> None:
     for turn_id in "abc":
         keep(sessions, turn_id, said(turn_id))

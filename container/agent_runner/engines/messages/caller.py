@@ -81,13 +81,13 @@ class Caller:
         speech.begin(joined=joined)
         tries = _Tries(self._pauses, self._chance, self._clock, context.deadline)
         while True:
+            self._check_time(context)
             try:
                 answer = self._once(body, context)
                 speech.end()
                 return answer
             except (Gone, Busy, Cut, Stalled) as failure:
-                if self._clock() >= context.deadline:
-                    raise CallFailed("the turn's time was over before the model had answered") from failure
+                self._check_time(context)
                 gone = isinstance(failure, Gone) or (isinstance(failure, Cut) and not self._gateway.is_there())
                 seen = bool(speech.in_call)
                 pause = None if seen and not gone and not tries.gone else tries.pause(failure, gone=gone)
@@ -97,6 +97,10 @@ class Caller:
             if context.cancel.wait(pause):
                 raise TurnCancelled
             speech.again()
+
+    def _check_time(self, context: CallContext) -> None:
+        if self._clock() >= context.deadline:
+            raise CallFailed("the turn's time was over before the model had answered")
 
     def _once(self, body: bytes, context: CallContext) -> Answer:
         limits = Limits(context.deadline, self._silence)

@@ -186,8 +186,6 @@ class _Turn:
         return True
 
     def _call(self) -> Answer:
-        if self._parts.clock() >= self._use.deadline:
-            raise OpenClawError("the turn's time was over before the model had answered")
         if self.window.is_full():
             self._room.make()
         for _ in range(MAX_SQUEEZES):
