@@ -198,10 +198,12 @@ class DedicatedAgents:
         except (OpenClawError, OSError) as error:
             self._listener.ended(turn, Answer.failed(str(error)))
             self._give_up(turn, warm)
-            return
-        self._set_limit(job)
-        if warm is None:
-            self._start(job)
+        else:
+            self._set_limit(job)
+            if warm is None:
+                self._start(job)
+        if turn.parent:
+            self._standby.refill()
 
     # A container's life
 

@@ -59,7 +59,7 @@ class Standby:
     def open(self) -> None:
         """Begin to keep containers: the agent for people is served first."""
         self._open = True
-        self._fill()
+        self.refill()
 
     def close(self) -> None:
         """Keep no more, and remove those that wait."""
@@ -72,17 +72,18 @@ class Standby:
             self._warm[job.cid] = job
 
     def take(self) -> Job | None:
-        """A warm container that is as one started now would be, no longer kept here; None where there is none."""
+        """A warm container that is as one started now would be, no longer kept here; None where there is none.
+
+        `refill` is called afterwards.
+        """
         while self._warm:
             cid = next(iter(self._warm))
             job = self._warm.pop(cid)
             if self._is_current(job):
                 self._lost = 0
-                self._fill()
                 return job
             log.info("The standby container %s has older settings and is replaced", job.name)
             self._remove(job)
-        self._fill()
         return None
 
     def has(self, job: Job) -> bool:
@@ -101,18 +102,19 @@ class Standby:
     def refresh(self) -> None:
         """The image is another one: containers of the old one are replaced."""
         self._remove_all()
-        self._fill()
+        self.refill()
 
     def engine_up(self) -> None:
         """The engine answers again: no pause is needed."""
         self._lost = 0
-        self._fill()
+        self.refill()
 
     def _resume(self) -> None:
         self._paused = False
-        self._fill()
+        self.refill()
 
-    def _fill(self) -> None:
+    def refill(self) -> None:
+        """Start what is missing. Not done by `take`: the task that was waited with goes first."""
         while self._open and not self._paused and len(self._starting) + len(self._warm) < self._size:
             job = self._launch()
             if job is None:

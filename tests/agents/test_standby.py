@@ -60,6 +60,7 @@ def test_as_many_as_wanted_are_started_and_only_warm_ones_are_given(yard: Yard) 
 def test_one_that_is_taken_is_replaced_and_never_given_again(yard: Yard) -> None:
     yard.warm()
     taken = yard.standby.take()
+    yard.standby.refill()
     assert taken is not None
     assert len(yard.launched) == 3
     assert not yard.standby.has(taken)
@@ -88,10 +89,12 @@ def test_older_settings_are_not_given_but_replaced(yard: Yard) -> None:
     yard.warm()
     yard.spec = replace(yard.spec, memory_mb=99)
     assert yard.standby.take() is None
+    yard.standby.refill()
     assert yard.removed == yard.launched[:2]
     assert len(yard.launched) == 4
     yard.warm()
     taken = yard.standby.take()
+    yard.standby.refill()
     assert taken is not None
     assert taken.spec is not None
     assert taken.spec.memory_mb == 99
