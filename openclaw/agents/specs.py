@@ -6,6 +6,7 @@ thread may call. Reads the disk, and makes what has to be there to be mounted.
 
 from __future__ import annotations
 
+import logging
 import secrets
 import stat
 from collections.abc import Callable, Iterable, Sequence
@@ -20,12 +21,19 @@ from openclaw.config import Config
 from openclaw.containers.runtime import GLOBAL_DIR, GROUP_DIR, ContainerSpec, Mount, Role
 from openclaw.errors import OpenClawError, StartFailed
 
+log = logging.getLogger(__name__)
+
 MAIN: Final = "main"
 
 MAIN_MEMORY_MB: Final = 1024
 """Room for 100 turns at once in Main's container; a dedicated one serves a single turn."""
 
 MAIN_PIDS: Final = 512
+
+PROFILES: Final = ".claude"
+"""Of a group's folder: what its agents are told to be, which only the user writes …"""
+NOTES: Final = ".claude/agent-memory"
+"""… and what they keep in mind, which they write."""
 
 
 class Specs:
@@ -75,8 +83,18 @@ class Specs:
             env=self._runner_env("main", model),
             memory_mb=MAIN_MEMORY_MB,
             pids=MAIN_PIDS,
-            mounts=(self._global(),),
+            mounts=(self._global(), *self._notes_of_main()),
         )
+
+    def _notes_of_main(self) -> tuple[Mount, ...]:
+        """What Main's own container may write: the notes of its agents. Without them it serves all the same."""
+        folder = self._groups / MAIN
+        try:
+            _prepare(folder)
+        except (OSError, StartFailed) as error:
+            log.warning("Main's agent can keep no notes in %s: %s", folder / NOTES, error)
+            return ()
+        return (_notes(folder),)
 
     def dedicated(self, cid: str, group: str, message_id: str) -> ContainerSpec:
         """A single-use container for one message of `group`. Raises an OpenClawError where its settings forbid it."""
@@ -126,6 +144,8 @@ class Specs:
             self._global(),
             Mount(folder / "sessions", f"{GROUP_DIR}/sessions"),
             Mount(folder / group_files.SETTINGS, f"{GROUP_DIR}/{group_files.SETTINGS}"),
+            Mount(folder / PROFILES, f"{GROUP_DIR}/{PROFILES}"),
+            _notes(folder),
             *self._allowlist.resolve(requests),
         )
 
@@ -155,13 +175,19 @@ def new_cid() -> str:
 
 
 def _prepare(folder: Path) -> None:
-    """Make the folder and the file that are mounted read-only over themselves. Raises OSError, StartFailed.
+    """Make what is mounted over itself. Raises OSError, StartFailed.
 
-    Without them a container could make them itself, and with them its group's settings: Main need not have any.
+    Without it a container could make it itself, and with it its group's settings: Main need not have any. And what is
+    a mount of its own in each container that may write to the folder cannot be replaced there, by a link to anywhere.
     """
-    sessions = folder / "sessions"
-    with suppress(FileExistsError):
-        sessions.mkdir()
-    if not stat.S_ISDIR(sessions.lstat().st_mode):
-        raise StartFailed(f"{sessions} is no folder: remove it")
+    for name in ("sessions", PROFILES, NOTES):
+        made = folder / name
+        with suppress(FileExistsError):
+            made.mkdir()
+        if not stat.S_ISDIR(made.lstat().st_mode):
+            raise StartFailed(f"{made} is no folder: remove it")
     group_files.ensure(folder)
+
+
+def _notes(folder: Path) -> Mount:
+    return Mount(folder / NOTES, f"{GROUP_DIR}/{NOTES}", readonly=False, ours=True)

@@ -39,6 +39,11 @@ def specs(home: Path, **groups: dict[str, Any]) -> Specs:
     return make_specs(load({"OPENCLAW_HOME": str(home)}), home / "ipc/channels", **configs)
 
 
+def notes(home: Path, group: str) -> Mount:
+    folder = ".claude/agent-memory"
+    return Mount(home / "groups" / group / folder, f"/workspace/group/{folder}", readonly=False, ours=True)
+
+
 def sources(spec: ContainerSpec) -> set[Path]:
     return {spec.group_dir, *(mount.source for mount in spec.mounts)}
 
@@ -51,6 +56,8 @@ def test_a_groups_container_has_its_own_folder_and_reads_the_global_one(home: Pa
         Mount(home / "groups/global", "/workspace/global", readonly=True, ours=True),
         Mount(home / "groups/friends/sessions", "/workspace/group/sessions", readonly=True),
         Mount(home / "groups/friends/group.json", "/workspace/group/group.json", readonly=True),
+        Mount(home / "groups/friends/.claude", "/workspace/group/.claude", readonly=True),
+        notes(home, "friends"),
     )
     assert all(source.exists() for source in sources(spec))
 
@@ -93,7 +100,7 @@ def test_settings_hold_for_mains_single_use_containers_and_not_for_its_persisten
         assert (spec.memory_mb, spec.network, spec.mounts[-1].source) == (99, "bridge", shared)
     assert made.main("c4").network == "none"
     assert "OPENCLAW_NETWORK" not in made.main("c4").env
-    assert [mount.target for mount in made.main("c4").mounts] == ["/workspace/global"]
+    assert "/workspace/extra/shared" not in [mount.target for mount in made.main("c4").mounts]
 
 
 def test_the_model_is_the_groups_own_or_the_installations(home: Path) -> None:
@@ -127,10 +134,11 @@ def test_settings_of_main_that_cannot_be_read_leave_its_persistent_container_the
     assert made.main("c1").env["OPENCLAW_MODEL"] == "large"
 
 
-def test_mains_persistent_container_writes_nothing_and_its_subagents_write_the_groups_folder(home: Path) -> None:
+def test_mains_persistent_container_writes_notes_only_and_its_subagents_write_the_groups_folder(home: Path) -> None:
     made = specs(home)
 
     assert not made.main("c1").group_writable
+    assert [mount for mount in made.main("c1").mounts if not mount.readonly] == [notes(home, "main")]
     assert made.subagent("c2", "m1.s1").group_writable
     assert made.subagent("c2", "m1.s1").group_dir == home / "groups/main"
 
@@ -151,12 +159,25 @@ def test_settings_that_are_there_stay_as_they_are(home: Path) -> None:
     assert (home / "groups/main/group.json").read_text() == '{"pids": 99}'
 
 
-def test_sessions_that_are_a_link_are_not_mounted(home: Path) -> None:
+@pytest.mark.parametrize("name", ["sessions", ".claude", ".claude/agent-memory"])
+def test_what_is_mounted_over_itself_is_no_link_to_elsewhere(home: Path, name: str) -> None:
     made = specs(home, friends={})
-    (home / "groups/friends/sessions").symlink_to("/etc")
+    link = home / "groups/friends" / name
+    link.parent.mkdir(exist_ok=True)
+    link.symlink_to("/etc")
 
-    with pytest.raises(StartFailed, match="sessions is no folder"):
+    with pytest.raises(StartFailed, match=f"{link} is no folder"):
         made.dedicated("c1", "friends", "m1")
+
+
+def test_main_serves_without_notes_where_their_folder_cannot_be_used(
+    home: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = specs(home)
+    (home / "groups/main/.claude").symlink_to("/etc")
+
+    assert all(mount.readonly for mount in made.main("c1").mounts)
+    assert "Main's agent can keep no notes" in caplog.text
 
 
 def test_a_subagents_paths_are_read_only_and_by_the_allowlist(home: Path, shared: Path) -> None:

@@ -426,7 +426,10 @@ def test_a_groups_container_sees_its_own_folder_and_the_global_one_and_nothing_o
     assert inside(search.format("of family"))[1] == ""
 
 
-ATTEMPTS = ("echo x > group.json", "rm -f group.json", "mv group.json x", "ln -sf x group.json", "mv sessions x")
+ATTEMPTS = (
+    "echo x > group.json", "rm -f group.json", "mv group.json x", "ln -sf x group.json", "mv sessions x",
+    "mv .claude x", "mkdir .claude/agents", "rm -rf .claude/agent-memory", "mv .claude/agent-memory x",
+)  # fmt: skip
 
 
 def test_an_agent_cannot_change_its_groups_settings(see: See, home: Path) -> None:
@@ -435,6 +438,11 @@ def test_an_agent_cannot_change_its_groups_settings(see: See, home: Path) -> Non
     for attempt in ATTEMPTS:
         assert inside(attempt)[0] != 0, attempt
     assert (home / "groups/friends/group.json").read_text() == "{}\n"
+
+
+def test_an_agent_keeps_notes_where_they_belong(see: See, home: Path) -> None:
+    assert see("friends")("echo 'likes tea' > .claude/agent-memory/MEMORY.md")[0] == 0
+    assert (home / "groups/friends/.claude/agent-memory/MEMORY.md").read_text() == "likes tea\n"
 
 
 def test_an_extra_mount_is_there_to_be_read_by_its_name(see: See, user: Path) -> None:
