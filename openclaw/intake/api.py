@@ -151,10 +151,10 @@ class Api:
         if reply is None and wait_s and self._front.progress(message_id) is not None:
             reply = self._await_reply(message_id, wait_s, request)
         # In this order: a message that is not in flight any more has its reply by then.
-        shown = reply or self._front.progress(message_id) or self._front.reply(message_id)
+        shown = reply if reply is not None else self._front.progress(message_id) or self._front.reply(message_id)
         if shown is None:
             raise _unknown(message_id)
-        if not shown:
+        if not shown:  # there, and no reply
             raise Problem(500, f"The reply is damaged: look at ipc/outbox/{message_id}.json, or send the message again")
         return json_response(200, shown)
 
