@@ -24,7 +24,7 @@ def engine_from(environ: Mapping[str, str]) -> Engine:
     if name == "messages":
         from agent_runner.engines.messages.engine import MessagesEngine  # here: the offline one does not pay for it
 
-        return MessagesEngine.from_environ(environ, [])
+        return MessagesEngine.from_environ(environ)
     if name != "offline":
         raise ConfigError(
             f"OPENCLAW_ENGINE takes messages or offline, not {name[:80]!r}; a newer image may know it: make image"

@@ -5,7 +5,7 @@ Any number of threads. It keeps no state of a turn.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from agent_runner.engines.engine import Host, Task
 from agent_runner.engines.messages.caller import Caller
@@ -15,25 +15,43 @@ from agent_runner.engines.messages.prompt import Prompts
 from agent_runner.engines.messages.settings import Settings
 from agent_runner.engines.messages.tool_box import ToolBox
 from agent_runner.engines.messages.turn import Parts, answer
+from agent_runner.engines.site import Site
+from agent_runner.mcp.client import openclaw_tools
 from agent_runner.tools import Tool
+from agent_runner.tools.toolbox import tools_for
+
+MAIN = "main"
+HostTools = Callable[[Task], Sequence[Tool]]
 
 
 class MessagesEngine:
-    """Answers by the model that `settings` name, which may use `tools`."""
+    """Answers by the model that `settings` name, which may use `tools`, and what `host_tools` gives for a task."""
 
-    def __init__(self, settings: Settings, tools: Sequence[Tool] = (), caller: Caller | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        tools: Sequence[Tool] = (),
+        caller: Caller | None = None,
+        host_tools: HostTools = lambda _: (),
+    ) -> None:
         self._parts = Parts(
             settings,
             caller or Caller(Gateway(settings.gateway), settings.silence),
-            ToolBox(tools),
+            lambda task: ToolBox([*tools, *host_tools(task)]),
             Prompts(settings),
             Histories(settings.group / "sessions"),
         )
 
     @classmethod
-    def from_environ(cls, environ: Mapping[str, str], tools: Sequence[Tool] = ()) -> MessagesEngine:
-        """From what Settings takes. Raises ConfigError."""
-        return cls(Settings.from_environ(environ), tools)
+    def from_environ(cls, environ: Mapping[str, str]) -> MessagesEngine:
+        """With the tools that there are in this container. Raises ConfigError as Settings does."""
+        tools = tools_for(Site.from_environ(environ))
+        return cls(Settings.from_environ(environ), tools, host_tools=_host_tools)
 
     def answer(self, task: Task, host: Host) -> str:
         return answer(self._parts, task, host)
+
+
+def _host_tools(task: Task) -> Sequence[Tool]:
+    """openclaw's own, as its MCP server lists them."""
+    return openclaw_tools(main=task.message.group == MAIN, subagent=task.assignment is not None)

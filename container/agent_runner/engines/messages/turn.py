@@ -51,7 +51,8 @@ class Parts(NamedTuple):
 
     settings: Settings
     caller: Caller
-    tools: ToolBox
+    tools: Callable[[Task], ToolBox]
+    """Those that a task's model may use, in an order that stays: the prompt is cached with them."""
     prompts: Prompts
     histories: Histories
     clock: Callable[[], float] = time.monotonic
@@ -102,7 +103,8 @@ class _Turn:
         self._host = host
         self._notes = history.notes
         self.speech = Speech(host.delta)
-        self.window = Window(parts.settings, parts.tools.definitions, parts.prompts.system(task), history)
+        self._tools = parts.tools(task)
+        self.window = Window(parts.settings, self._tools.definitions, parts.prompts.system(task), history)
         deadline = parts.clock() + task.limit - min(MARGIN, task.limit / 10)
         self._use = ToolUse(host, task.cancel, deadline)
         self._context = CallContext(task.message.id, task.cancel, deadline, self.speech)
@@ -149,7 +151,7 @@ class _Turn:
         self._take(answer)
         self._was_cut = False
         if answer.uses:
-            self.window.add("user", self._parts.tools.run(answer.uses, self._use))
+            self.window.add("user", self._tools.run(answer.uses, self._use))
             return False
         self._joined = answer.stop_reason == "pause_turn"
         return not self._joined
