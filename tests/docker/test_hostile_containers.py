@@ -35,7 +35,7 @@ MISUSE = {
     "a frame that is no JSON": ("echo nonsense > .x; mv .x $id.response.json", "not valid JSON"),
     "a frame that is no response":
         ("echo '{\"status\": \"great\"}' > .x; mv .x $id.response.json", "sent a response that is not one"),
-    "too many calls": ("echo {} > .x; mv .x $id.2001.call.json", "makes more than 2000 calls in a turn"),
+    "too many calls": ("echo {} > .x; mv .x $id.4001.call.json", "numbers a call beyond 4000"),
     "a call that is larger than any task":
         ("{ echo '{\"tool\": \"'; head -c 2M /dev/zero; } > .x; mv .x $id.9.call.json", "9.call.json"),
     "too many small events":
@@ -117,7 +117,7 @@ def test_a_subagent_can_neither_spawn_nor_see_nor_cancel_others(
             (child,) = spawn(service, f"/run {OWN_ID}{calls}", parent="by-hand")
             cancelled, registered, _ = reply_to(service, child)["text"].splitlines()
             assert alone in cancelled
-            assert "there is no tool 'register_group'" in registered
+            assert "only Main's own agent may register groups" in registered
             assert [one["id"] for one in service.get("/subagents").json()["subagents"]] == [sibling]
             gate.open()
             assert reply_to(service, sibling)["text"] == "well\n(exit code 0)"
@@ -157,6 +157,6 @@ def test_a_subagent_reaches_no_file_of_another_group(home: Path, engine: Cli, se
         assert reply["status"] == "done"
         assert "notes.md\n" not in reply["text"]
         assert "done" not in reply["text"]
-        assert {path.name for path in there.iterdir()} == {"gate", "group.json", "notes.md", "sessions"}
+        assert {path.name for path in there.iterdir()} == {".claude", "gate", "group.json", "notes.md", "sessions"}
         assert (home / "groups/main/group.json").read_text() == "{}\n"
         assert_nothing_is_left(service, engine, settings)

@@ -404,7 +404,7 @@ def test_the_agent_sees_no_network_and_nothing_else_of_the_host(probe: Probe, tm
     assert probe("ls /var/run/docker.sock")[0] != 0
     _, mounts = probe("cut -d' ' -f2 /proc/self/mounts")
     ours = {mount for mount in mounts.split() if mount.startswith(("/channel", "/workspace"))}
-    assert ours == {"/channel/in", "/channel/out", "/workspace/group"}
+    assert ours == {"/channel/in", "/channel/out", "/channel/gw", "/workspace/group"}
 
 
 def test_a_groups_container_sees_its_own_folder_and_the_global_one_and_nothing_of_another(
