@@ -22,11 +22,9 @@ from openclaw.containers.cli import Cli
 from openclaw.containers.docker import DockerRuntime, Timeouts
 from openclaw.errors import EngineOverdue
 from tests.docker.conftest import names_of
-from tests.docker.subagents import begun, reply_to, spawn
 from tests.support.begun import wait_until_begun
 from tests.support.exits import Exits
 from tests.support.file_events import FileEvents
-from tests.support.gate import Gate
 from tests.support.log_lines import LogLines
 from tests.support.service import RunningService
 from tests.support.specs import make_spec
@@ -46,11 +44,6 @@ class OwnEngine:
         self._log.touch()
         self.host = f"unix://{root / 'docker.sock'}"
         self._process: subprocess.Popen[bytes] | None = None
-
-    def containers(self) -> list[str]:
-        """The names of all that it has."""
-        cli = Cli("docker", {**os.environ, "DOCKER_HOST": self.host})
-        return cli.run(["ps", "--all", "--format={{.Names}}"]).stdout.split()
 
     def start(self) -> None:
         """Return when it answers."""
@@ -80,28 +73,6 @@ class OwnEngine:
             self._process.wait(60)
             self._process = None
 
-    def kill(self) -> None:
-        """End it as a crash would; its containers live on until it is started again."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait(60)
-        self._process = None
-        # Its containerd has died with it and may be a zombie for a while, which the next one would take for alive.
-        (self._root / "exec/containerd/containerd.pid").unlink()
-
-
-    def close(self) -> None:
-        """Stop it; nothing is left of what crashes may have left, containers and mounts."""
-        if self._process is None:
-            self.start()  # which ends containers that are not its own
-        self.stop()
-        mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
-        for mount in reversed([mount for mount in mounts if Path(mount).is_relative_to(self._root)]):
-            subprocess.run(["umount", mount], timeout=60, check=True)
-
-
-END = {"stopped": OwnEngine.stop, "killed": OwnEngine.kill}
-
 
 @pytest.fixture(scope="module")
 def own_engine(engine: Cli, image: str) -> Iterator[OwnEngine]:
@@ -117,7 +88,7 @@ def own_engine(engine: Cli, image: str) -> Iterator[OwnEngine]:
                 )  # fmt: skip
             yield own
         finally:
-            own.close()
+            own.stop()
 
 
 class FarService(RunningService):
@@ -163,39 +134,6 @@ def test_an_engine_that_is_stopped_and_started_again_costs_nobody_a_reply(
         replies = [service.get(f"/messages/{each}?wait=60").json() for each in ("running", "main", "friends")]
         assert [(reply["status"], reply["attempt"]) for reply in replies] == [("done", 2), ("done", 1), ("done", 1)]
         assert service.stop() == 0
-
-
-@pytest.mark.parametrize("how", ["stopped", "killed"])
-def test_an_engine_that_ends_under_many_agents_and_comes_back_costs_nobody_a_reply(
-    tmp_path: Path, own_engine: OwnEngine, settings: dict[str, str], how: str
-) -> None:
-    home = tmp_path / "home"
-    (home / "groups/main").mkdir(parents=True)
-    settings = {**settings, "MAX_SUBAGENTS": "6", "SUBAGENT_STANDBY": "2"}
-    with FarService(home, own_engine, settings) as service, Gate(home / "groups/main") as gate:
-        children = spawn(service, f"/run {gate.command} echo well", 8)
-        begun(home, children[:6])  # the other two wait for these to end
-        mains = [f"main-{number}" for number in range(4)]
-        for message_id in mains:
-            service.post({"text": "/wait 3", "id": message_id, "session": message_id}, "")
-            begun(home, [message_id])
-        END[how](own_engine)
-        own_engine.start()
-        gate.open()
-        for message_id in (*children, *mains):
-            reply = reply_to(service, message_id)
-            assert reply["status"] == "done", reply
-            assert reply["attempt"] <= 2
-        with closing(LogLines(home / "logs/app.log")) as lines:
-            while service.get("/status").json()["main"]["state"] != "READY":
-                lines.find("Main persistent container ready")
-        assert service.get("/readyz").status_code == 200
-        assert service.post({"text": "hello"}).json()["route"] == "persistent"
-        (child,) = spawn(service, "/run echo well", parent="later")
-        assert reply_to(service, child)["attempt"] == 1
-        assert service.stop() == 0
-        assert own_engine.containers() == []
-    assert list((home / "ipc/channels").iterdir()) == []
 
 
 def test_a_stop_ends_though_the_engine_answers_nothing_and_the_next_start_removes_what_is_left(
