@@ -93,6 +93,9 @@ class Service:
         self._started: list[Callable[[], None]] = []
         self._began = self._clock.monotonic()
         self._recovered = threading.Event()
+        self._lock = threading.Lock()
+        # Guarded by _lock: what ended before the agents knew what they have taken over; None from then on.
+        self._early_exits: list[Exit] | None = []
         self._stopping = False
 
     # Start and stop
@@ -286,6 +289,7 @@ class Service:
                 lambda: threading.Thread(target=self._recover, args=(turns,), name="recovery", daemon=True).start(),
             )
             return
+        self._tell_early_exits()
         self._router.open(Dispatch(self._main, self._dedicated), list(self._recovery.running.values()))
         for turn, outcome in self._recovery.ended:
             self._router.ended(turn, outcome)
@@ -315,8 +319,22 @@ class Service:
     # What the runtime tells
 
     def _exited(self, gone: Exit) -> None:
+        with self._lock:
+            if self._early_exits is not None:
+                self._early_exits.append(gone)
+                return
+        self._tell_exit(gone)
+
+    def _tell_exit(self, gone: Exit) -> None:
         self._main.exited(gone)
         self._dedicated.exited(gone)
+
+    def _tell_early_exits(self) -> None:
+        """A container may have ended between the list and its adoption, which nobody would hear of otherwise."""
+        with self._lock:
+            early, self._early_exits = self._early_exits or [], None
+        for gone in early:
+            self._tell_exit(gone)
 
     def _engine_up(self) -> None:
         self._main.engine_up()
