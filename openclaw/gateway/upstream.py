@@ -162,7 +162,8 @@ class Answer:
         self.status: Final = response.status_code
         self.content_type: Final = response.headers.get("content-type", "")
         shown = ((name, response.headers[name]) for name in _TO_CONTAINER if name in response.headers)
-        self.headers: Final[Headers] = tuple((name, upstream.redact(value)) for name, value in shown)
+        # On one line each: one that was folded would not be a header field any more.
+        self.headers: Final[Headers] = tuple((name, " ".join(upstream.redact(value).split())) for name, value in shown)
 
     def read(self) -> bytes:
         """What has come, as soon as anything has; b"" at the end. Raises Broken where that comes too early."""

@@ -234,6 +234,11 @@ class TestErrors:
         with upstream(api.url, api_key=KEY) as way, closing(ask(way)) as answer:
             assert dict(answer.headers)["request-id"] == "[redacted]"
 
+    def test_a_header_on_several_lines_is_passed_on_as_one(self, api: MessagesApi) -> None:
+        api.answers.append(Raw(b"HTTP/1.1 200 OK\r\nContent-Type: a;\r\n  b\r\nContent-Length: 0\r\n\r\n"))
+        with upstream(api.url) as way, closing(ask(way)) as answer:
+            assert answer.headers == (("content-type", "a; b"),)
+
 
 @contextmanager
 def listening(serve: Callable[[socket.socket], None]) -> Iterator[str]:
