@@ -3,6 +3,8 @@
     gateway        the sockets of all containers, and the thread that accepts on them
     door           one container's socket, bound where the container has it mounted
     connection     one connection of a container: its requests, and the answers as they come
+    request_body   a request's body on its way
+    site           what all connections share
     upstream       the API behind it all: address, credential, pooled connections
     api_error      errors in the API's own form
     usage          tokens, and who has used how many

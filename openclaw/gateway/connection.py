@@ -14,12 +14,12 @@ import contextlib
 import io
 import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from openclaw.gateway.api_error import ApiError, Headers, render, render_head
+from openclaw.gateway.request_body import RequestBody
 from openclaw.gateway.scanner import scanner_for
 from openclaw.gateway.upstream import Broken
 from openclaw.http.cut import Cut
@@ -27,10 +27,10 @@ from openclaw.http.framing import BadRequest, RequestHead, body_length, read_hea
 from openclaw.http.timed_socket import TimedSocket
 
 if TYPE_CHECKING:
-    from openclaw.clock import Clock
     from openclaw.gateway.door import Door
-    from openclaw.gateway.upstream import Answer, Upstream
-    from openclaw.gateway.usage import Tally, Usage
+    from openclaw.gateway.site import Site
+    from openclaw.gateway.upstream import Answer
+    from openclaw.gateway.usage import Usage
 
 log = logging.getLogger(__name__)
 
@@ -46,79 +46,6 @@ TURN_FIELD: Final = "x-openclaw-turn"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _LAST_CHUNK = b"0\r\n\r\n"
 _BUSY = (429, 529)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Seconds: between two requests, for a request's head, for the next piece of its body, to take a piece of the
-    answer, to hear a refusal."""
-
-    idle_s: float = 60.0
-    head_s: float = 10.0
-    body_s: float = 30.0
-    write_s: float = 60.0
-    linger_s: float = 2.0
-
-
-class Books(Protocol):
-    """Where it is noted what the containers use. Called on many threads, and must be quick."""
-
-    def tally_of(self, turn_id: str, /) -> Tally | None:
-        """Where the tokens of a turn in flight are added up."""
-        ...
-
-    def used(self, group: str, usage: Usage, /) -> None:
-        """A group has used so many tokens more."""
-        ...
-
-    def answered(self, group: str, status: int, /) -> None:
-        """A request of a group was answered, with this HTTP status."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Site:
-    """What all connections share."""
-
-    upstream: Upstream
-    books: Books
-    clock: Clock
-    limits: Limits
-
-
-class RequestBody:
-    """The body of a request, read from the container only as fast as the API takes it; raises EOFError if it ends.
-
-    requests iterates it or reads it, as it likes.
-    """
-
-    def __init__(self, stream: io.BufferedReader[TimedSocket], timed: TimedSocket, length: int, seconds: float) -> None:
-        self._stream = stream
-        self._timed = timed
-        self._length = length
-        self._seconds = seconds
-        self.left = length
-
-    def __len__(self) -> int:
-        return self._length
-
-    def __iter__(self) -> Iterator[bytes]:
-        while piece := self.read(65536):
-            yield piece
-
-    def read(self, size: int, /) -> bytes:
-        """At most `size` bytes of what has come; b"" at the end."""
-        if self.left == 0:
-            return b""
-        self._timed.allow(self._seconds)
-        try:
-            piece = self._stream.read1(min(size, self.left))
-        except OSError as error:  # told apart from what the other side does, whose errors are OSErrors too
-            raise EOFError(f"the request's body stopped: {error}") from error
-        if not piece:
-            raise EOFError("the request ended within its body")
-        self.left -= len(piece)
-        return piece
 
 
 class Connection:
@@ -217,7 +144,9 @@ class Connection:
         return self._answer(answer.status, body, headers, keep)
 
     def _fail(self, error: ApiError, keep: bool) -> bool:
-        """There is no answer to be had."""
+        """There is no answer to be had; or nobody who waits for one, which is no failure of the API's."""
+        if self._cut.done:
+            return False
         self._log(error)
         self._site.books.answered(self.door.group, error.status)
         return self._answer(error.status, error.body, error.headers, keep)

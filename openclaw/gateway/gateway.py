@@ -22,8 +22,9 @@ from typing import TYPE_CHECKING, Final
 
 from openclaw.errors import RuntimeFailure
 from openclaw.gateway.api_error import ApiError, render
-from openclaw.gateway.connection import Books, Connection, Limits, Site
+from openclaw.gateway.connection import Connection
 from openclaw.gateway.door import Door
+from openclaw.gateway.site import Books, Limits, Site
 
 if TYPE_CHECKING:
     from openclaw.clock import Clock

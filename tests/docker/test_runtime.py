@@ -372,7 +372,9 @@ def test_the_agent_is_an_ordinary_user_without_capabilities(runtime: DockerRunti
     assert fields["NoNewPrivs"] == "1"
 
 
-@pytest.mark.parametrize("path", ["/opt/openclaw", "/etc", "/workspace/group", "/channel/in", "/channel", "/"])
+@pytest.mark.parametrize(
+    "path", ["/opt/openclaw", "/etc", "/workspace/group", "/channel/in", "/channel/gw", "/channel", "/"]
+)
 def test_the_agent_cannot_write(probe: Probe, path: str) -> None:
     code, said = probe(f"touch {path}/file")
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from openclaw.gateway.connection import MAX_BODY, Limits
+from openclaw.gateway.connection import MAX_BODY
+from openclaw.gateway.site import Limits
 from openclaw.gateway.upstream import KEPT_CONNECTIONS
 from openclaw.gateway.usage import Tally, Usage
 from tests.support.gateway import KEY, GatewayClient, Hall, hall
@@ -355,6 +356,7 @@ class TestHangUps:
         assert api.next_left().text == "never mind"
         served.wait_until_served()
         assert caplog.text == ""  # nobody has to be told
+        assert served.books.answers.empty()
 
     def test_so_does_one_that_leaves_in_the_middle(self, served: Hall, client: GatewayClient, api: MessagesApi) -> None:
         api.answers.append(say("one two three", stall_after=4))

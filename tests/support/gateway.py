@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from openclaw.clock import SystemClock
-from openclaw.gateway.connection import Limits
 from openclaw.gateway.gateway import MAX_CONNECTIONS, Gateway
+from openclaw.gateway.site import Limits
 from openclaw.gateway.upstream import Upstream
 from openclaw.gateway.usage import Tally, Usage
 from tests.support.raw_http import TIMEOUT_S, RawClient
