@@ -33,6 +33,7 @@ ROOMS = (
     {"gateway"},
     {"containers"},
     {"spool", "http"},
+    {"audit"},
     {"config", "message", "clock", "errors", "logs", "openclaw"},
 )
 """From the top down. `openclaw` is the package itself, which holds the version. Leaves may import leaves."""

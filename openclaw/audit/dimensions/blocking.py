@@ -1,0 +1,232 @@
+"""Dimension 1, I/O blocking: no time limits, handles nobody closes, waits in request handlers, I/O under file locks."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from openclaw.audit import effects as fx
+from openclaw.audit import model
+from openclaw.audit.finding import Finding, Severity, found
+from openclaw.audit.link import Project
+from openclaw.audit.model import Call, Function, Hint, Module
+from openclaw.audit.places import single_threaded
+from openclaw.audit.syntax import argument, calls, has_star, source, statements, text
+from openclaw.audit.typer import Typer
+from openclaw.audit.values import definition, number
+
+EXCESSIVE = 120.0
+"""Seconds; a limit from here on holds a thread as long as none would."""
+
+_POSITIONS: dict[str, int | None] = {
+    **{f"requests.{verb}": None for verb in fx.VERBS},
+    **{f"requests.Session.{verb}": None for verb in fx.VERBS},
+    "requests.Session.send": None,
+    "urllib.request.urlopen": 2,
+    "urllib.request.OpenerDirector.open": 2,
+    "http.client.HTTPConnection": 2,
+    "http.client.HTTPSConnection": 2,
+    "socket.create_connection": 1,
+    "smtplib.SMTP": 3,
+    "smtplib.SMTP_SSL": None,
+    "ftplib.FTP": 4,
+    "ftplib.FTP_TLS": None,
+    "imaplib.IMAP4": 2,
+    "imaplib.IMAP4_SSL": None,
+    "poplib.POP3": 2,
+    "poplib.POP3_SSL": None,
+    "telnetlib.Telnet": 2,
+}
+"""Calls that wait for a network → the position of their time limit (None: by keyword alone)."""
+
+_OPENERS = frozenset(
+    [
+        "builtins.open",
+        "pathlib.Path.open",
+        "gzip.open",
+        "bz2.open",
+        "lzma.open",
+        "os.fdopen",
+        "tarfile.open",
+        "zipfile.ZipFile",
+    ]
+)
+_OWNED = re.compile(r"enter_context|closing|callback|push|register|partial|wrap|TextIOWrapper|addfinalizer|Popen")
+
+
+def local(_module: Module, _typer: Typer, function: Function) -> Iterator[Hint]:
+    """Handles that nobody closes: the whole body tells."""
+    for call in function.calls:
+        if call.name in _OPENERS and call.node is not None and not _owned(call, function):
+            yield Hint("open_leak", call.line, function, call.loop, {"call": source(call.node), "use": call.use})
+        elif call.name == "socket.socket" and call.use == model.USE_ASSIGNED and call.target:
+            yield from _socket(call, function)
+
+
+def _owned(call: Call, function: Function) -> bool:
+    if call.use in (model.USE_WITH, model.USE_RETURNED):
+        return True
+    if call.place & model.IN_LAMBDA:
+        return True
+    if call.use == model.USE_ARGUMENT:
+        return _OWNED.search(call.target) is not None or call.target.rpartition(".")[2][:1].isupper()
+    if call.use == model.USE_ASSIGNED:
+        return function.name == "<module>" or _kept(call.target, function)
+    if call.use == model.USE_OTHER:
+        return False
+    return False
+
+
+def _kept(target: str, function: Function) -> bool:
+    """Whether the handle that `target` holds is closed on every way, handed on, or owned by an object that closes."""
+    if "." in target:
+        owner = function.owner
+        if target.startswith("self.") and owner is not None:
+            return target.split(".")[1] in owner.closed
+        return True
+    if not target or function.node is None:
+        return not target
+    for node in statements(function.node.body):
+        if isinstance(node, ast.Try) and any(
+            text(call.func) == f"{target}.close" for final in node.finalbody for call in calls(final)
+        ):
+            return True
+        if isinstance(node, ast.Return) and text(node.value) == target:
+            return True
+        if isinstance(node, ast.Return) and isinstance(node.value, ast.Tuple | ast.Call) and _hands(node.value, target):
+            return True
+        if isinstance(node, ast.With) and any(
+            text(item.context_expr) == target or _hands(item.context_expr, target) for item in node.items
+        ):
+            return True
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Yield) and text(node.value.value) == target:
+            return True
+        if isinstance(node, ast.Assign) and text(node.value) == target:
+            return _adopted(node.targets[0], function)
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Call):
+            called = node.value
+            if _OWNED.search(text(called.func)) and any(text(arg).startswith(target) for arg in called.args):
+                return True
+    return False
+
+
+def _adopted(target: ast.expr, function: Function) -> bool:
+    base = target.value if isinstance(target, ast.Subscript) else target
+    name = text(base)
+    if name.startswith("self.") and function.owner is not None:
+        return name.split(".")[1] in function.owner.closed
+    return bool(name)
+
+
+def _hands(node: ast.expr, target: str) -> bool:
+    parts = node.elts if isinstance(node, ast.Tuple) else node.args if isinstance(node, ast.Call) else []
+    return any(text(part) == target for part in parts)
+
+
+def _socket(call: Call, function: Function) -> Iterator[Hint]:
+    """`s = socket.socket(); s.connect(…)` without a time limit."""
+    name = call.target
+    methods = {other.method: other for other in function.calls if other.receiver == name}
+    if (
+        "connect" in methods
+        and "settimeout" not in methods
+        and "setblocking" not in methods
+        and (
+            function.node is None
+            or not any(
+                text(found.func) in (f"{name}.settimeout", f"{name}.setblocking") for found in calls(function.node)
+            )
+        )
+    ):
+        yield Hint("no_timeout", methods["connect"].line, function, call.loop, {"call": f"{name}.connect(…)"})
+
+
+def project(project: Project) -> Iterator[Finding]:
+    for function in project.functions:
+        for hint in function.hints:
+            if hint.rule == "open_leak":
+                yield found(function, hint.line, "open_leak", "1.4", facts=hint.facts)
+            elif hint.rule == "no_timeout" and not function.module.default_timeout:
+                yield found(function, hint.line, "no_timeout", "1.3", severity=Severity.CRITICAL, facts=hint.facts)
+        for call in function.calls:
+            if call.node is not None and call.name in _POSITIONS:
+                yield from _timeout(call, function)
+        yield from _waits(project, function)
+
+
+def _timeout(call: Call, function: Function) -> Iterator[Finding]:
+    node = call.node
+    assert node is not None
+    if function.module.default_timeout or has_star(node) or _adapted(call, function):
+        return
+    given = argument(node, _POSITIONS[call.name], "timeout")
+    facts = {"call": source(node), "limit": source(given)}
+    if given is None or constant_none(given):
+        yield found(function, call.line, "no_timeout", "1.3", severity=Severity.CRITICAL, facts=facts)
+        return
+    parts = given.elts if isinstance(given, ast.Tuple) else [given]
+    if any(constant_none(part) for part in parts):
+        yield found(function, call.line, "no_timeout", "1.3", severity=Severity.CRITICAL, facts=facts)
+        return
+    limits = [limit for part in parts if (limit := number(part, function)) is not None]
+    named = definition(given, function)
+    if named is not None and constant_none(named) and not _is_parameter(given, function):
+        yield found(function, call.line, "no_timeout", "1.3", severity=Severity.CRITICAL, facts=facts)
+    elif isinstance(named, ast.Tuple):
+        limits = [limit for part in named.elts if (limit := number(part, function)) is not None]
+    if limits and max(limits) >= EXCESSIVE:
+        facts["limit"] = f"{max(limits):g}"
+        yield found(function, call.line, "long_timeout", "1.3", facts=facts)
+
+
+def _is_parameter(node: ast.expr, function: Function) -> bool:
+    return isinstance(node, ast.Name) and node.id in function.params
+
+
+def constant_none(node: ast.AST) -> bool:
+    return isinstance(node, ast.Constant) and node.value is None
+
+
+def _adapted(call: Call, function: Function) -> bool:
+    """Whether a session sets the limit itself: an adapter is mounted, or its class overrides `request` or `send`."""
+    if not call.name.startswith("requests.Session."):
+        return False
+    module = function.module
+    for cls in module.classes.values():
+        if (
+            any("Adapter" in base or base.endswith("Session") for base in cls.bases)
+            and {"send", "request"} & cls.methods.keys()
+        ):
+            return True
+    return any("timeout" in text(value) or _partial(value) for value in module.values.values() if value is not None)
+
+
+def _partial(value: ast.expr) -> bool:
+    return (
+        isinstance(value, ast.Call)
+        and text(value.func).endswith("partial")
+        and any(keyword.arg == "timeout" for keyword in value.keywords)
+    )
+
+
+def _waits(project: Project, function: Function) -> Iterator[Finding]:
+    """What a request handler waits for: a pause, another service, mail, a future."""
+    if not function.heat & model.HANDLER:
+        return
+    for call in function.calls:
+        if call.name == "time.sleep" and call.loop is None and call.node is not None and call.node.args:
+            seconds = number(call.node.args[0], function)
+            if seconds is None or seconds >= 0.05:
+                yield found(function, call.line, "handler_sleep", "1.1", call=source(call.node))
+        elif call.effects & fx.CONNECT and call.name.startswith("smtplib") and call.node is not None:
+            if call.method.startswith("SMTP") and argument(call.node, 3, "timeout") is not None:
+                yield found(function, call.line, "handler_wait", "1.1", call=source(call.node))
+        elif (
+            call.effects & fx.HTTP
+            and call.node is not None
+            and single_threaded(function)
+            and argument(call.node, None, "timeout") is not None
+            and call.use != model.USE_DROPPED
+        ):
+            yield found(function, call.line, "handler_wait", "1.1", call=source(call.node))

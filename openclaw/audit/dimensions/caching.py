@@ -1,0 +1,363 @@
+"""Dimension 8, missing caches: files, settings, connections, names and results asked for again on every run."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from openclaw.audit import effects as fx
+from openclaw.audit import model
+from openclaw.audit.dimensions.synchronous import MODULE_VERBS
+from openclaw.audit.finding import Finding, Severity, found
+from openclaw.audit.link import Project
+from openclaw.audit.model import Call, Function, Hint, Module
+from openclaw.audit.places import endless_loop, is_retry, items_loop, path_of, path_text, sleep_of
+from openclaw.audit.syntax import FUNCTIONS, constant, names, source
+from openclaw.audit.typer import Typer
+from openclaw.audit.values import CONFIG, STATIC, VOLATILE, fixed, written
+
+_CONFIG_READERS = frozenset(
+    ["configparser.ConfigParser.read", "configparser.RawConfigParser.read", "dotenv.load_dotenv"]
+)
+_STATE = re.compile(
+    r"state|status|result|reply|queue|inbox|spool|cursor|offset|counter|pid|lock|journal|tasks?\b|session|registry|index|pending|mailbox|heartbeat|memory|notes|ledger|stats|/proc|/sys",
+    re.IGNORECASE,
+)
+_PURE = frozenset(
+    [
+        "re.compile",
+        "builtins.sorted",
+        "json.dumps",
+        "json.loads",
+        "hashlib.sha256",
+        "hashlib.md5",
+        "hashlib.sha1",
+        "fnmatch.translate",
+        "ast.literal_eval",
+        "copy.deepcopy",
+        "zlib.compress",
+        "gzip.compress",
+        "base64.b64encode",
+        "ipaddress.ip_network",
+        "ipaddress.ip_address",
+        "datetime.datetime.strptime",
+        "string.Template",
+        "builtins.sum",
+        "shlex.split",
+        "urllib.parse.urlparse",
+        "statistics.mean",
+        "statistics.median",
+        "os.path.realpath",
+        "textwrap.dedent",
+        "hashlib.pbkdf2_hmac",
+        "builtins.frozenset",
+        "datetime.datetime.fromisoformat",
+        "html.escape",
+        "builtins.max",
+        "builtins.min",
+        "yaml.safe_load",
+        "builtins.compile",
+        "builtins.eval",
+        "inspect.signature",
+        "itertools.permutations",
+    ]
+)
+_HEAVY = _PURE - {"builtins.max", "builtins.min", "builtins.sum", "builtins.frozenset", "builtins.sorted"}
+
+
+def local(_module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
+    for call in function.calls:
+        if call.node is None or call.name not in _PURE or not call.node.args:
+            continue
+        loop = items_loop(call) or endless_loop(call)
+        if loop is None or call.place & (model.IN_GUARD | model.IN_HEADER) or call.place & model.IN_EXCEPT:
+            continue
+        used = names(call.node)
+        if used & {*loop.targets, *loop.assigned} or any(loop_.targets & used for loop_ in loop.chain()):
+            continue
+        if any(
+            store.owner.split(".")[0] in used and store.loop is not None
+            for store in function.stores
+            if store.how != "in"
+        ):
+            continue
+        if any(
+            isinstance(found, ast.Call) and found is not call.node and not _stable(found, typer, function)
+            for arg in call.node.args
+            for found in ast.walk(arg)
+        ):
+            continue
+        if call.name not in _HEAVY and not isinstance(call.node.args[0], ast.Name | ast.Attribute | ast.Call):
+            continue
+        if call.name == "builtins.max" or (call.name == "builtins.min" and len(call.node.args) > 1):
+            continue
+        yield Hint("invariant", call.line, function, loop, {"call": source(call.node)})
+    if isinstance(function.node, FUNCTIONS):
+        yield from _recursion(function)
+
+
+def _stable(node: ast.Call, typer: Typer, function: Function) -> bool:
+    return typer.name(node.func, function).rpartition(".")[2] in (
+        "encode",
+        "values",
+        "keys",
+        "items",
+        "str",
+        "join",
+        "lower",
+        "strip",
+        "escape",
+        "format",
+    )
+
+
+def _recursion(function: Function) -> Iterator[Hint]:
+    """A function that calls itself twice with smaller arguments: the same is computed again and again."""
+    assert isinstance(function.node, FUNCTIONS)
+    if function.cached or function.yields or not any(call.method == function.name for call in function.calls):
+        return
+    own = [
+        call
+        for call in function.calls
+        if call.method == function.name
+        and call.node is not None
+        and call.loop is None
+        and not call.place & model.IN_LAMBDA
+    ]
+    memo = any(call.place & model.IN_GUARD for call in own)
+    smaller = [
+        call
+        for call in own
+        if call.node is not None
+        and any(
+            (isinstance(arg, ast.BinOp) and isinstance(arg.op, ast.Sub | ast.Add | ast.FloorDiv))
+            or (isinstance(arg, ast.Subscript) and isinstance(arg.slice, ast.Slice))
+            for arg in call.node.args
+        )
+    ]
+    if len(smaller) > 1 and not memo:
+        yield Hint("recursion", smaller[0].line, function, None, {"name": function.name})
+
+
+def project(project: Project) -> Iterator[Finding]:
+    told: set[tuple[str, int]] = set()
+    for function in project.functions:
+        for hint in function.hints:
+            if hint.rule == "invariant":
+                point = "2.4" if "dumps" in hint.facts["call"].split("(")[0] else "8.2"
+                yield found(
+                    function, hint.line, "invariant", "8.2", *([point] if point != "8.2" else []), facts=hint.facts
+                )
+            elif hint.rule == "recursion":
+                yield found(function, hint.line, "recursion", "8.6", "8.2", facts=hint.facts)
+        for call in function.calls:
+            if call.place & model.IN_GUARD or function.cached:
+                continue
+            yield from _read_again(project, call, function, told)
+            if call.node is None:
+                continue
+            yield from _compiled(call, function)
+            yield from _resolved(call, function)
+            yield from _unpooled(call, function)
+        yield from _parsed_per_item(project, function, told)
+        yield from _handed_path(project, function, told)
+
+
+def _repeated(function: Function) -> int:
+    return function.heat & (model.HANDLER | model.ITEM | model.CYCLE | model.ENTRY)
+
+
+def _read_again(project: Project, call: Call, function: Function, told: set[tuple[str, int]]) -> Iterator[Finding]:
+    """A file that hardly changes, read on every run of a function that is run all the time."""
+    if (
+        not call.effects & fx.READ
+        or call.effects & (fx.WRITE | fx.CPU)
+        or function.uses_mtime
+        or function.name == "<module>"
+    ):
+        return
+    if items_loop(call) is not None:
+        return
+    if call.node is None or (call.place & model.IN_EXCEPT):
+        return
+    path = path_of(call)
+    words = path_text(call)
+    config = call.name in _CONFIG_READERS or CONFIG.search(f"{words} {function.name}") is not None
+    static = STATIC.search(f"{words} {function.name}") is not None
+    steady = path is not None and fixed(path, function)
+    around = endless_loop(call)
+    heat = _repeated(function)
+    if around is not None:
+        paused = sleep_of(project, around)
+        if paused is not None and (paused[1] is None or paused[1] >= 10.0):
+            return
+    elif not heat & (model.HANDLER | model.ITEM | model.CYCLE) and not (
+        steady and (config or static) and (heat & model.ENTRY or _getter(function))
+    ):
+        return
+    if VOLATILE.search(words) or (not config and not static and (_STATE.search(words) or not steady)):
+        return
+    if not steady and not config:
+        return
+    if heat == model.CYCLE and _rarely(project, function):
+        return
+    if _written_here(function, source(path)):
+        return
+    if (function.module.path, call.line) in told:
+        return
+    told.add((function.module.path, call.line))
+    points = ("8.4", "8.1") if config else ("8.1",)
+    severity = Severity.IMPORTANT
+    yield found(
+        function,
+        call.line,
+        "config_each" if config else "read_each",
+        *points,
+        severity=severity,
+        path=source(path),
+        call=source(call.node),
+        by=function.heated_by or function.qualname,
+    )
+
+
+def _getter(function: Function) -> bool:
+    """`get(section, key)`, `current_settings()`: asked by name for one value, each time from the file."""
+    return (
+        bool(
+            re.match(
+                r"_?(get|is|has|lookup|current|fetch|allowed|enabled|limit|quota|render|check|find|resolve|value|option|hooks)(_|$)",
+                function.name,
+            )
+        )
+        and function.name != "<module>"
+    )
+
+
+def _rarely(project: Project, function: Function) -> bool:
+    """Whether all the loops that call a function pause for long."""
+    around = [loop for caller in project.callers.get(function, ()) if (loop := endless_loop(caller)) is not None]
+    pauses = [sleep_of(project, loop) for loop in around]
+    return bool(around) and all(pause is not None and (pause[1] is None or pause[1] >= 10.0) for pause in pauses)
+
+
+def _written_here(function: Function, path: str) -> bool:
+    """Whether the module also writes this path: then it is state, not settings."""
+    for other in function.module.functions:
+        for call in other.calls:
+            if call.effects & fx.WRITE and call.node is not None and source(path_of(call)) == path:
+                return True
+    return False
+
+
+def _parsed_per_item(project: Project, function: Function, told: set[tuple[str, int]]) -> Iterator[Finding]:
+    """A reader of another file's settings that is called for each item of a loop."""
+    seen: set[str] = set()
+    for call in function.calls:
+        callee = project.callee(call)
+        loop = items_loop(call)
+        if callee is None or loop is None or callee.module is function.module or call.place & model.IN_GUARD:
+            continue
+        if callee.qualname in seen or not callee.own & fx.READ or callee.cached or callee.uses_mtime:
+            continue
+        reads = [
+            inner
+            for inner in callee.calls
+            if inner.effects & fx.READ and not inner.place & model.IN_GUARD and inner.node is not None
+        ]
+        if reads and any(
+            (inner.name in _CONFIG_READERS or CONFIG.search(f"{path_text(inner)} {callee.name}"))
+            and fixed(path_of(inner), callee)
+            for inner in reads
+        ):
+            seen.add(callee.qualname)
+            yield found(
+                function,
+                call.line,
+                "config_each",
+                "8.4",
+                "8.1",
+                path=source(path_of(reads[0])),
+                call=f"{callee.qualname}(…)",
+                by=function.qualname,
+            )
+
+
+def _handed_path(project: Project, function: Function, told: set[tuple[str, int]]) -> Iterator[Finding]:
+    """A helper that reads whatever path it is given, given the same settings file on every run."""
+    if not function.heat & (model.HANDLER | model.ITEM | model.CYCLE) or function.uses_mtime or function.cached:
+        return
+    for call in function.calls:
+        callee = project.callee(call)
+        if callee is None or call.node is None or not call.node.args or call.place & model.IN_GUARD or callee.cached:
+            continue
+        if not callee.own & fx.READ or callee.uses_mtime or not fixed(call.node.args[0], function):
+            continue
+        reads = [
+            inner
+            for inner in callee.calls
+            if inner.effects & fx.READ and inner.node is not None and not inner.place & model.IN_GUARD
+        ]
+        params = [param for param in callee.params if param not in ("self", "cls")]
+        words = written(call.node.args[0], function)
+        if not reads or not params or not names(path_of(reads[0])) & {params[0]} or not _PATHLIKE.search(words):
+            continue
+        if (CONFIG.search(words) or STATIC.search(words)) and (function.module.path, reads[0].line) not in told:
+            config = CONFIG.search(words) is not None
+            yield found(
+                function,
+                call.line,
+                "config_each" if config else "read_each",
+                *(("8.4", "8.1") if config else ("8.1",)),
+                path=source(call.node.args[0]),
+                call=source(call.node),
+                by=function.heated_by or function.qualname,
+            )
+
+
+_PATHLIKE = re.compile(r"/|\\.[a-z]{2,5}\b")
+
+
+def _compiled(call: Call, function: Function) -> Iterator[Finding]:
+    """A pattern compiled on every run."""
+    if call.name != "re.compile" or function.name in ("<module>", "__init__") or call.node is None:
+        return
+    if call.loop is not None or call.target.startswith(("self.", "cls.")) or not call.node.args:
+        return
+    if constant(call.node.args[0]) is not None and _repeated(function):
+        yield found(function, call.line, "invariant", "8.2", severity=Severity.MINOR, call=source(call.node))
+
+
+def _resolved(call: Call, function: Function) -> Iterator[Finding]:
+    """A name looked up again for each use."""
+    if not call.effects & fx.DNS or call.name == "socket.getfqdn" or function.name in ("<module>", "main"):
+        return
+    if items_loop(call) is not None or endless_loop(call) is not None or _repeated(function):
+        yield found(function, call.line, "dns_each", "8.5", call=source(call.node))
+
+
+def _unpooled(call: Call, function: Function) -> Iterator[Finding]:
+    """`requests.get` in something that is run all the time: a new connection each time."""
+    if call.name not in MODULE_VERBS or call.name.startswith("urllib") or function.name in ("<module>", "main"):
+        return
+    if (loop := items_loop(call)) is not None and not is_retry(loop):
+        return
+    plain = [other for other in function.calls if other.name in MODULE_VERBS]
+    if len({other.line for other in plain}) > 1:
+        return
+    heat = function.heat & (model.HANDLER | model.ITEM | model.CYCLE)
+    if (
+        heat
+        or endless_loop(call) is not None
+        or (_client(function) and call.node is not None and call.node.args and "self." in source(call.node.args[0]))
+    ):
+        yield found(function, call.line, "no_pool", "8.3", "2.2", call=source(call.node), verb=call.method)
+
+
+def _client(function: Function) -> bool:
+    """Whether the class is a client: several of its methods send requests."""
+    owner = function.owner
+    if owner is None:
+        return False
+    senders = [method for method in owner.methods.values() if any(call.name in MODULE_VERBS for call in method.calls)]
+    return len(senders) > 1

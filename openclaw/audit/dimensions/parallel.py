@@ -1,0 +1,145 @@
+"""Dimension 9, parallelism: independent waits one after another, work for the processor on one core."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from openclaw.audit import effects as fx
+from openclaw.audit import model
+from openclaw.audit.finding import Finding, Severity, found
+from openclaw.audit.link import Project
+from openclaw.audit.model import Call, Function, Hint, Loop, Module
+from openclaw.audit.places import depends, is_counted, is_retry, is_short, loop_calls
+from openclaw.audit.syntax import calls, source, text
+from openclaw.audit.typer import Typer
+
+_WAITING = fx.HTTP | fx.CONNECT | fx.PROCESS
+
+
+def local(_module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
+    """Work for the processor alone: loops within loops of arithmetic, without a call that waits."""
+    for loop in function.loops:
+        if loop.kind == "for" and loop.parent is None and isinstance(loop.node, ast.For) and _arithmetic(loop.node):
+            yield Hint("arithmetic", loop.line, function, loop, {"iterable": source(loop.iterable)})
+    _ = typer
+
+
+def _arithmetic(node: ast.For) -> bool:
+    depth = _nesting(node)
+    if depth < 2:
+        return False
+    operations = sum(isinstance(found, ast.BinOp | ast.AugAssign) for found in ast.walk(node))
+    waits = any(text(call.func).rpartition(".")[2] in _SLOW for call in calls(node))
+    return ((depth >= 3 and operations >= 1) or operations >= 3) and not waits
+
+
+_SLOW = frozenset(
+    ["open", "get", "post", "put", "request", "run", "sleep", "read", "write", "send", "recv", "Popen", "urlopen"]
+)
+
+
+def _nesting(node: ast.AST) -> int:
+    below = max((_nesting(child) for child in ast.iter_child_nodes(node)), default=0)
+    return below + isinstance(node, ast.For)
+
+
+def project(project: Project) -> Iterator[Finding]:
+    for function in project.functions:
+        handed: set[Loop] = set()
+        for loop in function.loops:
+            if loop in handed or loop.parent in handed:
+                continue
+            for finding in _serial(project, loop):
+                handed.add(loop)
+                yield finding
+        for hint in function.hints:
+            if hint.rule == "arithmetic" and function.heat & (model.CONCURRENT | model.HANDLER):
+                yield found(function, hint.line, "cpu_threads", "9.2", facts=hint.facts)
+
+
+def _serial(project: Project, loop: Loop) -> Iterator[Finding]:
+    if not _over_items(loop):
+        return
+    inside = [call for call in loop_calls(loop) if not call.place & model.IN_LAMBDA and not _header_of(call, loop)]
+    if any(call.name == "time.sleep" for call in inside) or any("submit" in call.name for call in inside):
+        return
+    waits = [call for call in inside if _waits(project, call) and not call.place & model.IN_EXCEPT]
+    if waits and loop.parent is not None and loop.parent.endless and not waits[0].effects:
+        return  # a queue that is worked off, in its order
+    if waits:
+        call = waits[0]
+        if not depends(call, loop):
+            bits = project.effects(call)
+            http = bits & fx.HTTP
+            rule = "serial_http" if http else "serial_process" if bits & fx.PROCESS else "serial_wait"
+            yield found(
+                loop.function,
+                call.line,
+                rule,
+                "9.4" if http else "9.1",
+                *(["9.1"] if http else []),
+                severity=Severity.CRITICAL if http or bits & fx.SLEEP else Severity.IMPORTANT,
+                call=source(call.node) or f"{call.method}(…)",
+                iterable=source(loop.iterable),
+                item=next(iter(sorted(loop.targets)), "item"),
+            )
+        return
+    yield from _files(project, loop, inside)
+
+
+def _over_items(loop: Loop) -> bool:
+    """Whether a loop goes over things that do not depend on each other: no retries, no counters, no search."""
+    if loop.kind == "while" or loop.endless or loop.iterable is None:
+        return False
+    if is_retry(loop) or is_short(loop) or is_counted(loop):
+        return False
+    return loop.leaves == 0
+
+
+def _header_of(call: Call, loop: Loop) -> bool:
+    return call.loop is loop and bool(call.place & model.IN_HEADER) and call.line == loop.line and loop.kind == "for"
+
+
+def _waits(project: Project, call: Call) -> bool:
+    if call.method in ("Popen", "Process", "fork", "Thread", "Timer") and call.effects:
+        return False
+    bits = project.effects(call)
+    if bits & _WAITING:
+        return True
+    callee = project.callee(call)
+    return callee is not None and bool(bits & fx.SLEEP) and bool(bits & (fx.STAT | fx.LIST | fx.READ))
+
+
+def _files(project: Project, loop: Loop, inside: list[Call]) -> Iterator[Finding]:
+    """Files copied, packed or hashed one by one."""
+    if loop.parent is not None and loop.parent.endless:
+        return
+    bits = 0
+    first: Call | None = None
+    for call in inside:
+        here = project.effects(call)
+        bits |= here
+        if first is None and here & (fx.READ | fx.CPU | fx.WRITE):
+            first = call
+    if first is None:
+        return
+    facts = {
+        "iterable": source(loop.iterable),
+        "call": source(first.node) or f"{first.method}(…)",
+        "item": next(iter(sorted(loop.targets)), "item"),
+    }
+    packs = [call for call in inside if project.effects(call) & fx.CPU]
+    if packs and bits & (fx.READ | fx.WRITE):
+        yield found(loop.function, packs[0].line, "serial_cpu", "9.2", "9.3", facts=facts)
+    elif (
+        bits & fx.READ
+        and bits & fx.WRITE
+        and any((call.effects & fx.READ and call.effects & fx.WRITE) or _copies(project, call) for call in inside)
+    ):
+        yield found(loop.function, first.line, "serial_files", "9.3", facts=facts)
+
+
+def _copies(project: Project, call: Call) -> bool:
+    callee = project.callee(call)
+    return callee is not None and bool(callee.own & fx.READ) and bool(callee.own & fx.WRITE)

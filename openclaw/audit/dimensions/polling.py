@@ -1,0 +1,275 @@
+"""Dimension 3, inefficient polling: intervals, loops that only spin, folders that inotify would tell of."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from openclaw.audit import effects as fx
+from openclaw.audit import model
+from openclaw.audit.finding import Finding, Severity, found
+from openclaw.audit.link import Project
+from openclaw.audit.model import Call, Function, Hint, Loop, Module
+from openclaw.audit.places import is_retry, loop_calls, sleep_of
+from openclaw.audit.syntax import FUNCTIONS, argument, calls, constant, source, text
+from openclaw.audit.typer import Typer
+from openclaw.audit.values import number
+
+OFTEN = 1.0
+"""Seconds below which any poll is too frequent."""
+OFTEN_HTTP = 5.0
+WATCHED = 10.0
+"""Seconds below which a folder is better watched."""
+SELDOM = 600.0
+FINE = 0.1
+
+_POLLS = frozenset(
+    [
+        "poll",
+        "is_alive",
+        "done",
+        "empty",
+        "is_set",
+        "exists",
+        "locked",
+        "running",
+        "ready",
+        "qsize",
+        "finished",
+        "isfile",
+        "is_file",
+        "get_nowait",
+    ]
+)
+_BLOCKS = frozenset(
+    [
+        "wait",
+        "get",
+        "join",
+        "recv",
+        "recv_into",
+        "recvfrom",
+        "accept",
+        "select",
+        "poll",
+        "read",
+        "readline",
+        "communicate",
+        "acquire",
+        "result",
+        "sleep",
+        "pause",
+        "sigwait",
+        "serve_forever",
+        "handle_request",
+        "input",
+        "readinto",
+        "sigwaitinfo",
+        "sigtimedwait",
+        "control",
+        "waitpid",
+        "wait4",
+        "getch",
+        "as_completed",
+        "flock",
+        "lockf",
+        "send",
+        "sendall",
+        "recv_bytes",
+        "epoll_wait",
+        "readlines",
+    ]
+)
+_EMPTY = frozenset({"Empty", "BlockingIOError", "IndexError", "KeyError", "TimeoutError", "InterruptedError"})
+
+
+def local(_module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
+    """Loops that spin: nothing in their turn waits, and nothing in it gets anywhere."""
+    for loop in function.loops:
+        node = loop.node
+        if isinstance(node, ast.While) and _spins(node, loop, typer, function):
+            yield Hint("busy_wait", loop.line, function, loop, {"test": source(node.test)})
+    if isinstance(function.node, FUNCTIONS):
+        yield from _timers(function)
+
+
+def _spins(node: ast.While, loop: Loop, typer: Typer, function: Function) -> bool:
+    body = node.body
+    if all(_idle(statement) for statement in body):
+        return not any(_blocks(call) for call in calls(node))
+    if not (loop.endless or loop.deadline):
+        return False
+    inner = list(calls(node))
+    if any(
+        typer.name(call.func, function) == "select.select" and _zero(argument(call, 3, "timeout")) for call in inner
+    ):
+        return True
+    if any(_blocks(call) for call in inner):
+        return False
+    return any(_gives_up(statement) for statement in body)
+
+
+def _idle(node: ast.stmt) -> bool:
+    """`pass`, `continue`, a docstring, `time.sleep(0)`."""
+    if isinstance(node, ast.Pass | ast.Continue):
+        return True
+    if not isinstance(node, ast.Expr):
+        return False
+    if isinstance(node.value, ast.Constant):
+        return True
+    call = node.value
+    return isinstance(call, ast.Call) and text(call.func).endswith("sleep") and bool(call.args) and _zero(call.args[0])
+
+
+def _zero(node: ast.AST | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value in (0, 0.0)
+
+
+def _blocks(call: ast.Call) -> bool:
+    name = text(call.func).rpartition(".")[2] or getattr(call.func, "attr", "")
+    if name not in _BLOCKS:
+        return False
+    if name == "sleep" and call.args and _zero(call.args[0]):
+        return False
+    if name in ("acquire", "get", "wait") and any(constant(arg) is False for arg in [*call.args, *_values(call)]):
+        return False
+    return not (name == "get" and call.args and not _values(call))
+
+
+def _values(call: ast.Call) -> list[ast.expr]:
+    return [keyword.value for keyword in call.keywords]
+
+
+def _gives_up(node: ast.stmt) -> bool:
+    """`try: x = q.get_nowait() except Empty: continue`, or `if not ready: continue`."""
+    if isinstance(node, ast.Try):
+        return any(
+            (_names(handler.type) & _EMPTY) and all(_idle(statement) for statement in handler.body)
+            for handler in node.handlers
+        )
+    if isinstance(node, ast.If) and all(_idle(statement) for statement in node.body) and not node.orelse:
+        return any(text(call.func).rpartition(".")[2] in _POLLS for call in calls(node.test)) or (
+            isinstance(node.test, ast.UnaryOp) and isinstance(node.test.operand, ast.Name | ast.Attribute)
+        )
+    return False
+
+
+def _names(node: ast.expr | None) -> set[str]:
+    parts = node.elts if isinstance(node, ast.Tuple) else [node] if node is not None else []
+    return {text(part).rpartition(".")[2] for part in parts}
+
+
+def _timers(function: Function) -> Iterator[Hint]:
+    """A function that starts a timer for itself."""
+    for call in function.calls:
+        if call.name == "threading.Timer" and call.node is not None and len(call.node.args) > 1:
+            given = text(call.node.args[1]).rpartition(".")[2]
+            seconds = number(call.node.args[0], function)
+            if given == function.name and seconds is not None and seconds < OFTEN:
+                yield Hint("timer_poll", call.line, function, None, {"seconds": f"{seconds:g}"})
+
+
+def project(project: Project) -> Iterator[Finding]:
+    for function in project.functions:
+        for hint in function.hints:
+            if hint.rule == "busy_wait":
+                yield found(function, hint.line, "busy_wait", "3.2", severity=Severity.CRITICAL, facts=hint.facts)
+            elif hint.rule == "timer_poll":
+                yield found(function, hint.line, "timer_poll", "3.1", facts=hint.facts)
+        for loop in function.loops:
+            yield from _poll(project, loop)
+
+
+def _poll(project: Project, loop: Loop) -> Iterator[Finding]:
+    if loop.kind == "comp" or any(
+        outer.endless and outer.kind == "while" for outer in loop.chain()[1:] if loop.kind == "for"
+    ):
+        return
+    paused = sleep_of(project, loop)
+    if paused is None:
+        return
+    call, seconds = paused
+    if seconds is None or _inner_of(call, loop):
+        return
+    bits = 0
+    for other in loop_calls(loop):
+        if other is not call and not other.place & model.IN_LAMBDA:
+            bits |= project.effects(other)
+    points = _points(loop, call, seconds, bits)
+    if not points:
+        return
+    severity = Severity.CRITICAL if seconds < OFTEN and bits & (fx.FILES | fx.PROCESS) else Severity.IMPORTANT
+    rule = "seldom" if seconds >= SELDOM else "poll_files" if bits & (fx.LIST | fx.STAT) else "poll"
+    yield found(
+        loop.function,
+        call.line,
+        rule,
+        *points,
+        severity=severity,
+        seconds=f"{seconds:g}",
+        rate=f"{_rate(seconds):g}",
+        call=source(call.node),
+        bits=str(bits),
+    )
+
+
+def _rate(seconds: float) -> float:
+    return round(1 / seconds, 2) if seconds else 1000.0
+
+
+def _inner_of(call: Call, loop: Loop) -> bool:
+    """Whether the pause belongs to an inner loop that is judged by itself."""
+    return call.loop is not loop and any(inner.endless or inner.deadline for inner in _between(call, loop))
+
+
+def _between(call: Call, loop: Loop) -> list[Loop]:
+    assert call.loop is not None
+    chain = call.loop.chain()
+    return chain[: chain.index(loop)]
+
+
+def _points(loop: Loop, call: Call, seconds: float, bits: int) -> list[str]:
+    waits = call.name != "time.sleep"
+    looks = bits & (fx.LIST | fx.STAT)
+    if waits and not looks and not (bits & (fx.READ | fx.HTTP | fx.PROCESS) and seconds < OFTEN):
+        return []
+    if not loop.endless:
+        return _bounded(loop, call, seconds, bits)
+    if call.place & model.IN_EXCEPT and not looks:
+        return ["3.1"] if seconds < OFTEN and not is_retry(loop) else []
+    points = []
+    if seconds < OFTEN or (bits & fx.HTTP and seconds < OFTEN_HTTP):
+        points.append("3.1")
+    if looks and seconds < WATCHED and not _has_inotify(loop):
+        points.append("3.3")
+    if seconds < FINE:
+        points.append("3.4")
+    if points and bits & (fx.FILES | fx.PROCESS | fx.HTTP):
+        points.append("3.5")
+    if not points and seconds >= SELDOM and bits & fx.LIST and bits & (fx.READ | fx.MOVE):
+        points.append("3.1")
+    return points
+
+
+def _bounded(loop: Loop, call: Call, seconds: float, bits: int) -> list[str]:
+    """A wait with a deadline or a count of turns: worth a word in a request handler, or when it is very fine."""
+    if call.place & model.IN_EXCEPT or (not loop.deadline and is_retry(loop) and not bits & fx.STAT):
+        return []
+    handler = bool(loop.function.heat & model.HANDLER)
+    if loop.kind == "for" and not (bits & fx.STAT or _asks(loop)):
+        return []
+    if loop.kind == "while" and not loop.deadline and not _asks(loop) and not bits & (fx.STAT | fx.LIST):
+        return []
+    if (handler and seconds < OFTEN) or (seconds < FINE and (bits & (fx.STAT | fx.LIST) or _asks(loop))):
+        points = ["3.3"] if bits & (fx.STAT | fx.LIST) else ["3.1"]
+        return [*points, "3.4"] if seconds <= FINE else points
+    return []
+
+
+def _asks(loop: Loop) -> bool:
+    """Whether each turn asks something whether it is there yet."""
+    return any(other.method in _POLLS for other in loop_calls(loop))
+
+
+def _has_inotify(loop: Loop) -> bool:
+    return any("inotify" in name.lower() for name in loop.function.module.imports)

@@ -1,0 +1,183 @@
+"""Dimension 2, unnecessary synchronous operations: what could be batched, share a connection, or not be waited for."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+from collections.abc import Iterator, Sequence
+
+from openclaw.audit import effects as fx
+from openclaw.audit import model
+from openclaw.audit.finding import Finding, Severity, found
+from openclaw.audit.link import Project
+from openclaw.audit.model import Call, Function, Hint, Module
+from openclaw.audit.places import is_retry, items_loop, mode_of, path_of
+from openclaw.audit.syntax import calls, names, source, statements, text
+from openclaw.audit.typer import Typer
+
+MODULE_VERBS = frozenset({f"requests.{verb}" for verb in fx.VERBS} | {"urllib.request.urlopen"})
+_DUMPS = frozenset({"json.dumps", "pickle.dumps", "marshal.dumps"})
+_LOADS = frozenset({"json.loads", "pickle.loads", "marshal.loads"})
+_BODIES = ("body", "orelse", "finalbody")
+
+
+def local(_module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
+    assert function.node is not None
+    if any(call.method in ("join", "result") for call in function.calls):
+        yield from _adjacent(function, function.node.body)
+        for node in statements(function.node.body):
+            for name in _BODIES:
+                yield from _adjacent(function, getattr(node, name, ()))
+    dumped = [call for call in function.calls if call.name in _DUMPS and call.node is not None]
+    if dumped:
+        yield from _round_trips(function, typer, dumped)
+
+
+def _adjacent(function: Function, body: Sequence[ast.stmt]) -> Iterator[Hint]:
+    """`t.start()` with `t.join()` as the next statement; `f = pool.submit(…)` with `f.result()` in the next."""
+    if not isinstance(body, list):
+        return
+    for first, second in itertools.pairwise(body):
+        started = _method(first, "start")
+        if started and _method(second, "join") == started:
+            yield Hint("start_join", second.lineno, function, None, {"name": started})
+        if isinstance(first, ast.Assign) and isinstance(first.value, ast.Call) and len(first.targets) == 1:
+            future = text(first.targets[0])
+            if text(first.value.func).endswith((".submit", ".apply_async")) and future:
+                waits = [call for call in calls(second) if text(call.func) in (f"{future}.result", f"{future}.get")]
+                if waits and not isinstance(second, ast.For | ast.While | ast.With):
+                    yield Hint("submit_result", waits[0].lineno, function, None, {"name": future})
+
+
+def _method(node: ast.stmt, name: str) -> str:
+    if (
+        isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and isinstance(node.value.func, ast.Attribute)
+        and node.value.func.attr == name
+    ):
+        return text(node.value.func.value)
+    return ""
+
+
+def _round_trips(function: Function, typer: Typer, dumped: list[Call]) -> Iterator[Hint]:
+    texts: dict[str, Call] = {}
+    held = {call.target: call for call in dumped if call.use == model.USE_ASSIGNED and call.target}
+    for call in function.calls:
+        if call.name in _LOADS and call.node is not None and call.node.args:
+            given = call.node.args[0]
+            name = typer.name(given.func, function) if isinstance(given, ast.Call) else ""
+            if name in _DUMPS or text(given) in held:
+                yield Hint("round_trip", call.line, function, call.loop, {"call": source(call.node)})
+    for call in dumped:
+        assert call.node is not None
+        written = source(call.node.args[0], 400) if call.node.args else ""
+        before = texts.setdefault(written, call)
+        if before is call or not written or before.line == call.line:
+            continue
+        if not _changed(function, call, before) and not _exclusive(function, before.line, call.line):
+            yield Hint("dumped_twice", call.line, function, call.loop, {"call": source(call.node)})
+
+
+def _exclusive(function: Function, first: int, second: int) -> bool:
+    """Whether two lines stand in different branches, or the first in one that is left by `return`."""
+    assert function.node is not None
+    for node in statements(function.node.body):
+        if isinstance(node, ast.If | ast.Try):
+            branches = [node.body, node.orelse, *(handler.body for handler in getattr(node, "handlers", ()))]
+            inside = [
+                next((i for i, body in enumerate(branches) if _spans(body, line)), -1) for line in (first, second)
+            ]
+            if inside[0] >= 0 and inside[0] != inside[1]:
+                last = branches[inside[0]][-1]
+                if inside[1] >= 0 or isinstance(last, ast.Return | ast.Raise):
+                    return True
+    return False
+
+
+def _spans(body: Sequence[ast.stmt], line: int) -> bool:
+    return bool(body) and body[0].lineno <= line <= (body[-1].end_lineno or body[-1].lineno)
+
+
+def _changed(function: Function, call: Call, before: Call) -> bool:
+    """Whether something that is written out is changed between two calls."""
+    assert call.node is not None
+    used = names(call.node)
+    if any(before.line < store.line <= call.line and store.owner.split(".")[0] in used for store in function.stores):
+        return True
+    if call.loop is not before.loop:
+        return True
+    assert function.node is not None
+    return any(
+        before.line < node.lineno < call.line and names(target) & used
+        for node in statements(function.node.body)
+        if isinstance(node, ast.Assign | ast.AugAssign)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+    )
+
+
+def project(project: Project) -> Iterator[Finding]:
+    for function in project.functions:
+        for hint in function.hints:
+            if hint.rule in ("start_join", "submit_result"):
+                yield found(function, hint.line, hint.rule, "2.3", facts=hint.facts)
+            elif hint.rule in ("round_trip", "dumped_twice"):
+                severity = Severity.IMPORTANT if hint.rule == "round_trip" else Severity.MINOR
+                yield found(function, hint.line, hint.rule, "2.4", severity=severity, facts=hint.facts)
+        yield from _connections(function)
+        for call in function.calls:
+            yield from _reopened(project, call)
+            if call.node is None:
+                continue
+            if call.method == "result" and call.node.func and isinstance(call.node.func, ast.Attribute):
+                inner = call.node.func.value
+                if isinstance(inner, ast.Call) and text(inner.func).endswith(".submit"):
+                    yield found(function, call.line, "submit_result", "2.3", name=source(inner))
+            if call.effects & fx.HTTP and _unused(call) and function.heat & model.HANDLER:
+                yield found(function, call.line, "unawaited_notice", "2.3", call=source(call.node))
+
+
+def _unused(call: Call) -> bool:
+    return call.use == model.USE_DROPPED and call.method in ("post", "put", "request", "urlopen", "patch")
+
+
+def _connections(function: Function) -> Iterator[Finding]:
+    """Each `requests.verb` opens a connection of its own: in a loop, or several in one function."""
+    plain = [call for call in function.calls if call.name in MODULE_VERBS and call.node is not None]
+    looped = [call for call in plain if (loop := items_loop(call)) is not None and not is_retry(loop)]
+    several = plain if len({call.line for call in plain}) > 1 else []
+    for call in looped or several:
+        yield found(function, call.line, "no_session", "2.2", call=source(call.node), verb=call.method)
+
+
+def _reopened(project: Project, call: Call) -> Iterator[Finding]:
+    """A file that is opened to append once for each item of a loop."""
+    loop = items_loop(call)
+    if loop is None or call.place & model.IN_EXCEPT:
+        return
+    if call.name in ("builtins.open", "pathlib.Path.open") and "a" in mode_of(call):
+        path = path_of(call)
+        if path is not None and not names(path) & {*loop.targets, *loop.assigned}:
+            yield found(call.function, call.line, "reopened", "2.1", "4.1", call=source(call.node), path=source(path))
+    callee = project.callee(call)
+    if callee is None or callee.loops or is_retry(loop) or call.node is None:
+        return
+    if not any(names(given) & loop.targets for given in [*call.node.args, *_keyword_values(call.node)]):
+        return
+    for inner in callee.calls:
+        if inner.name in fx.OPENERS and inner.node is not None and "a" in mode_of(inner):
+            yield found(
+                call.function, call.line, "reopened", "2.1", "4.1", call=source(call.node), path=source(path_of(inner))
+            )
+            return
+        if inner.effects & fx.SYNC and callee.module is function_module(call):
+            yield found(call.function, call.line, "reopened", "2.1", "4.3", call=source(call.node), path="")
+            return
+
+
+def _keyword_values(node: ast.Call) -> list[ast.expr]:
+    return [keyword.value for keyword in node.keywords]
+
+
+def function_module(call: Call) -> Module:
+    return call.function.module

@@ -1,0 +1,280 @@
+"""The whole project: names joined over files, the call graph, effects carried up it, hot places carried down.
+
+Built once from all modules, on one thread; afterwards only read. What a call fills a cache with is not carried: it is
+not done each time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator
+
+from openclaw.audit import effects as fx
+from openclaw.audit import model
+from openclaw.audit.model import Call, Class, Function, Module
+from openclaw.audit.names import PLAIN_METHODS
+from openclaw.audit.syntax import argument
+
+ITEMS = 20
+"""How many turns a loop over items is counted with where nothing tells."""
+
+_ONCE = re.compile(
+    r"^(main|run|start|stop|close|serve|serve_forever|setup|init|initiali[sz]e|boot|bootstrap|configure|load_all|"
+    r"shutdown|install|build|parse_args|cli|__\w+__|<module>|warm|warm_up|prepare|checkpoint|snapshot|compact|rotate|"
+    r"recover|restore|replay|migrate|test_\w+|create_app|make_\w+|open\w*|_?load\w*|connect|from_\w+|startup|reload|"
+    r"teardown|finish|commit|sync|commit_\w+)$"
+)
+_EVENT = re.compile(
+    r"^(task|event|evt|msg|message|request|req|record|rec|line|item|entry|job|payload|row|body|event_id|task_id|"
+    r"agent_id|job_id|user|user_id|text|data|batch|metric|sample|key|agent|name|kind|path|url|recipient|host|value)$"
+)
+
+
+class Project:
+    """Every module, function and class, with what is known of them together."""
+
+    def __init__(self, modules: Iterable[Module]) -> None:
+        self.modules = list(modules)
+        self.functions = [function for module in self.modules for function in module.functions]
+        self._named: dict[str, Function] = {}
+        self._classes: dict[str, Class] = {}
+        self._modules: dict[str, Module] = {}
+        self._methods: dict[str, list[Function]] = defaultdict(list)
+        self.callees: dict[Call, Function] = {}
+        self.callers: dict[Function, list[Call]] = defaultdict(list)
+        for module in self.modules:
+            self._declare(module)
+        for function in self.functions:
+            self._link(function)
+        self._carry_effects()
+        self._find_heat()
+        self.build_counts = self._instances()
+
+    def callee(self, call: Call) -> Function | None:
+        """The function of the project that a call runs, if it is one."""
+        return self.callees.get(call)
+
+    def effects(self, call: Call) -> int:
+        """Effects of a call, its own or those of what it runs."""
+        callee = self.callees.get(call)
+        return call.effects | (callee.effects if callee is not None and not callee.cached else 0)
+
+    def bases(self, cls: Class) -> Iterator[str]:
+        """Dotted names of all that a class inherits, project classes and library ones."""
+        seen: set[str] = set()
+        queue = deque([(cls.module, base) for base in cls.bases])
+        while queue and len(seen) < 50:
+            module, name = queue.popleft()
+            if name in seen:
+                continue
+            seen.add(name)
+            yield name
+            found = self.find_class(module, name)
+            if found is not None:
+                queue.extend((found.module, base) for base in found.bases)
+
+    def find_class(self, module: Module, name: str) -> Class | None:
+        for candidate in self._candidates(module, name):
+            if candidate in self._classes:
+                return self._classes[candidate]
+        return None
+
+    def find_module(self, module: Module, name: str) -> Module | None:
+        for candidate in self._candidates(module, name):
+            if candidate in self._modules:
+                return self._modules[candidate]
+        return None
+
+    def _declare(self, module: Module) -> None:
+        self._modules.setdefault(module.name, module)
+        for function in module.functions:
+            self._named.setdefault(function.dotted, function)
+            if function.owner is not None:
+                self._methods[function.name].append(function)
+        for cls in module.classes.values():
+            self._classes.setdefault(f"{module.name}.{cls.name}", cls)
+
+    def _candidates(self, module: Module, name: str) -> Iterator[str]:
+        """The names that `name` may have in the project: beside the module first, then as written, then re-exported."""
+        if module.package:
+            yield f"{module.package}.{name}"
+        yield name
+        parts = name.split(".")
+        for cut in range(len(parts) - 1, 0, -1):
+            within = self._modules.get(".".join(parts[:cut]))
+            if within is not None and parts[cut] in within.imports:
+                yield ".".join([within.imports[parts[cut]], *parts[cut + 1 :]])
+                return
+
+    def _link(self, function: Function) -> None:
+        for call in function.calls:
+            found = self._resolve(function.module, call.name)
+            if found is None and call.name.startswith("?."):
+                found = self._by_method(function.module, call.name[2:])
+            if found is not None and found is not function.module.functions[0]:
+                self.callees[call] = found
+                self.callers[found].append(call)
+            elif not call.effects:
+                call.effects = self._inherited(function.module, call.name)
+
+    def _resolve(self, module: Module, name: str) -> Function | None:
+        if name.startswith(("builtins.", "?")):
+            return None
+        for candidate in self._candidates(module, name):
+            if candidate in self._named:
+                return self._named[candidate]
+            if candidate in self._classes:
+                return self._method(self._classes[candidate], "__init__")
+            head, _, last = candidate.rpartition(".")
+            if head in self._classes:
+                return self._method(self._classes[head], last)
+        return None
+
+    def _method(self, cls: Class, name: str, depth: int = 0) -> Function | None:
+        if name in cls.methods:
+            return cls.methods[name]
+        if depth < 10:
+            for base in cls.bases:
+                parent = self.find_class(cls.module, base)
+                if parent is not None and (found := self._method(parent, name, depth + 1)) is not None:
+                    return found
+        return None
+
+    def _by_method(self, module: Module, name: str) -> Function | None:
+        """The only method of this name, where the name is no common one and its class is near."""
+        found = self._methods.get(name, ())
+        here = [method for method in found if method.module is module]
+        if len(here) == 1 and (name not in PLAIN_METHODS or len(found) == 1) and name not in _NEVER:
+            return here[0]
+        if len(found) == 1 and name not in PLAIN_METHODS and ("_" in name or self._imports(module, found[0].module)):
+            return found[0]
+        return None
+
+    def _imports(self, module: Module, other: Module) -> bool:
+        return any(self.find_module(module, name) is other for name in module.imports.values())
+
+    def _inherited(self, module: Module, name: str) -> int:
+        """Effects of a library method that a class of another module inherits."""
+        head, _, last = name.rpartition(".")
+        cls = self.find_class(module, head) if head else None
+        if cls is None:
+            return 0
+        return next((fx.BY_CALL[f"{base}.{last}"] for base in self.bases(cls) if f"{base}.{last}" in fx.BY_CALL), 0)
+
+    def _carry_effects(self) -> None:
+        for function in self.functions:
+            for call in function.calls:
+                if call.place & model.IN_LAMBDA:
+                    continue
+                function.own |= call.effects
+            function.effects = function.own if not function.cached else 0
+        waiting = deque(function for function in self.functions if function.effects)
+        while waiting:
+            function = waiting.popleft()
+            for call in self.callers.get(function, ()):
+                caller = call.function
+                if call.place & (model.IN_LAMBDA | model.IN_GUARD) or caller.cached:
+                    continue
+                if caller.effects | function.effects != caller.effects:
+                    caller.effects |= function.effects
+                    waiting.append(caller)
+
+    def _find_heat(self) -> None:
+        for function in self.functions:
+            self._seed_handler(function)
+            for call in function.calls:
+                self._seed_call(call)
+        for function in self.functions:
+            if not self.callers.get(function) and self._is_entry(function):
+                self._heat(function, model.ENTRY, function.qualname)
+        waiting = deque(function for function in self.functions if function.heat)
+        while waiting:
+            function = waiting.popleft()
+            for call in function.calls:
+                callee = self.callees.get(call)
+                if callee is None or call.place & model.IN_GUARD or callee.heat | function.heat == callee.heat:
+                    continue
+                self._heat(callee, function.heat, function.heated_by)
+                waiting.append(callee)
+
+    def _heat(self, function: Function, heat: int, by: str) -> None:
+        if not function.heat & model.REPEATED:
+            function.heated_by = by
+        function.heat |= heat
+
+    def _seed_handler(self, function: Function) -> None:
+        if function.owner is None:
+            return
+        if function.name.startswith("do_") or function.name in ("handle", "process_request", "finish_request"):
+            if function.name != "do_" and self._is_handler(function.owner):
+                self._heat(function, model.HANDLER | model.CONCURRENT, function.qualname)
+        elif function.name == "run" and any(
+            base.endswith((".Thread", ".Process")) for base in self.bases(function.owner)
+        ):
+            self._heat(function, model.CONCURRENT, function.qualname)
+
+    def _is_handler(self, cls: Class) -> bool:
+        return any(base.endswith("RequestHandler") for base in self.bases(cls))
+
+    def _seed_call(self, call: Call) -> None:
+        for target, heat in self._handed_on(call):
+            self._heat(target, heat, target.qualname)
+        callee = self.callees.get(call)
+        if callee is None or call.loop is None or call.place & model.IN_GUARD:
+            return
+        for loop in call.loop.chain():
+            heat = model.CYCLE if loop.endless or loop.deadline else model.ITEM
+            self._heat(callee, heat, call.function.qualname)
+
+    def _handed_on(self, call: Call) -> Iterator[tuple[Function, int]]:
+        """Functions that a call hands to threads or pools, with the heat that this gives them."""
+        node = call.node
+        if node is None:
+            return
+        last = call.method
+        if last in ("Thread", "Timer", "Process"):
+            given = argument(node, 1, "target" if last != "Timer" else "function")
+            heat = model.CONCURRENT | (model.ITEM if call.loop is not None else 0)
+        elif last in ("submit", "apply_async", "start_new_thread", "map", "imap", "imap_unordered", "starmap"):
+            given = node.args[0] if node.args and not call.name.startswith("builtins.") else None
+            heat = model.CONCURRENT | model.ITEM
+        else:
+            return
+        if given is None:
+            return
+        found = self._resolve(call.function.module, self.reference(given, call.function))
+        if found is not None:
+            yield found, heat
+
+    def reference(self, node: object, function: Function) -> str:
+        """The dotted name of a function that is handed on as a value."""
+        import ast
+
+        from openclaw.audit.typer import Typer  # its names are those of the module alone
+
+        return Typer(function.module).name(node, function) if isinstance(node, ast.AST) else ""
+
+    def _is_entry(self, function: Function) -> bool:
+        if function.name == "<module>" or _ONCE.match(function.name) or function.outer is not None:
+            return False
+        params = [param for param in function.params if param not in ("self", "cls")]
+        return any(_EVENT.match(param) for param in params)
+
+    def _instances(self) -> dict[str, int]:
+        """Class → how often it is made in a loop, or in a function that is run repeatedly."""
+        made: dict[str, int] = defaultdict(int)
+        for call in self.callees:
+            callee = self.callees[call]
+            if (
+                callee.name == "__init__"
+                and callee.owner is not None
+                and (call.loop is not None or call.function.heat & model.REPEATED)
+            ):
+                made[callee.owner.name] += 1
+        return made
+
+
+_NEVER = frozenset(
+    {"get", "close", "read", "write", "append", "join", "items", "keys", "values", "update", "pop", "copy"}
+)

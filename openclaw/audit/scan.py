@@ -1,0 +1,585 @@
+"""One function's body, read once: its calls, loops, locks, and what it adds to containers, each with where it stands.
+
+The second pass over a file's tree. Rules never walk a tree of their own; they look through what is collected here.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Sequence
+
+from openclaw.audit import model
+from openclaw.audit.effects import BY_CALL, CPU, OPENERS, READ, WRITE
+from openclaw.audit.model import Call, Function, Lock, Loop, Module, Store
+from openclaw.audit.names import PLAIN_METHODS
+from openclaw.audit.syntax import FUNCTIONS, argument, constant, ends, names, root, text
+from openclaw.audit.typer import Typer
+
+_LOCK_NAME = re.compile(r"(^|[_.])(r?lock|mutex|guard)s?$|lock$", re.IGNORECASE)
+_STAMP = re.compile(
+    r"mtime|loaded|expire|stamp|ttl|version|checked|fetched|_at$|age$|deadline|last|when|size", re.IGNORECASE
+)
+_ADDS = frozenset({"append", "appendleft", "add", "extend", "insert", "update", "put", "put_nowait", "push"})
+_EVICTS = frozenset(
+    {"pop", "popleft", "popitem", "remove", "discard", "clear", "get_nowait", "move_to_end", "task_done"}
+)
+_CLOSES = frozenset({"close", "shutdown", "stop", "terminate", "release", "cleanup", "__exit__", "aclose"})
+_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
+_SKIPPED = (ast.Constant, ast.Name)
+_CLOCKS = ("time.time", "time.monotonic", "time.perf_counter")
+
+
+class Scanner:
+    """Fills one `Function`. For one body, on one thread."""
+
+    def __init__(self, module: Module, typer: Typer, function: Function) -> None:
+        self._module = module
+        self._typer = typer
+        self._function = function
+        self._loop: Loop | None = None
+        self._lock: Lock | None = None
+        self._place = 0
+
+    def run(self) -> None:
+        node = self._function.node
+        assert node is not None
+        self._body(node.body)
+
+    # -- statements
+
+    def _body(self, body: Sequence[ast.stmt]) -> None:
+        place, lock = self._place, self._lock
+        for statement in body:
+            handler = _STATEMENTS.get(type(statement))
+            if handler is not None:
+                handler(self, statement)
+            else:
+                self._parts(statement)
+            if isinstance(statement, ast.If) and ends(statement.body) and self._is_hit(statement.test):
+                self._place |= model.IN_GUARD
+        if self._lock is not lock and self._lock is not None:
+            self._lock.end = body[-1].end_lineno or body[-1].lineno
+        self._place, self._lock = place, lock
+
+    def _parts(self, node: ast.AST) -> None:
+        """Everything below a node that nothing special is known of."""
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.stmt):
+                handler = _STATEMENTS.get(type(child))
+                if handler is not None:
+                    handler(self, child)
+                else:
+                    self._parts(child)
+            elif not isinstance(child, _SKIPPED):
+                self._expression(child, model.USE_OTHER)
+
+    def _expr_statement(self, node: ast.Expr) -> None:
+        self._expression(node.value, model.USE_DROPPED)
+        call = node.value
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
+            held = text(call.func.value)
+            if call.func.attr == "acquire" and self._is_lock(call.func.value) and not call.args and not call.keywords:
+                self._enter_lock(Lock(held, "thread", node.lineno))
+            elif call.func.attr == "release" and self._lock is not None and self._lock.name == held:
+                self._lock = None
+            elif call.func.attr in ("flock", "lockf"):
+                flags = ast.dump(call.args[1]) if len(call.args) > 1 else ""
+                if "LOCK_UN" in flags:
+                    self._lock = None
+                elif "LOCK_NB" not in flags:
+                    self._enter_lock(Lock(text(call.args[0]) or "flock", "file", node.lineno))
+
+    def _enter_lock(self, lock: Lock) -> None:
+        lock.end = self._function.end
+        self._function.locks.append(lock)
+        self._lock = lock
+
+    def _assign(self, node: ast.Assign) -> None:
+        target = node.targets[0]
+        self._expression(node.value, model.USE_ASSIGNED, text(target) or root(target))
+        for target in node.targets:
+            self._target(target, node.value)
+        if (
+            isinstance(target, ast.Name)
+            and isinstance(node.value, ast.BinOp)
+            and isinstance(node.value.op, ast.Add)
+            and text(node.value.left) == target.id
+        ):
+            self._store(node.lineno, target.id, "x=x+", node.value.right, None)
+
+    def _ann_assign(self, node: ast.AnnAssign) -> None:
+        if node.value is not None:
+            self._expression(node.value, model.USE_ASSIGNED, text(node.target))
+            self._target(node.target, node.value)
+
+    def _target(self, target: ast.expr, value: ast.expr) -> None:
+        if isinstance(target, ast.Name):
+            self._bind(target.id, target.lineno)
+        elif isinstance(target, ast.Tuple | ast.List):
+            for element in target.elts:
+                self._target(element, value)
+        elif isinstance(target, ast.Subscript):
+            owner = root(target)
+            if isinstance(target.slice, ast.Slice):
+                self._evicted(owner)
+            elif owner:
+                self._store(target.lineno, owner, "[]=", value, target.slice)
+            self._expression(target.slice, model.USE_OTHER)
+
+    def _aug_assign(self, node: ast.AugAssign) -> None:
+        self._expression(node.value, model.USE_ARGUMENT, "+=")
+        owner = root(node.target)
+        if isinstance(node.target, ast.Name):
+            self._bind(node.target.id, node.lineno)
+        if owner and isinstance(node.op, ast.Add):
+            key = node.target.slice if isinstance(node.target, ast.Subscript) else None
+            self._store(node.lineno, owner, "+=", node.value, key)
+
+    def _delete(self, node: ast.Delete) -> None:
+        for target in node.targets:
+            if isinstance(target, ast.Subscript):
+                self._evicted(root(target))
+
+    def _return(self, node: ast.Return) -> None:
+        if node.value is not None:
+            self._expression(node.value, model.USE_RETURNED)
+        self._leave(all_loops=True)
+
+    def _break(self, _node: ast.Break) -> None:
+        self._leave(all_loops=False)
+
+    def _leave(self, all_loops: bool) -> None:
+        if self._loop is not None:
+            for loop in self._loop.chain() if all_loops else [self._loop]:
+                if not self._place & model.IN_EXCEPT:
+                    loop.leaves += 1
+
+    def _if(self, node: ast.If) -> None:
+        self._expression(node.test, model.USE_TESTED)
+        place = self._place
+        self._place |= model.IN_IF
+        if self._is_miss(node.test):
+            self._place |= model.IN_GUARD
+        self._body(node.body)
+        self._place = place | model.IN_IF
+        if self._is_hit(node.test):
+            self._place |= model.IN_GUARD
+        self._body(node.orelse)
+        self._place = place
+
+    def _try(self, node: ast.Try) -> None:
+        place = self._place
+        self._place |= model.IN_TRY
+        self._body_keeping_lock(node.body)
+        for handler in node.handlers:
+            self._place = place | model.IN_EXCEPT
+            if text(handler.type) in ("KeyError", "AttributeError") and _only_reads(node.body):
+                self._place |= model.IN_GUARD
+            self._body(handler.body)
+        self._place = place
+        self._body(node.orelse)
+        self._place = place | model.IN_FINALLY
+        self._body_keeping_lock(node.finalbody)
+        self._place = place
+
+    def _match(self, node: ast.Match) -> None:
+        self._expression(node.subject, model.USE_TESTED)
+        place = self._place
+        self._place |= model.IN_IF
+        for case in node.cases:
+            if case.guard is not None:
+                self._expression(case.guard, model.USE_TESTED)
+            self._body(case.body)
+        self._place = place
+
+    def _body_keeping_lock(self, body: Sequence[ast.stmt]) -> None:
+        """As `_body`, but what it locks or releases holds behind it."""
+        for statement in body:
+            handler = _STATEMENTS.get(type(statement))
+            if handler is not None:
+                handler(self, statement)
+            else:
+                self._parts(statement)
+
+    def _for(self, node: ast.For | ast.AsyncFor) -> None:
+        outer, place = self._loop, self._place
+        self._place |= model.IN_HEADER
+        self._expression(node.iter, model.USE_ITERATED)
+        self._place = place & ~model.IN_GUARD
+        loop = Loop("for", node.lineno, outer, self._function, node, iterable=node.iter)
+        loop.targets = frozenset(names(node.target))
+        loop.endless = (
+            self._typer.name(node.iter.func, self._function) == "itertools.count"
+            if isinstance(node.iter, ast.Call)
+            else False
+        )
+        self._enter(loop, node.body, node.end_lineno)
+        self._place = place
+        self._loop = outer
+        self._body(node.orelse)
+
+    def _while(self, node: ast.While) -> None:
+        outer, place = self._loop, self._place
+        loop = Loop("while", node.lineno, outer, self._function, node, test=node.test)
+        loop.deadline = self._has_deadline(node.test)
+        loop.endless = not loop.deadline and not _counts(node.test)
+        self._loop = loop
+        self._place |= model.IN_HEADER
+        self._expression(node.test, model.USE_TESTED)
+        self._place = place & ~model.IN_GUARD
+        self._enter(loop, node.body, node.end_lineno)
+        self._place = place
+        self._loop = outer
+        self._body(node.orelse)
+
+    def _enter(self, loop: Loop, body: Sequence[ast.stmt], end: int | None) -> None:
+        self._function.loops.append(loop)
+        loop.end = end or loop.line
+        self._loop = loop
+        self._body(body)
+        if loop.parent is not None:
+            loop.parent.assigned.update(loop.assigned)
+            for name in loop.targets:
+                loop.parent.assigned[name] = loop.line
+
+    def _has_deadline(self, test: ast.expr) -> bool:
+        for node in ast.walk(test):
+            if isinstance(node, ast.Call) and self._typer.name(node.func, self._function) in _CLOCKS:
+                return True
+            if (
+                isinstance(node, ast.Compare)
+                and isinstance(node.ops[0], ast.Lt | ast.Gt | ast.LtE | ast.GtE)
+                and any(re.search(r"deadline|timeout|limit|until|elapsed", text(side)) for side in _sides(node))
+            ):
+                return True
+        return False
+
+    def _with(self, node: ast.With | ast.AsyncWith) -> None:
+        lock = self._lock
+        entered = None
+        for item in node.items:
+            self._expression(item.context_expr, model.USE_WITH, text(item.optional_vars))
+            if kind := self._lock_kind(item.context_expr):
+                held = text(item.context_expr) or root(getattr(item.context_expr, "func", None))
+                entered = Lock(held, kind, node.lineno, node.end_lineno or node.lineno)
+                self._function.locks.append(entered)
+                self._lock = entered
+        self._body(node.body)
+        self._lock = lock
+
+    def _lock_kind(self, node: ast.expr) -> str:
+        if isinstance(node, ast.Call):
+            name = self._typer.name(node.func, self._function)
+            if "flock" in name or "file_lock" in name or name.endswith("FileLock") or "lock_file" in name:
+                return "file"
+            return "thread" if _LOCK_NAME.search(name) and not name.startswith("builtins.") else ""
+        return "thread" if self._is_lock(node) else ""
+
+    def _is_lock(self, node: ast.expr) -> bool:
+        kind = self._typer.of(node, self._function)
+        if kind:
+            return kind in ("lock", "threading.Condition")
+        return _LOCK_NAME.search(root(node)) is not None
+
+    def _function_def(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+        for default in [*node.args.defaults, *node.args.kw_defaults, *node.decorator_list]:
+            if default is not None and not isinstance(default, _SKIPPED):
+                self._expression(default, model.USE_OTHER)
+
+    def _class_def(self, node: ast.ClassDef) -> None:
+        loop, self._loop = self._loop, None
+        self._body([found for found in node.body if not isinstance(found, FUNCTIONS)])
+        self._loop = loop
+
+    # -- expressions
+
+    def _expression(self, node: ast.AST, use: str, target: str = "") -> None:
+        kind = type(node)
+        if kind is ast.Call:
+            self._call(node, use, target)  # type: ignore[arg-type]  # the exact class was just compared
+        elif kind in _SKIPPED:
+            return
+        elif kind in _COMPREHENSIONS:
+            self._comprehension(node)  # type: ignore[arg-type]  # as above
+        elif kind is ast.Lambda:
+            self._lambda(node)  # type: ignore[arg-type]  # as above
+        elif kind is ast.Attribute:
+            self._attribute(node)  # type: ignore[arg-type]  # as above
+        elif kind is ast.Compare:
+            self._compare(node)  # type: ignore[arg-type]  # as above
+        elif kind is ast.Yield or kind is ast.YieldFrom:
+            self._function.yields = True
+            self._children(node, model.USE_RETURNED)
+        elif kind is ast.IfExp or kind is ast.BoolOp or kind is ast.NamedExpr or kind is ast.Await:
+            self._children(node, use, target)
+        elif kind is ast.Tuple or kind is ast.List or kind is ast.Starred or kind is ast.Dict:
+            self._children(node, use if use == model.USE_RETURNED else model.USE_OTHER)
+        else:
+            self._children(node, model.USE_OTHER)
+
+    def _children(self, node: ast.AST, use: str, target: str = "") -> None:
+        for child in ast.iter_child_nodes(node):
+            if type(child) not in _SKIPPED:
+                self._expression(child, use, target)
+
+    def _call(self, node: ast.Call, use: str, target: str) -> None:
+        function = self._function
+        name = self._typer.name(node.func, function)
+        receiver = ""
+        if isinstance(node.func, ast.Attribute):
+            receiver = text(node.func.value)
+            self._method(node, node.func, receiver)
+            if type(node.func.value) not in _SKIPPED:
+                self._expression(node.func.value, model.USE_CHAINED, node.func.attr)
+        elif not isinstance(node.func, ast.Name):
+            self._expression(node.func, model.USE_CHAINED)
+        self._record(node, name, use, target, receiver)
+        for argument_ in node.args:
+            if type(argument_) not in _SKIPPED:
+                self._expression(argument_, model.USE_ARGUMENT, name)
+        for keyword in node.keywords:
+            if type(keyword.value) not in _SKIPPED:
+                self._expression(keyword.value, model.USE_ARGUMENT, name)
+
+    def _record(self, node: ast.Call, name: str, use: str, target: str, receiver: str) -> None:
+        if name.startswith("?.") and name[2:] in PLAIN_METHODS and name[2:] not in _KEPT:
+            return
+        if name == "os.path.getmtime" or name.endswith(".stat"):
+            self._function.uses_mtime = True
+        if name == "socket.setdefaulttimeout":
+            self._module.default_timeout = True
+        call = Call(
+            self._function, node.lineno, name, node, use, target, self._loop, self._lock, self._place, receiver=receiver
+        )
+        call.effects = _opened(node, name) if name in OPENERS else BY_CALL.get(name, 0)
+        self._function.calls.append(call)
+
+    def _method(self, node: ast.Call, called: ast.Attribute, receiver: str) -> None:
+        """What a method call says of the container or the handle that it is called on."""
+        attribute = called.attr
+        if attribute in _ADDS:
+            owner = receiver or root(called.value)
+            if owner:
+                value = node.args[-1] if node.args else None
+                key = node.args[0] if attribute == "insert" and node.args else None
+                self._store(node.lineno, owner, attribute, value, key)
+        elif attribute in _EVICTS or (attribute == "get" and not node.args):
+            self._evicted(receiver or root(called.value))
+        elif attribute in _CLOSES:
+            self._closed(receiver or root(called.value))
+
+    def _closed(self, owner: str) -> None:
+        cls = self._function.owner
+        if cls is None or not owner:
+            return
+        if owner.startswith("self."):
+            cls.closed.add(owner.split(".")[1])
+        for loop in self._loop.chain() if self._loop is not None else ():
+            if owner in loop.targets:
+                cls.closed.update(
+                    found.attr
+                    for found in ast.walk(loop.iterable or ast.Constant(None))
+                    if isinstance(found, ast.Attribute) and text(found.value) == "self"
+                )
+
+    def _evicted(self, owner: str) -> None:
+        if owner.startswith(("self.", "cls.")) and self._function.owner is not None:
+            self._function.owner.evicted.add(owner.split(".")[1])
+        elif owner:
+            self._module.evicted.add(owner)
+            self._module.evicted.add(owner.rpartition(".")[2])
+
+    def _store(self, line: int, owner: str, how: str, value: ast.expr | None, key: ast.expr | None) -> None:
+        self._function.stores.append(Store(self._function, line, owner, how, value, key, self._loop, self._place))
+
+    def _bind(self, name: str, line: int) -> None:
+        if self._loop is not None:
+            self._loop.assigned[name] = line
+
+    def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> None:
+        outer, place = self._loop, self._place
+        for number, generator in enumerate(node.generators):
+            self._place = place | (model.IN_HEADER if not number else 0)
+            self._expression(generator.iter, model.USE_ITERATED)
+            self._place = place
+            loop = Loop("comp", node.lineno, self._loop, self._function, node, iterable=generator.iter)
+            loop.targets = frozenset(names(generator.target))
+            loop.end = node.end_lineno or node.lineno
+            self._function.loops.append(loop)
+            self._loop = loop
+            for test in generator.ifs:
+                self._expression(test, model.USE_TESTED)
+        if isinstance(node, ast.DictComp):
+            self._expression(node.key, model.USE_OTHER)
+            self._expression(node.value, model.USE_OTHER)
+        else:
+            self._expression(node.elt, model.USE_OTHER)
+        self._loop, self._place = outer, place
+
+    def _lambda(self, node: ast.Lambda) -> None:
+        loop, place, lock = self._loop, self._place, self._lock
+        self._loop, self._lock = None, None
+        self._place = model.IN_LAMBDA
+        self._expression(node.body, model.USE_RETURNED)
+        self._loop, self._place, self._lock = loop, place, lock
+
+    def _attribute(self, node: ast.Attribute) -> None:
+        if node.attr in ("st_mtime", "st_mtime_ns"):
+            self._function.uses_mtime = True
+        if type(node.value) is not ast.Name:
+            self._expression(node.value, model.USE_CHAINED, node.attr)
+        cls = self._typer.class_of(self._typer.of(node.value, self._function)) if self._module.classes else None
+        if cls is not None and node.attr in cls.properties:
+            name = f"{self._module.name}.{cls.name}.{node.attr}"
+            call = Call(
+                self._function,
+                node.lineno,
+                name,
+                None,
+                model.USE_OTHER,
+                "",
+                self._loop,
+                self._lock,
+                self._place,
+                receiver=text(node.value),
+            )
+            self._function.calls.append(call)
+
+    def _compare(self, node: ast.Compare) -> None:
+        for operator, right in zip(node.ops, node.comparators, strict=True):
+            if isinstance(operator, ast.In | ast.NotIn):
+                owner = root(right) if not isinstance(right, ast.Call) else ""
+                if owner:
+                    self._store(node.lineno, owner, "in", right, node.left)
+            elif isinstance(node.left, ast.Call) and text(node.left.func) == "len" and node.left.args:
+                if isinstance(operator, ast.Gt | ast.GtE | ast.Lt | ast.LtE):
+                    self._measured(root(node.left.args[0]))
+            elif isinstance(operator, ast.Gt | ast.GtE | ast.Lt | ast.LtE):
+                self._function.compared.update(side.id for side in _sides(node) if isinstance(side, ast.Name))
+        self._children(node, model.USE_TESTED)
+
+    def _measured(self, owner: str) -> None:
+        """A container whose length is compared is taken to be bounded, unless by a mere loop over it."""
+        if owner.startswith("self.") and self._function.owner is not None:
+            self._function.owner.evicted.add(owner.split(".")[1])
+        elif owner:
+            self._module.evicted.add(owner)
+
+    # -- tests that guard a cache
+
+    def _is_miss(self, test: ast.expr) -> bool:
+        """`x is None`, `not x`, `key not in x`, `mtime != self.mtime`: what stands below fills a cache."""
+        if isinstance(test, ast.BoolOp):
+            return any(self._is_miss(value) for value in test.values)
+        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+            return bool(root(test.operand)) and not isinstance(test.operand, ast.Call)
+        if not isinstance(test, ast.Compare):
+            return False
+        operator, right = test.ops[0], test.comparators[0]
+        if isinstance(operator, ast.Is) and constant(right) is None:
+            return bool(root(test.left)) or isinstance(test.left, ast.NamedExpr)
+        if isinstance(operator, ast.NotIn):
+            return bool(root(right)) and not isinstance(right, ast.Call)
+        return not isinstance(operator, ast.In | ast.Is | ast.IsNot) and _stamped(test)
+
+    def _is_hit(self, test: ast.expr) -> bool:
+        """`x is not None`, `key in x`, `mtime == self.mtime`: where the rest is left, the rest fills a cache."""
+        if isinstance(test, ast.BoolOp):
+            return any(self._is_hit(value) for value in test.values)
+        if isinstance(test, ast.Name | ast.Attribute):
+            return bool(re.search(r"cache|hit|known|memo|loaded|ready", text(test)))
+        if not isinstance(test, ast.Compare):
+            return False
+        operator, right = test.ops[0], test.comparators[0]
+        if isinstance(operator, ast.IsNot) and constant(right) is None:
+            return True
+        if isinstance(operator, ast.In):
+            return "cache" in root(right) or root(right).startswith("self.") or root(right).isupper()
+        return _stamped(test)
+
+
+def _opened(node: ast.Call, name: str) -> int:
+    """Effects of opening a file, by the mode; packed files cost the processor too."""
+    mode = constant(argument(node, 0 if name == "pathlib.Path.open" else 1, "mode"))
+    bits = CPU if name in ("gzip.open", "bz2.open", "lzma.open") else 0
+    if not isinstance(mode, str):
+        return bits | READ
+    return bits | (WRITE if set(mode) & set("wax+") else READ)
+
+
+def _stamped(test: ast.Compare) -> bool:
+    """Whether a comparison is with a remembered time or version of something."""
+    kept = (found for side in _sides(test) for found in ast.walk(side))
+    return any(isinstance(found, ast.Attribute | ast.Name) and _STAMP.search(text(found)) is not None for found in kept)
+
+
+def _sides(node: ast.Compare) -> list[ast.expr]:
+    return [node.left, *node.comparators]
+
+
+def _only_reads(body: Sequence[ast.stmt]) -> bool:
+    """Whether a `try` body only looks something up, as in `return cache[key]`."""
+    return (
+        len(body) == 1
+        and isinstance(body[0], ast.Return | ast.Assign)
+        and isinstance(body[0].value, ast.Subscript | ast.Attribute)
+    )
+
+
+def _counts(test: ast.expr) -> bool:
+    """Whether a `while` ends by itself: by a count (`n < 10`), or by emptying something (`while queue`)."""
+    if isinstance(test, ast.Compare):
+        operator = test.ops[0]
+        if isinstance(operator, ast.Lt | ast.LtE | ast.Gt | ast.GtE):
+            return not any(isinstance(side, ast.Call) and text(side.func) != "len" for side in _sides(test))
+        return False
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+        return any(_counts(value) for value in test.values)
+    if isinstance(test, ast.NamedExpr):
+        return True
+    return isinstance(test, ast.Name) and test.id not in ("running", "alive", "active", "keep_running")
+
+
+_KEPT = frozenset(
+    [
+        "wait",
+        "join",
+        "result",
+        "communicate",
+        "read",
+        "readlines",
+        "readline",
+        "acquire",
+        "get",
+        "put",
+        "recv",
+        "send",
+        "poll",
+        "connect",
+        "execute",
+    ]
+)
+
+_Handler = Callable[[Scanner, ast.stmt], None]
+_STATEMENTS: dict[type[ast.AST], _Handler] = {
+    ast.Expr: Scanner._expr_statement,  # type: ignore[dict-item]  # each is called with its own class of statement
+    ast.Assign: Scanner._assign,  # type: ignore[dict-item]
+    ast.AnnAssign: Scanner._ann_assign,  # type: ignore[dict-item]
+    ast.AugAssign: Scanner._aug_assign,  # type: ignore[dict-item]
+    ast.Delete: Scanner._delete,  # type: ignore[dict-item]
+    ast.Return: Scanner._return,  # type: ignore[dict-item]
+    ast.Break: Scanner._break,  # type: ignore[dict-item]
+    ast.If: Scanner._if,  # type: ignore[dict-item]
+    ast.Try: Scanner._try,  # type: ignore[dict-item]
+    ast.TryStar: Scanner._try,  # type: ignore[dict-item]
+    ast.Match: Scanner._match,  # type: ignore[dict-item]
+    ast.For: Scanner._for,  # type: ignore[dict-item]
+    ast.AsyncFor: Scanner._for,  # type: ignore[dict-item]
+    ast.While: Scanner._while,  # type: ignore[dict-item]
+    ast.With: Scanner._with,  # type: ignore[dict-item]
+    ast.AsyncWith: Scanner._with,  # type: ignore[dict-item]
+    ast.FunctionDef: Scanner._function_def,  # type: ignore[dict-item]
+    ast.AsyncFunctionDef: Scanner._function_def,  # type: ignore[dict-item]
+    ast.ClassDef: Scanner._class_def,  # type: ignore[dict-item]
+}

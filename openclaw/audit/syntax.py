@@ -1,0 +1,111 @@
+"""Small questions to a syntax tree, which need nothing else. Pure functions."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Sequence
+
+FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
+_LEAVES = (ast.Constant, ast.Name)
+
+
+def statements(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """All statements in `body` and below, without those of functions and classes that are defined in it."""
+    stack = list(reversed(body))
+    while stack:
+        node = stack.pop()
+        yield node
+        if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+            continue
+        below: list[ast.stmt] = []
+        for name in ("body", "orelse", "finalbody"):
+            below.extend(getattr(node, name, ()))
+        for handler in getattr(node, "handlers", ()):
+            below.extend(handler.body)
+        for case in getattr(node, "cases", ()):
+            below.extend(case.body)
+        stack.extend(reversed(below))
+
+
+def text(node: ast.AST | None) -> str:
+    """`a.b.c` of a name or a chain of attributes; of a subscript or a chained call what it is taken from; else ""."""
+    parts: list[str] = []
+    while node is not None:
+        if isinstance(node, ast.Attribute):
+            parts.append(node.attr)
+            node = node.value
+        elif isinstance(node, ast.Name):
+            parts.append(node.id)
+            return ".".join(reversed(parts))
+        else:
+            return ""
+    return ""
+
+
+def root(node: ast.AST | None) -> str:
+    """As `text`, seen through subscripts and through methods that give an element: `self.x` of `self.x[k]`."""
+    while True:
+        if isinstance(node, ast.Subscript):
+            node = node.value
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _ELEMENT:
+            node = node.func.value
+        else:
+            return text(node)
+
+
+_ELEMENT = frozenset({"setdefault", "get", "values", "items", "keys", "copy"})
+
+
+def source(node: ast.AST | None, limit: int = 120) -> str:
+    """The node's source on one line, cut at `limit` characters."""
+    if node is None:
+        return ""
+    written = " ".join(ast.unparse(node).split())
+    return written if len(written) <= limit else written[: limit - 1] + "…"
+
+
+def names(node: ast.AST | None) -> set[str]:
+    """Every plain name in an expression."""
+    return {found.id for found in ast.walk(node) if isinstance(found, ast.Name)} if node is not None else set()
+
+
+def argument(call: ast.Call, position: int | None, keyword: str) -> ast.expr | None:
+    """An argument by keyword, else by position (None: by keyword alone)."""
+    for given in call.keywords:
+        if given.arg == keyword:
+            return given.value
+    if position is not None and position < len(call.args):
+        return call.args[position]
+    return None
+
+
+def has_star(call: ast.Call) -> bool:
+    """Whether arguments come from a mapping or a sequence that is not seen here."""
+    return any(given.arg is None for given in call.keywords) or any(isinstance(arg, ast.Starred) for arg in call.args)
+
+
+def constant(node: ast.AST | None) -> object:
+    return node.value if isinstance(node, ast.Constant) else None
+
+
+def is_true(node: ast.AST | None) -> bool:
+    return isinstance(node, ast.Constant) and bool(node.value)
+
+
+def calls(node: ast.AST | None) -> Iterator[ast.Call]:
+    if node is not None:
+        for found in ast.walk(node):
+            if isinstance(found, ast.Call):
+                yield found
+
+
+def mentions(node: ast.AST | None, wanted: str) -> bool:
+    """Whether the expression contains a name or an attribute of this text."""
+    if node is None:
+        return False
+    return any(isinstance(found, (ast.Name, ast.Attribute)) and text(found) == wanted for found in ast.walk(node))
+
+
+def ends(body: Sequence[ast.stmt]) -> bool:
+    """Whether a block leaves its function or its loop's turn."""
+    return bool(body) and isinstance(body[-1], (ast.Return, ast.Raise, ast.Continue, ast.Break))
