@@ -209,8 +209,8 @@ def _opened_by(call: Call, typer: Typer, function: Function) -> tuple[str, bool]
     """(the text of the path, whether binary) of the file that is read."""
     if call.name.startswith("pathlib.Path."):
         return path_text(call), call.method == "read_bytes"
-    assert call.node is not None
-    assert isinstance(call.node.func, ast.Attribute)
+    if call.node is None or not isinstance(call.node.func, ast.Attribute):
+        return "", False
     held = call.node.func.value
     if isinstance(held, ast.Call):
         for other in function.calls:
