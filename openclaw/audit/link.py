@@ -224,7 +224,9 @@ class Project:
         if callee is None or call.loop is None or call.place & model.IN_GUARD:
             return
         for loop in call.loop.chain():
-            heat = model.CYCLE if loop.endless or loop.deadline else model.ITEM
+            if loop.deadline:
+                continue
+            heat = model.CYCLE if loop.endless else model.ITEM
             self._heat(callee, heat, call.function.qualname)
 
     def _handed_on(self, call: Call) -> Iterator[tuple[Function, int]]:

@@ -129,6 +129,22 @@ def sleep_of(project: Project, loop: Loop) -> tuple[Call, float | None] | None:
     return None
 
 
+LONG = 10.0
+"""Seconds of pause from which what a loop does in a turn is rare."""
+
+
+def pauses_long(project: Project, loop: Loop) -> bool:
+    """Whether a loop rests ten seconds or more in each turn, or as long as somebody says."""
+    paused = sleep_of(project, loop)
+    return paused is not None and (paused[1] is None or paused[1] >= LONG)
+
+
+def called_rarely(project: Project, function: Function) -> bool:
+    """Whether all the endless loops that call a function pause for long."""
+    around = [loop for caller in project.callers.get(function, ()) if (loop := endless_loop(caller)) is not None]
+    return bool(around) and all(pauses_long(project, loop) for loop in around)
+
+
 def loop_calls(loop: Loop) -> list[Call]:
     """The calls within a loop, its header's included, inner loops' too."""
     return [

@@ -104,7 +104,7 @@ class Scanner:
             isinstance(target, ast.Name)
             and isinstance(node.value, ast.BinOp)
             and isinstance(node.value.op, ast.Add)
-            and text(node.value.left) == target.id
+            and text(_leftmost(node.value)) == target.id
         ):
             self._store(node.lineno, target.id, "x=x+", node.value.right, None)
 
@@ -473,7 +473,9 @@ class Scanner:
         if isinstance(test, ast.BoolOp):
             return any(self._is_miss(value) for value in test.values)
         if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-            return bool(root(test.operand)) and not isinstance(test.operand, ast.Call)
+            if isinstance(test.operand, ast.Call):
+                return text(test.operand.func) == "hasattr"
+            return bool(root(test.operand))
         if not isinstance(test, ast.Compare):
             return False
         operator, right = test.ops[0], test.comparators[0]
@@ -497,6 +499,13 @@ class Scanner:
         if isinstance(operator, ast.In):
             return "cache" in root(right) or root(right).startswith("self.") or root(right).isupper()
         return _stamped(test)
+
+
+def _leftmost(node: ast.expr) -> ast.expr:
+    """`x` of `x + a + b`."""
+    while isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+        node = node.left
+    return node
 
 
 def _opened(node: ast.Call, name: str) -> int:

@@ -114,7 +114,7 @@ class Typer:
             return f"@{module.name}.{name}"
         if name in module.imports:
             return f"@{canonical(module.imports[name])}"
-        return BY_NAME.get(name, "") if function is not None and name in function.values else ""
+        return BY_NAME.get(name, "")
 
     def _of_attribute(self, node: ast.Attribute, function: Function) -> str:
         base = self.of(node.value, function)

@@ -140,6 +140,10 @@ def _socket(call: Call, function: Function) -> Iterator[Hint]:
         )
     ):
         yield Hint("no_timeout", methods["connect"].line, function, call.loop, {"call": f"{name}.connect(…)"})
+        if not _kept(name, function) and function.node is not None:
+            closed = any(text(found.func) == f"{name}.close" for found in calls(function.node))
+            if not closed:
+                yield Hint("open_leak", call.line, function, call.loop, {"call": "socket.socket(…)", "use": call.use})
 
 
 def project(project: Project) -> Iterator[Finding]:

@@ -12,7 +12,7 @@ from openclaw.audit.dimensions.synchronous import MODULE_VERBS
 from openclaw.audit.finding import Finding, Severity, found
 from openclaw.audit.link import Project
 from openclaw.audit.model import Call, Function, Hint, Module
-from openclaw.audit.places import endless_loop, is_retry, items_loop, path_of, path_text, sleep_of
+from openclaw.audit.places import called_rarely, endless_loop, is_retry, items_loop, path_of, path_text, pauses_long
 from openclaw.audit.syntax import FUNCTIONS, constant, names, source
 from openclaw.audit.typer import Typer
 from openclaw.audit.values import CONFIG, STATIC, VOLATILE, fixed, written
@@ -152,14 +152,14 @@ def project(project: Project) -> Iterator[Finding]:
             elif hint.rule == "recursion":
                 yield found(function, hint.line, "recursion", "8.6", "8.2", facts=hint.facts)
         for call in function.calls:
+            if call.node is not None:
+                yield from _unpooled(call, function)
             if call.place & model.IN_GUARD or function.cached:
                 continue
             yield from _read_again(project, call, function, told)
-            if call.node is None:
-                continue
-            yield from _compiled(call, function)
-            yield from _resolved(call, function)
-            yield from _unpooled(call, function)
+            if call.node is not None:
+                yield from _compiled(call, function)
+                yield from _resolved(call, function)
         yield from _parsed_per_item(project, function, told)
         yield from _handed_path(project, function, told)
 
@@ -189,8 +189,7 @@ def _read_again(project: Project, call: Call, function: Function, told: set[tupl
     around = endless_loop(call)
     heat = _repeated(function)
     if around is not None:
-        paused = sleep_of(project, around)
-        if paused is not None and (paused[1] is None or paused[1] >= 10.0):
+        if pauses_long(project, around):
             return
     elif not heat & (model.HANDLER | model.ITEM | model.CYCLE) and not (
         steady and (config or static) and (heat & model.ENTRY or _getter(function))
@@ -200,7 +199,7 @@ def _read_again(project: Project, call: Call, function: Function, told: set[tupl
         return
     if not steady and not config:
         return
-    if heat == model.CYCLE and _rarely(project, function):
+    if heat == model.CYCLE and called_rarely(project, function):
         return
     if _written_here(function, source(path)):
         return
@@ -232,13 +231,6 @@ def _getter(function: Function) -> bool:
         )
         and function.name != "<module>"
     )
-
-
-def _rarely(project: Project, function: Function) -> bool:
-    """Whether all the loops that call a function pause for long."""
-    around = [loop for caller in project.callers.get(function, ()) if (loop := endless_loop(caller)) is not None]
-    pauses = [sleep_of(project, loop) for loop in around]
-    return bool(around) and all(pause is not None and (pause[1] is None or pause[1] >= 10.0) for pause in pauses)
 
 
 def _written_here(function: Function, path: str) -> bool:
@@ -322,9 +314,10 @@ def _compiled(call: Call, function: Function) -> Iterator[Finding]:
     """A pattern compiled on every run."""
     if call.name != "re.compile" or function.name in ("<module>", "__init__") or call.node is None:
         return
-    if call.loop is not None or call.target.startswith(("self.", "cls.")) or not call.node.args:
+    if call.target.startswith(("self.", "cls.")) or not call.node.args:
         return
-    if constant(call.node.args[0]) is not None and _repeated(function):
+    hot = function.heat & (model.HANDLER | model.ITEM | model.CYCLE)
+    if hot or (constant(call.node.args[0]) is not None and _repeated(function) and call.loop is None):
         yield found(function, call.line, "invariant", "8.2", severity=Severity.MINOR, call=source(call.node))
 
 

@@ -36,7 +36,7 @@ _REGISTERS = re.compile(
 )
 _THROUGH = frozenset({"sum", "any", "all", "max", "min", "set", "frozenset", "dict", "tuple", "sorted"})
 _KEYS = re.compile(
-    r"time|uuid|id\b|_id|request|path|url|token|addr|client|task|msg|message|query|session|key|prompt|digest|hash|text|name|agent|event|user",
+    r"time|uuid|id\b|_id|request|path|url|token|addr|client|task|msg|message|query|session|key|prompt|digest|hash|text|event|sha|line",
     re.IGNORECASE,
 )
 
@@ -153,6 +153,8 @@ def _generator(call: Call, function: Function) -> Iterator[Hint]:
 
 def _whole(typer: Typer, call: Call, function: Function) -> Iterator[Hint]:
     """A file read whole, where it may be large: by how it is opened, by its name, or by what is done with it."""
+    if function.name == "<module>":
+        return
     node = call.node
     assert node is not None
     facts = {"call": source(node), "path": ""}
@@ -243,8 +245,8 @@ def _all_contents(loop: Loop, typer: Typer, function: Function) -> Iterator[Hint
             yield Hint("whole_files", node.lineno, function, loop, {"call": source(node)})
             return
     if (
-        isinstance(loop.iterable, ast.Name)
-        and typer.of(loop.iterable, function) in ("file", "binary")
+        loop.iterable is not None
+        and typer.of(loop.iterable, function) in ("file", "binary", "csv.reader")
         and isinstance(node, ast.ListComp)
     ):
         yield Hint("whole_file", node.lineno, function, loop, {"call": source(node), "path": ""})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from openclaw.audit import effects as fx
@@ -31,7 +32,7 @@ def _arithmetic(node: ast.For) -> bool:
         return False
     operations = sum(isinstance(found, ast.BinOp | ast.AugAssign) for found in ast.walk(node))
     waits = any(text(call.func).rpartition(".")[2] in _SLOW for call in calls(node))
-    return ((depth >= 3 and operations >= 1) or operations >= 3) and not waits
+    return operations >= 4 - depth and not waits
 
 
 _SLOW = frozenset(
@@ -65,8 +66,8 @@ def _serial(project: Project, loop: Loop) -> Iterator[Finding]:
     if any(call.name == "time.sleep" for call in inside) or any("submit" in call.name for call in inside):
         return
     waits = [call for call in inside if _waits(project, call) and not call.place & model.IN_EXCEPT]
-    if waits and loop.parent is not None and loop.parent.endless and not waits[0].effects:
-        return  # a queue that is worked off, in its order
+    if waits and loop.parent is not None and loop.parent.endless and _queue(project, loop):
+        return  # worked off in its order
     if waits:
         call = waits[0]
         if not depends(call, loop):
@@ -86,6 +87,14 @@ def _serial(project: Project, loop: Loop) -> Iterator[Finding]:
             )
         return
     yield from _files(project, loop, inside)
+
+
+def _queue(project: Project, loop: Loop) -> bool:
+    """Whether a loop goes over what has come in: a listing, or something named like a queue."""
+    if re.search(r"pending|queue|inbox|spool|batch|due|listdir|glob|scandir|iterdir|new|ready", source(loop.iterable)):
+        return True
+    headers = [call for call in loop.function.calls if call.line == loop.line and call.place & model.IN_HEADER]
+    return any(project.effects(call) & fx.LIST for call in headers)
 
 
 def _over_items(loop: Loop) -> bool:

@@ -11,7 +11,7 @@ from openclaw.audit import model
 from openclaw.audit.finding import Finding, Severity, found
 from openclaw.audit.link import Project
 from openclaw.audit.model import Call, Function, Hint, Module
-from openclaw.audit.places import endless_loop, is_counted, is_retry, items_loop
+from openclaw.audit.places import called_rarely, endless_loop, is_counted, is_retry, items_loop, pauses_long
 from openclaw.audit.syntax import argument, constant, has_star, is_true, source, text
 from openclaw.audit.typer import Typer
 from openclaw.audit.values import definition
@@ -101,7 +101,7 @@ def project(project: Project) -> Iterator[Finding]:
     for function in project.functions:
         for call in function.calls:
             if call.effects & fx.PROCESS and call.node is not None:
-                yield from _started(call, function)
+                yield from _started(project, call, function)
             elif call.node is not None and call.method in ("wait", "communicate"):
                 yield from _waited(call, function)
             elif (callee := project.callee(call)) is not None and project.effects(call) & fx.PROCESS:
@@ -110,7 +110,7 @@ def project(project: Project) -> Iterator[Finding]:
                 yield from _many(project, call, callee, function)
 
 
-def _started(call: Call, function: Function) -> Iterator[Finding]:
+def _started(project: Project, call: Call, function: Function) -> Iterator[Finding]:
     node = call.node
     assert node is not None
     points: list[str] = []
@@ -125,11 +125,12 @@ def _started(call: Call, function: Function) -> Iterator[Finding]:
         points.append("5.5")
     if command in INSTEAD:
         points.append("5.3")
-    if (loop is not None and not (is_counted(loop) and call.method in ("Popen", "Process")) and not is_retry(loop)) or (
-        endless_loop(call) is not None and call.method != "fork"
-    ):
+    around = endless_loop(call)
+    if loop is not None and not (is_counted(loop) and call.method in ("Popen", "Process")) and not is_retry(loop):
         points.append("5.2")
-    elif hot:
+    elif around is not None and call.method != "fork":
+        points += [] if pauses_long(project, around) or around.deadline else ["5.2"]
+    elif hot and not (hot == model.CYCLE and called_rarely(project, function)):
         points.append("5.1")
     if (_interpreter(node) or call.name == "multiprocessing.Process") and (points and points[-1] in ("5.1", "5.2")):
         points.append("5.6")
@@ -207,7 +208,7 @@ def first_word(given: ast.AST | None, function: Function) -> str:
     return "" if first == "du" and "--apparent" in word else first
 
 
-_FOLLOWS = re.compile(r"'-[A-Za-z]*[Ff]'|--follow|\btail -[fF]")
+_FOLLOWS = re.compile(r"tail\W.*('-[A-Za-z]*[fF]'|--follow)|\btail -[a-zA-Z]*[fF]")
 
 
 def _waited(call: Call, function: Function) -> Iterator[Finding]:

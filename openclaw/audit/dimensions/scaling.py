@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 
 from openclaw.audit import effects as fx
@@ -15,6 +16,7 @@ from openclaw.audit.syntax import argument, calls, constant, names, source, stat
 from openclaw.audit.typer import Typer
 from openclaw.audit.values import fixed, number
 
+_SELDOM = re.compile(r"rotate|roll_?over|reopen|recover")
 _CONNECTIONS = frozenset(
     [
         "requests.Session",
@@ -144,7 +146,7 @@ def _nested(loop: Loop, function: Function) -> Iterator[Hint]:
             outer.iterable is not None
             and inner
             and _base(outer.iterable) == inner
-            and not names(loop.iterable) & outer.targets
+            and inner.split(".")[0] not in outer.targets
         ):
             yield Hint("nested_loops", loop.line, function, loop, {"name": inner})
             return
@@ -251,6 +253,7 @@ def project(project: Project) -> Iterator[Finding]:
                 yield from _servers(project, call, function)
                 yield from _opened_each_time(call, function)
                 yield from _threads(call, function)
+                yield from _closing(call, function)
 
 
 def _scans_per_item(project: Project, call: Call, function: Function) -> Iterator[Finding]:
@@ -309,10 +312,10 @@ def _under(project: Project, lock: Lock, function: Function) -> Iterator[Finding
     worst: Call | None = None
     weight = 0
     for call in function.calls:
-        if call.lock is not lock or call.place & (model.IN_LAMBDA):
+        if call.lock is not lock or call.place & model.IN_LAMBDA or _SELDOM.search(call.method):
             continue
         bits = project.effects(call)
-        heavy = next((rank for rank, bit in enumerate(_HEAVY, 1) if bits & bit), 0)
+        heavy = next((rank for rank, bit in enumerate(_HEAVY, 1) if bits & bit), 0)  # the first of equals is kept
         if heavy and (worst is None or heavy < weight):
             worst, weight = call, heavy
     if worst is None or _small_append(worst, lock, function):
@@ -329,7 +332,7 @@ def _under(project: Project, lock: Lock, function: Function) -> Iterator[Finding
         yield found(function, worst.line, "lock_io", "1.5", "7.2", severity=severity, call=written, lock=lock.name)
 
 
-_HEAVY = (fx.HTTP | fx.CONNECT, fx.PROCESS, fx.SLEEP, fx.SYNC, fx.WRITE, fx.READ, fx.LIST)
+_HEAVY = (fx.HTTP | fx.CONNECT, fx.PROCESS, fx.SLEEP, fx.SYNC | fx.WRITE | fx.READ, fx.LIST)
 
 
 def _small_append(call: Call, lock: Lock, function: Function) -> bool:
@@ -374,13 +377,14 @@ def _touched(project: Project, call: Call) -> tuple[str | None, int]:
 
 
 def _opened_each_time(call: Call, function: Function) -> Iterator[Finding]:
-    if call.name not in _CONNECTIONS or call.place & model.IN_GUARD:
+    if call.name not in _CONNECTIONS:
         return
     loop = items_loop(call)
     looped = loop is not None and not is_retry(loop)
     kept = (
         call.use == model.USE_RETURNED
-        or call.target.startswith(("self.", "cls."))
+        or "." in call.target
+        or call.target in function.module.values
         or function.name in ("__init__", "<module>")
     )
     if kept and not looped:
@@ -419,6 +423,23 @@ def _threads(call: Call, function: Function) -> Iterator[Finding]:
             yield found(function, call.line, "thread_each", "7.6", call=source(call.node))
         elif (loop is not None and not is_counted(loop)) or function.heat & model.HANDLER:
             yield found(function, call.line, "pool_each", "7.6", "9.1", call=source(call.node))
+
+
+def _closing(call: Call, function: Function) -> Iterator[Finding]:
+    """A header that ends the connection after each request."""
+    assert call.node is not None
+    if call.method == "send_header" and [str(constant(arg)).lower() for arg in call.node.args] == [
+        "connection",
+        "close",
+    ]:
+        yield found(function, call.line, "connection_close", "7.6", call=source(call.node))
+    elif call.effects & fx.HTTP:
+        headers = argument(call.node, None, "headers")
+        if isinstance(headers, ast.Dict) and any(
+            str(constant(key)).lower() == "connection" and str(constant(value)).lower() == "close"
+            for key, value in zip(headers.keys, headers.values, strict=True)
+        ):
+            yield found(function, call.line, "connection_close", "7.6", call=source(call.node))
 
 
 def _small_count(loop: Loop, function: Function) -> bool:
