@@ -31,6 +31,11 @@ _EVENT = re.compile(
 )
 
 
+def is_once(function: Function) -> bool:
+    """Whether a function's name says that it is run at the start, at the end, or seldom."""
+    return _ONCE.match(function.name) is not None
+
+
 class Project:
     """Every module, function and class, with what is known of them together."""
 

@@ -22,7 +22,7 @@ _STAMP = re.compile(
 )
 _ADDS = frozenset({"append", "appendleft", "add", "extend", "insert", "update", "put", "put_nowait", "push"})
 _EVICTS = frozenset(
-    {"pop", "popleft", "popitem", "remove", "discard", "clear", "get_nowait", "move_to_end", "task_done"}
+    ["pop", "popleft", "popitem", "remove", "discard", "clear", "get_nowait", "move_to_end", "task_done", "difference_update", "intersection_update", "subtract", "trim", "prune"]
 )
 _CLOSES = frozenset({"close", "shutdown", "stop", "terminate", "release", "cleanup", "__exit__", "aclose"})
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
@@ -132,6 +132,8 @@ class Scanner:
         owner = root(node.target)
         if isinstance(node.target, ast.Name):
             self._bind(node.target.id, node.lineno)
+        if not isinstance(node.op, ast.Add | ast.BitOr):
+            self._evicted(owner)
         if owner and isinstance(node.op, ast.Add):
             key = node.target.slice if isinstance(node.target, ast.Subscript) else None
             self._store(node.lineno, owner, "+=", node.value, key)
@@ -311,7 +313,10 @@ class Scanner:
         elif kind is ast.Yield or kind is ast.YieldFrom:
             self._function.yields = True
             self._children(node, model.USE_RETURNED)
-        elif kind is ast.IfExp or kind is ast.BoolOp or kind is ast.NamedExpr or kind is ast.Await:
+        elif kind is ast.NamedExpr:
+            self._bind(node.target.id, node.lineno)  # type: ignore[attr-defined]  # as above
+            self._expression(node.value, model.USE_ASSIGNED, node.target.id)  # type: ignore[attr-defined]  # as above
+        elif kind is ast.IfExp or kind is ast.BoolOp or kind is ast.Await:
             self._children(node, use, target)
         elif kind is ast.Tuple or kind is ast.List or kind is ast.Starred or kind is ast.Dict:
             self._children(node, use if use == model.USE_RETURNED else model.USE_OTHER)

@@ -76,7 +76,12 @@ def _syncs(project: Project, function: Function) -> Iterator[Finding]:
                 yield found(function, call.line, rule, "4.3", severity=severity, call=source(call.node))
         elif (callee := project.callee(call)) is not None and callee.own & fx.SYNC and not is_hot_itself(callee):
             loop = items_loop(call)
-            if loop is not None and not is_retry(loop) and callee.module is not function.module:
+            if (
+                loop is not None
+                and not is_retry(loop)
+                and callee.module is not function.module
+                and not _COMMIT.search(function.name)
+            ):
                 yield found(function, call.line, "sync_each", "4.3", call=f"{callee.qualname}(…)")
 
 
@@ -143,9 +148,16 @@ def _per_record(function: Function) -> bool:
         for call in function.calls
     ) or bool(
         function.heat & model.ENTRY
-        and any(call.method in ("write", "flush") or call.effects & fx.FLUSH for call in function.calls)
+        and any(call.effects & (fx.FLUSH | fx.SYNC) and _held(call, function) for call in function.calls)
         and not any(call.name in ("os.replace", "os.rename") for call in function.calls)
     )
+
+
+def _held(call: Call, function: Function) -> bool:
+    """Whether a sync or flush is of a file that is kept open from call to call."""
+    assert call.node is not None
+    words = call.receiver or (source(call.node.args[0]) if call.node.args else "")
+    return words.startswith(("self.", "cls.")) or words.split(".")[0] in function.module.values
 
 
 def _listing(call: Call, function: Function) -> Iterator[Finding]:
@@ -159,7 +171,7 @@ def _listing(call: Call, function: Function) -> Iterator[Finding]:
         if loop.kind == "while" and not loop.parent:
             return
         invariant = not any(names(arg) & {*loop.targets, *loop.assigned} for arg in [*call.node.args, call.node.func])
-        if invariant or not _walks(loop):
+        if invariant or (function.heat & model.HANDLER and not _walks(loop)):
             yield found(function, call.line, "listing_in_loop", "4.4", facts=facts)
     elif (
         function.heat & model.HANDLER

@@ -382,12 +382,19 @@ def _points(store: Store, kind: str, shared: bool) -> list[str]:
             return []
         if store.how in ("append", "add", "extend", "+="):
             return ["6.2"]
-        if store.key is not None and (constant(store.key) is not None or store.how == "+="):
+        if store.key is not None and (constant(store.key) is not None or store.how == "+=" or _counts(store.value)):
             return []
         return ["6.2"] if _KEYS.search(source(store.key)) or store.key is None else []
     if store.how == "[]=":
         return []
     return ["6.2"]
+
+
+def _counts(value: ast.expr | None) -> bool:
+    """`counts.get(key, 0) + 1`: a number for each key, and the keys are few."""
+    return isinstance(value, ast.BinOp) and any(
+        text(call.func).endswith(".get") and len(call.args) > 1 and constant(call.args[1]) == 0 for call in calls(value)
+    )
 
 
 def _long_lived(project: Project, store: Store) -> tuple[str, bool] | None:

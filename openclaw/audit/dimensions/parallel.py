@@ -30,7 +30,8 @@ def _arithmetic(node: ast.For) -> bool:
     depth = _nesting(node)
     if depth < 2:
         return False
-    operations = sum(isinstance(found, ast.BinOp | ast.AugAssign) for found in ast.walk(node))
+    inner = [found for found in ast.walk(node) if isinstance(found, ast.For) and found is not node]
+    operations = sum(isinstance(found, ast.BinOp | ast.AugAssign) for loop in inner[:1] for found in ast.walk(loop))
     waits = any(text(call.func).rpartition(".")[2] in _SLOW for call in calls(node))
     return operations >= 4 - depth and not waits
 

@@ -96,7 +96,7 @@ def local(_module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
 def _spins(node: ast.While, loop: Loop, typer: Typer, function: Function) -> bool:
     body = node.body
     if all(_idle(statement) for statement in body):
-        return not any(_blocks(call) for call in calls(node))
+        return all(_only_asks(call) for call in calls(node))
     if not (loop.endless or loop.deadline):
         return False
     inner = list(calls(node))
@@ -107,6 +107,15 @@ def _spins(node: ast.While, loop: Loop, typer: Typer, function: Function) -> boo
     if any(_blocks(call) for call in inner):
         return False
     return any(_gives_up(statement) for statement in body)
+
+
+def _only_asks(call: ast.Call) -> bool:
+    """Whether a call only looks whether it is time yet; any other may do the loop's work."""
+    last = text(call.func).rpartition(".")[2]
+    return (last in _POLLS or last in _CLOCKS or last == "sleep") and not _blocks(call)
+
+
+_CLOCKS = frozenset({"time", "monotonic", "perf_counter", "len", "getattr", "is_done", "get", "acquire", "is_ready"})
 
 
 def _idle(node: ast.stmt) -> bool:

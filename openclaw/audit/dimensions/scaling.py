@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from openclaw.audit import effects as fx
 from openclaw.audit import model
 from openclaw.audit.finding import Finding, Severity, found
-from openclaw.audit.link import Project
+from openclaw.audit.link import Project, is_once
 from openclaw.audit.model import Call, Function, Hint, Lock, Loop, Module, Store
 from openclaw.audit.places import SINGLE_SERVERS, endless_loop, is_counted, is_retry, items_loop, mode_of, path_of
 from openclaw.audit.syntax import argument, calls, constant, names, source, statements, text
@@ -189,6 +189,8 @@ def _membership(store: Store, typer: Typer, function: Function) -> Iterator[Hint
     literal = function.values.get(owner) or function.module.values.get(owner)
     if isinstance(literal, ast.List) and not grows and len(literal.elts) > 0:
         return
+    if owner in function.params and not grows:
+        return
     yield Hint("list_membership", store.line, function, store.loop, {"name": owner})
 
 
@@ -211,6 +213,8 @@ def _quadratic(typer: Typer, function: Function) -> Iterator[Hint]:
             first = constant(call.node.args[0]) if call.node.args else None
             if call.method in ("insert", "pop") and first != 0:
                 continue
+            if call.method in ("remove", "pop", "index") and any(loop.leaves for loop in call.loop.chain()[:1]):
+                continue  # once, and out
             yield Hint("list_shift", call.line, function, call.loop, {"name": call.receiver, "call": source(call.node)})
     _ = typer
 
@@ -408,7 +412,7 @@ def _threads(call: Call, function: Function) -> Iterator[Finding]:
     if call.name in ("threading.Thread", "threading.Timer"):
         counted = loop is not None and is_counted(loop) and _small_count(loop, function)
         around = endless_loop(call)
-        if function.name == "<module>" or call.place & model.IN_GUARD:
+        if is_once(function) or call.place & model.IN_GUARD:
             return
         if (
             (loop is not None and not counted and not is_retry(loop))
