@@ -22,7 +22,22 @@ _STAMP = re.compile(
 )
 _ADDS = frozenset({"append", "appendleft", "add", "extend", "insert", "update", "put", "put_nowait", "push"})
 _EVICTS = frozenset(
-    ["pop", "popleft", "popitem", "remove", "discard", "clear", "get_nowait", "move_to_end", "task_done", "difference_update", "intersection_update", "subtract", "trim", "prune"]
+    [
+        "pop",
+        "popleft",
+        "popitem",
+        "remove",
+        "discard",
+        "clear",
+        "get_nowait",
+        "move_to_end",
+        "task_done",
+        "difference_update",
+        "intersection_update",
+        "subtract",
+        "trim",
+        "prune",
+    ]
 )
 _CLOSES = frozenset({"close", "shutdown", "stop", "terminate", "release", "cleanup", "__exit__", "aclose"})
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)

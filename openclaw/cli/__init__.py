@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     status.add_argument("--json", action="store_true", help="print the status as JSON")
     status.set_defaults(command=_status)
     _add_bench(commands.add_parser("bench", help="measure openclaw on this machine, against its targets"))
+    _add_audit(commands.add_parser("audit", help="find what makes Python code slow at 100 agents"))
     subagents = commands.add_parser("subagents", help="list the subagents that run or wait, or cancel one")
     subagents.add_argument("--json", action="store_true", help="print them as JSON")
     subagents.add_argument("--cancel", type=_id, metavar="ID", help="cancel the one with this id, as in a1b2.s1")
@@ -100,6 +101,13 @@ def _add_bench(bench: argparse.ArgumentParser) -> None:
     bench.set_defaults(command=_bench)
 
 
+def _add_audit(audit: argparse.ArgumentParser) -> None:
+    from openclaw.audit.command import add_arguments
+
+    add_arguments(audit)
+    audit.set_defaults(command=_audit)
+
+
 def _id(text: str) -> str:
     if not is_id(text):
         raise argparse.ArgumentTypeError("takes an id, as in a1b2.s1")
@@ -146,5 +154,11 @@ def _groups(config: Config, arguments: argparse.Namespace) -> int:
 
 def _bench(config: Config, arguments: argparse.Namespace) -> int:
     from openclaw.cli.bench import run
+
+    return run(config, arguments)
+
+
+def _audit(config: Config, arguments: argparse.Namespace) -> int:
+    from openclaw.cli.audit import run
 
     return run(config, arguments)
