@@ -27,7 +27,7 @@ def weigh(finding: Finding, costs: Costs, agents: int) -> None:
         before = finding.estimate.before
         finding.severity = (
             Severity.CRITICAL
-            if before >= CRITICAL_MS
+            if before >= CRITICAL_MS and finding.hot
             else Severity.IMPORTANT
             if before >= IMPORTANT_MS
             else Severity.MINOR

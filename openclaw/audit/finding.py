@@ -39,8 +39,8 @@ class Finding:
     severity: Severity
     facts: dict[str, str] = field(default_factory=dict)
     estimate: Estimate | None = None
-    blocking: bool = False
-    count: float = 1.0
+    hot: bool = True
+    """Whether its place is run again and again, as far as the project tells; elsewhere nothing is critical by cost."""
 
     @property
     def dimension(self) -> int:
@@ -58,4 +58,4 @@ def found(
 ) -> Finding:
     """A finding in `function`. `facts` and `more` fill the placeholders of the rule's texts."""
     told = {"function": function.qualname, **(facts or {}), **more}
-    return Finding(function.module.path, line, rule, points, function.qualname, severity, told)
+    return Finding(function.module.path, line, rule, points, function.qualname, severity, told, hot=bool(function.heat))

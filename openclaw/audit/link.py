@@ -46,6 +46,7 @@ class Project:
         self._classes: dict[str, Class] = {}
         self._modules: dict[str, Module] = {}
         self._methods: dict[str, list[Function]] = defaultdict(list)
+        self._made: dict[Class, list[Call]] = defaultdict(list)
         self.callees: dict[Call, Function] = {}
         self.callers: dict[Function, list[Call]] = defaultdict(list)
         for module in self.modules:
@@ -91,6 +92,21 @@ class Project:
                 return self._modules[candidate]
         return None
 
+    def is_passing(self, cls: Class) -> bool:
+        """Whether objects of a class are only ever made for one call of something: what they gather goes with them."""
+        made = self._made.get(cls, ())
+        return bool(made) and all(
+            call.use in (model.USE_CHAINED, model.USE_WITH)
+            or (
+                call.use == model.USE_ASSIGNED
+                and "." not in call.target
+                and not is_once(call.function)
+                and call.target not in call.function.module.values
+                and not (call.loop is not None and call.loop.within_endless())
+            )
+            for call in made
+        )
+
     def _declare(self, module: Module) -> None:
         self._modules.setdefault(module.name, module)
         for function in module.functions:
@@ -115,6 +131,8 @@ class Project:
     def _link(self, function: Function) -> None:
         for call in function.calls:
             found = self._resolve(function.module, call.name)
+            if call.method[:1].isupper() and (made := self.find_class(function.module, call.name)) is not None:
+                self._made[made].append(call)
             if found is None and call.name.startswith("?."):
                 found = self._by_method(function.module, call.name[2:])
             if found is not None and found is not function.module.functions[0]:

@@ -211,6 +211,8 @@ def _temporary(call: Call, function: Function) -> Iterator[Finding]:
 def _unbuffered(call: Call, function: Function) -> Iterator[Finding]:
     assert call.node is not None
     given = argument(call.node, 2, "buffering")
+    if not function.loops and call.use == model.USE_WITH:
+        return  # one write
     if constant(given) == 0 and set(mode_of(call)) & set("wa"):
         yield found(function, call.line, "unbuffered", "4.3", call=source(call.node))
 

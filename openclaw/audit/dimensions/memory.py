@@ -412,7 +412,7 @@ def _long_lived(project: Project, store: Store) -> tuple[str, bool] | None:
         ):
             return None
         kind = cls.attributes.get(rest, "")
-        if rest in cls.closed:
+        if rest in cls.closed or (project.is_passing(cls) and rest not in cls.shared):
             return None
         if _handler_instance(project, function):
             return (kind, True) if rest in cls.shared and kind in _CONTAINERS else None
@@ -439,12 +439,20 @@ def _handler_instance(project: Project, function: Function) -> bool:
     return function.owner is not None and any(base.endswith("RequestHandler") for base in project.bases(function.owner))
 
 
+_SERVES = re.compile(r"^(True|1)$|running|stop|alive|active|is_set|shutdown|wait")
+"""Tests of loops that run as long as the service does."""
+
+
 def _local_growth(store: Store) -> tuple[str, bool] | None:
     """A local container that is made before a loop without end and filled within it."""
     function = store.function
     if store.loop is None:
         return None
-    around = [loop for loop in store.loop.chain() if loop.endless and loop.kind == "while"]
+    around = [
+        loop
+        for loop in store.loop.chain()
+        if loop.endless and loop.kind == "while" and _SERVES.search(source(loop.test))
+    ]
     if not around or store.owner in function.module.evicted or around[-1].leaves or function.yields:
         return None
     outer = around[-1]
