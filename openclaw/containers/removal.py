@@ -45,6 +45,7 @@ def _empty(base: int, limit: int) -> bool:
         inner = _open_directory(base, name)
         try:
             for child in _unlink_files(inner, budget):
+                _make_accessible(inner, child)  # a directory that moves gets another parent written into it
                 target = next(fresh)
                 os.rename(child, target, src_dir_fd=inner, dst_dir_fd=base)
                 directories.append(target)
@@ -80,10 +81,15 @@ def _unlink_files(directory: int, budget: _Budget) -> list[str]:
 
 
 def _open_directory(base: int, name: str) -> int:
-    """A descriptor of the subdirectory `name`, made accessible first: a container may leave it with mode 000."""
-    handle = os.open(name, _HANDLE, dir_fd=base)
+    """A descriptor of the subdirectory `name`, which may be accessible to nobody."""
+    _make_accessible(base, name)
+    return os.open(name, _DIRECTORY, dir_fd=base)
+
+
+def _make_accessible(directory: int, name: str) -> None:
+    """A container may leave a directory with mode 000."""
+    handle = os.open(name, _HANDLE, dir_fd=directory)
     try:
         os.chmod(f"/proc/self/fd/{handle}", 0o700)
     finally:
         os.close(handle)
-    return os.open(name, _DIRECTORY, dir_fd=base)

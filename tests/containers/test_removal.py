@@ -46,6 +46,15 @@ def test_a_directory_without_permissions_is_removed(tmp_path: Path) -> None:
     assert remove_tree(tmp_path / "tree")
 
 
+def test_a_directory_without_permissions_that_lies_deeper_is_removed_by_an_ordinary_user_too(tmp_path: Path) -> None:
+    deeper = tmp_path / "tree" / "a" / "b"
+    deeper.mkdir(parents=True)
+    (deeper / "file").touch()
+    deeper.chmod(0)
+
+    assert remove_tree(tmp_path / "tree")
+
+
 def test_nesting_beyond_any_path_length_is_removed(tmp_path: Path) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
