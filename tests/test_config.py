@@ -97,7 +97,7 @@ def test_a_value_that_makes_no_sense_is_named(tmp_path: Path, name: str, value: 
         ({"CLAUDE_CODE_OAUTH_TOKEN": "t"}, "messages"),
         ({"ANTHROPIC_BASE_URL": "http://127.0.0.1:11434"}, "messages"),
         ({"ANTHROPIC_API_KEY": "sk-1", "AGENT_ENGINE": "offline"}, "offline"),
-        ({"AGENT_ENGINE": "messages"}, "messages"),
+        ({"ANTHROPIC_API_KEY": "sk-1", "AGENT_ENGINE": "messages"}, "messages"),
     ],
 )
 def test_a_model_is_asked_where_there_is_one_unless_said_otherwise(

@@ -90,7 +90,7 @@ class Specs:
         """What Main's own container may write: the notes of its agents. Without them it serves all the same."""
         folder = self._groups / MAIN
         try:
-            _prepare(folder)
+            _make_folders(folder, PROFILES, NOTES)
         except (OSError, StartFailed) as error:
             log.warning("Main's agent can keep no notes in %s: %s", folder / NOTES, error)
             return ()
@@ -180,13 +180,17 @@ def _prepare(folder: Path) -> None:
     Without it a container could make it itself, and with it its group's settings: Main need not have any. And what is
     a mount of its own in each container that may write to the folder cannot be replaced there, by a link to anywhere.
     """
-    for name in ("sessions", PROFILES, NOTES):
+    _make_folders(folder, "sessions", PROFILES, NOTES)
+    group_files.ensure(folder)
+
+
+def _make_folders(folder: Path, *names: str) -> None:
+    for name in names:
         made = folder / name
         with suppress(FileExistsError):
             made.mkdir()
         if not stat.S_ISDIR(made.lstat().st_mode):
             raise StartFailed(f"{made} is no folder: remove it")
-    group_files.ensure(folder)
 
 
 def _notes(folder: Path) -> Mount:
