@@ -11,8 +11,9 @@ CALLS: Final = 450
 RESTART_CALLS: Final = 680
 """The same for a restart that finds turns which had begun, from its first step on; one without has about half."""
 
-LIVING_CALLS: Final = 800
-"""The same where the containers outlive the service, for a round and for a restart alike."""
+LIVING_CALLS: Final = 620
+LIVING_RESTART_CALLS: Final = 800
+"""The same where the containers outlive the service, for a round and for a restart that finds them."""
 
 BEGUN: Final = 0
 """In place of a call's number: no call, but the moment at which turns have begun that do not end by themselves."""
@@ -65,9 +66,10 @@ def restarts() -> list[Cut]:
 def living() -> list[Cut]:
     """Cuts where the containers outlive the service: of a round, and of the restart that finds them, in turn."""
     every = []
-    for number in range(1, LIVING_CALLS + 1):
+    for number in range(1, LIVING_RESTART_CALLS + 1):
         way = number, _WHENS[number % len(_WHENS)]
-        every.append(Cut(*way, living=True) if number % 2 else Cut(BEGUN, "after", way, living=True))
+        of_round = number % 2 and number <= LIVING_CALLS
+        every.append(Cut(*way, living=True) if of_round else Cut(BEGUN, "after", way, living=True))
     return _chosen(every, FEW_LIVING)
 
 

@@ -47,7 +47,7 @@ def test_a_kill_while_the_containers_live_on_changes_nothing_of_that(
         (Cut(cuts.NEVER, "after"), cuts.CALLS),
         (Cut(cuts.BEGUN, "after", (cuts.NEVER, "after")), cuts.RESTART_CALLS),
         (Cut(cuts.NEVER, "after", living=True), cuts.LIVING_CALLS),
-        (Cut(cuts.BEGUN, "after", (cuts.NEVER, "after"), living=True), cuts.LIVING_CALLS),
+        (Cut(cuts.BEGUN, "after", (cuts.NEVER, "after"), living=True), cuts.LIVING_RESTART_CALLS),
     ],
     ids=str,
 )
