@@ -46,12 +46,12 @@ _OVER: Final = ("No such container", "is not running", "already in progress")
 
 
 class Timeouts(NamedTuple):
-    """Seconds for one start, for one kill or removal, and for all that is asked for when the runtime is closed."""
+    """Seconds for one start, for one kill or removal, and until all that was asked for is broken off by `close`."""
 
     start: float = START_TIMEOUT
     end: float = 30.0
     close: float = 10.0
-    """100 containers take 3 to 5 s."""
+    """100 containers take 3 to 5 s. An engine that is slow but returns from calls is given as long once more."""
 
 
 class DockerRuntime:
@@ -104,8 +104,8 @@ class DockerRuntime:
     def close(self) -> None:
         """Carry out the removals that were asked for, as far as the engine does so in time; starts that wait fail.
 
-        Takes no longer than `Timeouts.close` and a second or two. What is left behind is named in the log; the labels
-        tell the next process that it is there.
+        Takes no longer than `Timeouts.close` where the engine hangs, twice as long where it is slow, and two seconds.
+        What is left behind is named in the log; its labels tell the next process that it is there.
         """
         with self._lock:
             self._closed = True

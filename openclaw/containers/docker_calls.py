@@ -55,6 +55,7 @@ class EngineCalls:
         self._threads: set[threading.Thread] = set()
         self._idle = 0
         self._doubted = False
+        self._returned = 0
         self._closed = False
 
     def submit(self, rank: Rank, cid: str, act: Callable[[], None]) -> None:
@@ -77,10 +78,18 @@ class EngineCalls:
         with self._lock:
             self._doubted = False
 
-    def finish(self, timeout: float) -> list[str]:
-        """Wait for at most `timeout` seconds until nothing runs or waits; the cids for which something still does."""
+    def finish(self, patience: float) -> list[str]:
+        """Wait until nothing runs or waits; the cids for which something still does after `patience` seconds.
+
+        An engine that has returned from calls meanwhile is slow, and is given as long once more.
+        """
         with self._lock:
-            self._rest.wait_for(lambda: not self._waiting and not self._running, timeout)
+            for _ in range(2):
+                returned = self._returned
+                if self._rest.wait_for(lambda: not self._waiting and not self._running, patience):
+                    return []
+                if self._returned == returned:
+                    break
             return sorted({call.cid for call in (*self._running.values(), *self._waiting)})
 
     def close(self, timeout: float) -> None:
@@ -101,6 +110,7 @@ class EngineCalls:
                 log.exception("a call to the engine failed")
             with self._lock:
                 del self._running[call.number]
+                self._returned += 1
                 self._rest.notify_all()
                 if self._waiting:
                     self._work.notify_all()  # an end that was held back may be allowed now

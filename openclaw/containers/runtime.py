@@ -154,6 +154,6 @@ class Runtime(Protocol):
 
     def close(self) -> None:
         """Stop watching, remove what was to be removed as far as that can be done in time, and end what the runtime
-        started for itself. Other Docker containers stay as they are; the process runtime's children end. Takes 12 s
+        started for itself. Other Docker containers stay as they are; the process runtime's children end. Takes 22 s
         at most, whatever the engine does. No callback comes afterwards."""
         ...

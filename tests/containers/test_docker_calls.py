@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
@@ -142,6 +143,21 @@ def test_what_does_not_finish_in_time_is_named(make: Callable[[int], Yard]) -> N
     running.open()
     waiting.open()
     assert yard.calls.finish(WAIT) == []
+
+
+def test_an_engine_that_is_slow_is_waited_for_as_long_once_more(make: Callable[[int], Yard]) -> None:
+    yard = make(1)
+    gates = [yard.submit(Rank.END, str(number)) for number in range(3)]
+    yard.begun(1)
+    with ThreadPoolExecutor(1) as pool:
+        finished = pool.submit(yard.calls.finish, 2)
+        gates[0].open()  # within the first two seconds
+        yard.begun(1)
+        assert finished.result(WAIT) == ["1", "2"]
+        finished = pool.submit(yard.calls.finish, 2)
+        gates[1].open()
+        gates[2].open()
+        assert finished.result(WAIT) == []
 
 
 def test_a_call_that_fails_is_logged_and_costs_the_next_one_nothing(
