@@ -1,9 +1,9 @@
 """Attachment: the turns that are in flight over one container's channel.
 
-The agent that owns the container calls everything but `settle` and `answer`, from its own thread. `settle` comes from
-whoever made the turn's end durable, `answer` from whoever has what an agent asked for. What a dead container has left
-is kept until then, so that a host that dies in between finds the answer, or the fact that the turn had begun, where it
-was.
+The agent that owns the container calls everything but `settle`, `answer` and `retire`, from its own thread. `settle`
+comes from whoever made the turn's end durable, `answer` from whoever has what an agent asked for, `retire` from whoever
+knows that the container is gone. What a dead container has left is kept until the turn is settled, so that a host that
+dies in between finds the answer, or the fact that the turn had begun, where it was.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class Attachment:
         self._discard_if_last()
 
     def retire(self) -> None:
-        """The container is gone for good: remove the channel as soon as every turn is settled."""
+        """The container is gone for good: have the channel removed as soon as every turn is settled."""
         with self._lock:
             self._retired = True
         self._discard_if_last()

@@ -407,7 +407,9 @@ class DedicatedAgents:
         if job.started is not None and job.started.cancel():
             self._removed(job)  # it was never begun
         else:
-            self._runtime.remove(job.cid).add_done_callback(lambda _: self._post(self._removed, job))
+            removed = self._runtime.remove(job.cid)
+            removed.add_done_callback(lambda _: job.attachment.retire())  # also where this thread has ended by then
+            removed.add_done_callback(lambda _: self._post(self._removed, job))
         self._drain_step()
 
     def _removed(self, job: Job) -> None:
@@ -442,7 +444,6 @@ class DedicatedAgents:
         for job in list(self._jobs.values()):
             if not job.over:
                 self._remove(job)
-            job.attachment.retire()
 
 
 def _error(future: Future[None]) -> BaseException | None:

@@ -250,7 +250,9 @@ class MainAgentManager:
     def _engine_away(self, reason: str) -> None:
         """The engine did not take the start: once more, when it may. The runtime removes what it still brings up."""
         self._lose("the engine did not confirm the start of Main's container")
-        self._let_go()
+        here, self._turns = self._turns, None
+        if here is not None:
+            here.attachment.retire()
         if self._drained is not None:
             self._enter("STOPPED", reason)
             self._drain_step()
@@ -430,16 +432,11 @@ class MainAgentManager:
             self._turns.lose(reason)
 
     def _detach(self) -> None:
-        """Remove the container."""
-        if self._turns is not None:
-            self._removal = self._runtime.remove(self._cid, urgent=True)
-        self._let_go()
-
-    def _let_go(self) -> None:
-        """There is no container any more: its channel goes when its last turn is settled."""
+        """Remove the container, and then its channel, into which it may write until it is gone."""
         here, self._turns = self._turns, None
         if here is not None:
-            here.attachment.retire()
+            self._removal = self._runtime.remove(here.attachment.channel.cid, urgent=True)
+            self._removal.add_done_callback(lambda _: here.attachment.retire())
 
     # The end
 

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from openclaw.containers.disposal import PREFIX, Disposal
 from openclaw.containers.frame_set import FrameSet
 from openclaw.containers.reception import FROM_CONTAINER, OnEvents, OnFrame, OnViolation, Reception
-from openclaw.containers.removal import remove_tree
 from openclaw.errors import InvalidMessage, RuntimeFailure
 from openclaw.message import (
     Frame,
@@ -64,6 +64,11 @@ class Channels:
         self._watcher = watcher
         self._uid = os.getuid() if uid is None else uid
         self._doors = doors
+        self._disposal = Disposal()
+
+    def close(self) -> None:
+        """Have what was destroyed removed, within seconds. The channels stay as they are."""
+        self._disposal.close()
 
     def create(self, cid: str, group: str = "") -> Channel:
         """Make the directories of a new channel; it is there as a whole, or not at all.
@@ -105,7 +110,8 @@ class Channels:
 
     def _channel(self, cid: str) -> Channel:
         on_close = None if self._doors is None else self._doors.dismiss
-        return Channel(cid, self._root / cid, self._watcher, self._uid, on_close)
+        dispose = self._disposal.dispose
+        return Channel(cid, self._root / cid, self._watcher, self._uid, dispose=dispose, on_close=on_close)
 
     def list(self) -> list[str]:
         """The cid of every channel on disk, in order."""
@@ -115,28 +121,36 @@ class Channels:
             return []
 
     def discard(self, cid: str) -> None:
-        """Remove a channel that is not open; one that is no channel any more too."""
-        _remove(self._root / cid)
+        """Have a channel removed that is not open; one that is no channel any more too."""
+        self._disposal.dispose(self._root / cid)
 
     def sweep(self) -> None:
-        """Remove what a process that is gone was making or removing. Before the first `create`."""
+        """Have removed what a process that is gone was making or removing. Before the first `create`."""
         try:
             names = os.listdir(self._root)
         except FileNotFoundError:
             return
         for name in names:
-            if name.startswith((".new.", ".gone.")):
-                _remove(self._root / name)
+            if name.startswith((".new.", PREFIX)):
+                self._disposal.dispose(self._root / name)
 
 
 class Channel:
     """One container's channel. Made by `Channels`; `on_close` is told its cid once."""
 
     def __init__(
-        self, cid: str, path: Path, watcher: Watcher, uid: int, on_close: Callable[[str], None] | None = None
+        self,
+        cid: str,
+        path: Path,
+        watcher: Watcher,
+        uid: int,
+        *,
+        dispose: Callable[[Path], None],
+        on_close: Callable[[str], None] | None = None,
     ) -> None:
         self.cid = cid
         self.path = path
+        self._dispose = dispose
         self._on_close = on_close
         self._in = DropDir(path / "in")
         self._in.sweep_staging()
@@ -242,9 +256,9 @@ class Channel:
             self._reception.close(self._close_directories)
 
     def destroy(self) -> None:
-        """Close, and remove the directories. What was heaped up there beyond all measure goes at the next start."""
+        """Close, and have the directories removed: the name is free at once, and nobody waits for what lies there."""
         self.close()
-        _remove(self.path)
+        self._dispose(self.path)
 
     def _is_expected(self, name: FrameName) -> bool:
         with self._lock:
@@ -270,17 +284,3 @@ def _make(path: Path, mode: int, owner: int | None) -> None:
     path.chmod(mode)
     if owner is not None:
         os.chown(path, owner, owner)
-
-
-def _remove(path: Path) -> None:
-    """Remove a channel, hidden first: a process that dies meanwhile leaves none that looks whole."""
-    gone = path if path.name.startswith(".") else path.with_name(f".gone.{path.name}")
-    try:
-        if gone != path:
-            path.rename(gone)
-        if not remove_tree(gone):
-            log.warning("%s holds too many files to remove at once; the next start goes on", gone)
-    except FileNotFoundError:
-        log.debug("%s is gone already", path)
-    except OSError as error:
-        log.warning("The channel %s cannot be removed: %s", path, error)

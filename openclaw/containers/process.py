@@ -116,6 +116,7 @@ class ProcessRuntime:
         for child in self._children.values():
             child.kill()
             child.reap()
+            child.gone.set_result(None)
         self._epoll.close()
         os.close(self._wake_fd)
 

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import itertools
 import os
+from dataclasses import dataclass
 from pathlib import Path
 
-MAX_REMOVED = 100_000
-"""Entries that one call removes; about 1 s of work on a local file system."""
+MAX_REMOVED = 10_000
+"""Entries that one call removes; about 0.1 s of work on a local file system."""
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _HANDLE = os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def remove_tree(path: Path, limit: int = MAX_REMOVED) -> bool:
-    """Remove the directory `path` and all below it; False where some is left because `limit` entries were removed.
+    """Remove the directory `path` and all below it; False where some is left after `limit` entries.
 
     A missing path is fine. Raises OSError where the file system refuses.
     """
@@ -39,45 +40,44 @@ def _empty(base: int, limit: int) -> bool:
     """Remove all in `base`. Directories found deeper are moved up into it, so that no nesting has to be walked."""
     fresh = (f".removing-{os.urandom(4).hex()}-{number}" for number in itertools.count())
     budget = _Budget(limit)
-    directories = _unlink_files(base, budget)
-    while directories and budget.spend():
+    directories, whole = _unlink_files(base, budget)
+    while directories and budget.left > 0:
         name = directories.pop()
         inner = _open_directory(base, name)
         try:
-            for child in _unlink_files(inner, budget):
+            children, seen_all = _unlink_files(inner, budget)
+            for child in children:
                 _make_accessible(inner, child)  # a directory that moves gets another parent written into it
                 target = next(fresh)
                 os.rename(child, target, src_dir_fd=inner, dst_dir_fd=base)
+                budget.left -= 1
                 directories.append(target)
         finally:
             os.close(inner)
-        if not budget.exhausted:
+        if seen_all:
             os.rmdir(name, dir_fd=base)
-    return not budget.exhausted
+            budget.left -= 1
+        whole = whole and seen_all
+    return whole and not directories
 
 
+@dataclass(slots=True)
 class _Budget:
-    """How many entries may still be removed."""
+    """How many entries may still be removed or moved."""
 
-    def __init__(self, left: int) -> None:
-        self._left = left
-        self.exhausted = False
-
-    def spend(self) -> bool:
-        """Take one; False, and `exhausted` from then on, where there is none."""
-        self.exhausted = self._left <= 0
-        self._left -= 1
-        return not self.exhausted
+    left: int
 
 
-def _unlink_files(directory: int, budget: _Budget) -> list[str]:
-    """Unlink what is no directory while the budget lasts; the names of the directories."""
+def _unlink_files(directory: int, budget: _Budget) -> tuple[list[str], bool]:
+    """Unlink what is no directory; the names of the directories, and whether the budget allowed to look at all."""
     with os.scandir(directory) as entries:
-        seen = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in itertools.islice(entries, MAX_REMOVED)]
+        seen = [(entry.name, entry.is_dir(follow_symlinks=False)) for entry in itertools.islice(entries, budget.left)]
+        seen_all = next(entries, None) is None
     for name, is_directory in seen:
-        if not is_directory and budget.spend():
+        if not is_directory:
             os.unlink(name, dir_fd=directory)
-    return [name for name, is_directory in seen if is_directory]
+            budget.left -= 1
+    return [name for name, is_directory in seen if is_directory], seen_all
 
 
 def _open_directory(base: int, name: str) -> int:

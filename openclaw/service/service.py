@@ -111,6 +111,7 @@ class Service:
     def _start(self) -> None:
         self._home.open()
         self._build()
+        self._started.append(self._channels.close)
         self._run(self._committer)
         self._run(self._watcher)
         self._run(self._alarms)
@@ -143,8 +144,8 @@ class Service:
     def stop(self) -> None:
         """Take nothing more, let turns that run end within DRAIN_TIMEOUT, remove every container, end every thread.
 
-        An engine that does not answer holds it up for no more than 12 s beyond DRAIN_TIMEOUT and HTTP_GRACE: what it
-        does not remove by then is named in the log, and removed by the next start.
+        An engine that hangs holds it up for 12 s more, one that is slow for 22 s at most: what it does not remove by
+        then is named in the log, and removed by the next start. So a stop takes DRAIN_TIMEOUT and 30 s at most.
         """
         until = self._clock.monotonic() + self._config.drain_timeout
         self._stopping = True
@@ -206,7 +207,8 @@ class Service:
         calls = AgentCalls({**self._subagents.tools, **sent.tools, **GroupCalls(self._groups).tools})
         listener = Listener(self._router, calls, self._events)
         self._gateway = self._make_gateway() if config.engine == "messages" else None
-        channels = Channels(self._home.channels, self._watcher, self._runtime.container_uid, self._gateway)
+        uid = self._runtime.container_uid
+        channels = self._channels = Channels(self._home.channels, self._watcher, uid, self._gateway)
         specs = Specs(
             config, self._home.channels, config_of=self._groups.config,
             allowlist=MountAllowlist(config.home), sandboxed=self._runtime.kind == "docker",

@@ -40,7 +40,9 @@ def serve(stage: Stage, agents: DedicatedAgents, turn_id: str) -> Start:
     start = stage.next_start()
     start.done.set_result(None)
     stage.frame(start, "response", turn_id, {"status": "done", "text": "hi", "agent_ms": 3})
-    stage.next_end()
+    turn, _ = stage.next_end()
+    assert turn.attachment is not None
+    turn.attachment.settle(turn_id)  # as delivery does
     return start
 
 
@@ -103,6 +105,20 @@ def test_a_slot_is_free_when_its_container_is_removed_and_not_before(tmp_path: P
         stage.runtime.finish_removals()
 
         assert stage.next_start().spec.message_id == "b"
+
+
+@pytest.mark.parametrize("closed", [False, True], ids=["meanwhile", "after-the-stop"])
+def test_a_channel_goes_when_its_container_is_gone_and_not_before(stage: Stage, closed: bool) -> None:
+    """The runner may still write there; and where it stays, the next start finds what it was about."""
+    stage.runtime.removes = False
+    with running(stage) as agents:
+        channel = serve(stage, agents, "a").spec.channel_path
+        if not closed:
+            assert channel.exists()
+            stage.runtime.finish_removals()
+    assert channel.exists() is closed
+    stage.runtime.finish_removals()
+    assert not channel.exists()
 
 
 def test_a_stop_waits_for_turns_and_not_for_removals(stage: Stage, agents: DedicatedAgents) -> None:

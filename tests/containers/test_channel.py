@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -155,6 +156,7 @@ def test_what_a_process_left_half_made_or_half_removed_is_swept(channels: Channe
     (root / ".new.half" / "in").mkdir(parents=True)
     (root / ".gone.half" / "out").mkdir(parents=True)
     channels.sweep()
+    channels.close()
     assert [entry.name for entry in root.iterdir()] == ["whole"]
 
 
@@ -164,7 +166,32 @@ def test_a_folder_that_is_no_channel_can_be_discarded(channels: Channels, channe
     with pytest.raises(RuntimeFailure):
         channels.open("half")
     channels.discard("half")
+    channels.close()
     assert [entry.name for entry in root.iterdir()] == ["c1"]
+
+
+def test_what_a_container_has_heaped_up_holds_up_nobody(
+    channels: Channels, channel: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever settles the last turn destroys the channel: delivery's thread, or the committer's."""
+    go_on, removers = threading.Event(), set[str]()
+    (channel.path / "out" / "heap").touch()
+    unlink = os.unlink
+
+    def held(name: str, *, dir_fd: int) -> None:
+        removers.add(threading.current_thread().name)
+        assert go_on.wait(10)
+        unlink(name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "unlink", held)
+
+    channel.destroy()
+
+    assert channels.list() == []
+    go_on.set()
+    channels.close()
+    assert removers == {"disposal"}
+    assert list(channel.path.parent.iterdir()) == []
 
 
 def test_a_channel_may_be_destroyed_by_the_call_that_delivers(channel: Channel, channels: Channels) -> None:
@@ -410,6 +437,7 @@ class TestTheWayToTheModel:
         doors.refusal = "no space left"
         with pytest.raises(RuntimeFailure, match="no space left"):
             channels.create("c9", "friends")
+        channels.close()  # what was given up is removed by now
         assert os.listdir(tmp_path / "channels") == []
 
     def test_without_a_gateway_the_directory_is_empty(self, channel: Channel) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from openclaw.containers.removal import remove_tree
 
 
@@ -69,13 +71,44 @@ def test_nesting_beyond_any_path_length_is_removed(tmp_path: Path) -> None:
     assert remove_tree(tree)
 
 
-def test_what_is_too_much_is_left_for_the_next_call(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["files", "directories", "full-directories", "nested", "one-more"])
+def test_what_is_too_much_is_left_for_the_next_call(tmp_path: Path, kind: str) -> None:
     tree = tmp_path / "tree"
     tree.mkdir()
-    for number in range(25):
-        (tree / str(number)).mkdir()
+    for number in range(21 if kind == "one-more" else 90):
+        if kind in ("files", "one-more"):
+            (tree / str(number)).touch()
+        elif kind == "directories":
+            (tree / str(number)).mkdir()
+        elif kind == "full-directories":
+            (tree / str(number % 3)).mkdir(exist_ok=True)
+            (tree / str(number % 3) / str(number)).mkdir()
+        else:
+            tree.joinpath(*["d"] * number).mkdir(exist_ok=True)
 
-    assert not remove_tree(tree, limit=20)
-    assert remove_tree(tree, limit=20) or remove_tree(tree, limit=20)
+    calls = 1
+    while not remove_tree(tree, limit=20):
+        assert tree.exists()
+        calls += 1
 
+    assert (2 if kind == "one-more" else 5) <= calls <= 12
     assert not tree.exists()
+
+
+def test_of_a_heap_no_more_is_looked_at_than_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    for number in range(1000):
+        (tree / str(number)).touch()
+    unlinked: list[str] = []
+    unlink = os.unlink
+
+    def counted(name: str, *, dir_fd: int) -> None:
+        unlinked.append(name)
+        unlink(name, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "unlink", counted)
+
+    assert not remove_tree(tree, limit=10)
+
+    assert len(unlinked) == 10
