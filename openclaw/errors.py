@@ -23,6 +23,7 @@
     ├── CallbackFailed          a callback_url did not take its reply this time
     └── RuntimeFailure          a container could not be started or reached
         ├── EngineUnavailable   no engine answers; try again later
+        │   └── EngineDown      nothing listens where it should be; it may be about to start
         ├── EngineOverdue       the engine did not return in time
         ├── ImageMissing        the image is not there; `make image` makes it
         ├── NameConflict        another installation owns the container's name
@@ -138,6 +139,10 @@ class RuntimeFailure(OpenClawError):
 
 class EngineUnavailable(RuntimeFailure):
     """No engine answers."""
+
+
+class EngineDown(EngineUnavailable):
+    """Nothing listens where the engine should be."""
 
 
 class EngineOverdue(RuntimeFailure):

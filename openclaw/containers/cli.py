@@ -19,7 +19,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import IO, Final, NamedTuple
 
-from openclaw.errors import EngineOverdue, EngineUnavailable
+from openclaw.errors import EngineDown, EngineOverdue, EngineUnavailable
 
 LOOK_TIMEOUT: Final = 10.0
 """Seconds for a call that changes nothing; `docker ps` with 100 containers takes 0.03."""
@@ -78,7 +78,7 @@ class Cli:
             raise EngineUnavailable(f"{self.program} {args[0]} was broken off: the service is stopping")
         stdout, stderr = (data.decode(errors="replace").strip("\r\n") for data in streams)
         if process.returncode != 0 and _UNREACHABLE.search(stderr):
-            raise EngineUnavailable(_unavailable(stderr))
+            raise _unavailable(stderr)
         return Output(process.returncode, stdout, stderr)
 
     def abort(self) -> None:
@@ -164,7 +164,11 @@ def _ended(process: subprocess.Popen[bytes]) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _unavailable(stderr: str) -> str:
+def _unavailable(stderr: str) -> EngineUnavailable:
     if _PERMISSION.search(stderr):
-        return "the Docker engine's socket is not open to this user: add it to the group docker and log in again"
-    return f"no Docker engine answers ({stderr.splitlines()[0][:200]}): start it with `systemctl start docker`"
+        return EngineUnavailable(
+            "the Docker engine's socket is not open to this user: add it to the group docker and log in again"
+        )
+    return EngineDown(
+        f"no Docker engine answers ({stderr.splitlines()[0][:200]}): start it with `systemctl start docker`"
+    )

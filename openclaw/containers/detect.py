@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from openclaw.containers.cli import Cli
-from openclaw.errors import RuntimeFailure
+from openclaw.errors import EngineDown, RuntimeFailure
 
 
 class EngineState(NamedTuple):
@@ -16,6 +16,8 @@ class EngineState(NamedTuple):
 
     usable: bool
     detail: str
+    late: bool = False
+    """The program is there and nothing listens: the engine is not up, or not yet."""
 
 
 def detect(cli: Cli) -> EngineState:
@@ -24,7 +26,7 @@ def detect(cli: Cli) -> EngineState:
     try:
         output = cli.run(["info", "--format=" + "\t".join(fields)])
     except RuntimeFailure as error:
-        return EngineState(False, str(error))
+        return EngineState(False, str(error), late=isinstance(error, EngineDown))
     version, system, security = (*output.stdout.split("\t"), "", "", "")[:3]
     if output.code != 0 or not version:
         reason = output.stderr[:200] or "it tells no version"

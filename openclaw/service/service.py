@@ -21,11 +21,7 @@ from openclaw.agents.turn import Answer, Turn
 from openclaw.clock import SystemClock, Timers
 from openclaw.config import Config
 from openclaw.containers.channel import Channels
-from openclaw.containers.cli import Cli
-from openclaw.containers.detect import detect
-from openclaw.containers.docker import DockerRuntime
-from openclaw.containers.process import ProcessRuntime
-from openclaw.containers.runtime import Exit, Runtime
+from openclaw.containers.runtime import Exit
 from openclaw.delivery.callbacks import Callbacks
 from openclaw.delivery.events import EventHub, Reader
 from openclaw.delivery.outbox import Outbox
@@ -51,6 +47,7 @@ from openclaw.routing.router import Router
 from openclaw.routing.sent_messages import SentMessages
 from openclaw.routing.sessions import Sessions
 from openclaw.routing.subagents import Subagents
+from openclaw.service import runtime_choice
 from openclaw.service.books import Books
 from openclaw.service.dispatch import Dispatch
 from openclaw.service.home import Home
@@ -194,7 +191,7 @@ class Service:
             remember=self._remember, settled=self._reservations.settled,
             told=self._published,
         )  # fmt: skip
-        self._runtime = self._choose_runtime()
+        self._runtime = runtime_choice.choose(config, self._clock, self._home.installation)
         self._sessions = Sessions(self._home.groups, self._clock, self._runtime.container_uid)
         self._router = Router(self._reservations, self._ledger, self._sessions, deliver=self._outbox.deliver)
         self._events = EventHub(self._ledger.reply, self._reservations.holds)
@@ -260,25 +257,6 @@ class Service:
             upstream, Books(self._metrics, self._reservations.find), self._clock, self._runtime.container_uid,
             max_connections=most_connections(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
         )  # fmt: skip
-
-    def _choose_runtime(self) -> Runtime:
-        config = self._config
-        cli = Cli(config.container_cli)
-        wanted = config.container_runtime
-        why = "CONTAINER_RUNTIME=process"
-        if wanted != "process":
-            state = detect(cli)
-            if state.usable or wanted == "docker":
-                if not state.usable:
-                    log.error("%s; messages are accepted and wait for it", state.detail)
-                return DockerRuntime(cli, self._clock, self._home.installation(), config.container_image)
-            why = state.detail
-        log.warning(
-            "No container engine (%s): agents run as plain processes WITHOUT isolation. "
-            "Install Docker (apt-get install docker.io), join the group docker, and start again",
-            why,
-        )
-        return ProcessRuntime()
 
     def _recover(self, turns: dict[str, Turn]) -> None:
         """Look at the engine; one that does not answer yet is looked at again, and nothing runs before."""

@@ -18,9 +18,11 @@ from pathlib import Path
 import pytest
 
 from openclaw.clock import SystemClock
+from openclaw.config import load
 from openclaw.containers.cli import Cli
 from openclaw.containers.docker import DockerRuntime, Timeouts
 from openclaw.errors import EngineOverdue
+from openclaw.service.runtime_choice import choose
 from tests.docker.conftest import names_of
 from tests.support.begun import wait_until_begun
 from tests.support.exits import Exits
@@ -116,6 +118,20 @@ def test_a_service_that_starts_before_its_engine_accepts_messages_and_answers_th
         assert service.post({"text": "hello"}).json()["route"] == "persistent"
         assert service.get("/readyz").status_code == 200
         assert service.stop() == 0
+
+
+def test_an_engine_that_comes_up_a_moment_after_the_service_is_taken(
+    tmp_path: Path, own_engine: OwnEngine, settings: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else agents would run without isolation wherever the machine starts the one before the other."""
+    monkeypatch.setenv("DOCKER_HOST", own_engine.host)
+    config = load({**settings, "OPENCLAW_HOME": str(tmp_path), "CONTAINER_RUNTIME": "auto"})
+    own_engine.stop()
+
+    runtime = choose(config, SystemClock(), lambda: "late", lambda seconds: own_engine.start())
+
+    assert runtime.kind == "docker"
+    runtime.close()
 
 
 def test_an_engine_that_is_stopped_and_started_again_costs_nobody_a_reply(
