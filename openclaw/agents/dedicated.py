@@ -75,7 +75,7 @@ class DedicatedAgents:
         self._listener = listener
         # Every turn in flight posts at most its submission, start, frames, exit, removal, cancellation and limit.
         self._mailbox: Mailbox[tuple[Callable[..., None], tuple[Any, ...]]] = Mailbox(
-            "dedicated", self._handle, 8 * config.queue_limit + 1000
+            "dedicated", self._handle, self._recover, 8 * config.queue_limit + 1000
         )
         # From here on owned by the mailbox's thread.
         self._jobs: dict[str, Job] = {}  # by cid
@@ -92,6 +92,9 @@ class DedicatedAgents:
         self._engine_down = False
         self._probe_timer: Timer | None = None
         self._drained: Future[None] | None = None
+        # What the event is about that is being handled: it is given up where that fails.
+        self._turn_in_hand: Turn | None = None
+        self._job_in_hand: Job | None = None
         self.status = DedicatedStatus(0, 0, 0, 0, engine_down=False)
 
     # Called from any thread.
@@ -144,8 +147,30 @@ class DedicatedAgents:
         self._mailbox.post((act, args))
 
     def _handle(self, event: tuple[Callable[..., None], tuple[Any, ...]]) -> None:
+        self._turn_in_hand = self._job_in_hand = None
         act, args = event
         act(*args)
+        self._tell_status()
+
+    def _recover(self) -> None:
+        """An event could not be handled: the turn that it was about fails, its container goes, and the others go on."""
+        turn, job = self._turn_in_hand, self._job_in_hand
+        if job is not None and job.cid in self._jobs and not job.over:
+            if job.turn is None:
+                self._standby.lost(job)
+            job.attachment.open.clear()
+            self._remove(job)
+        for stray in [job for job in self._jobs.values() if job.turn is None and not job.over]:
+            if not self._standby.has(stray):  # it was on its way to or from there
+                self._remove(stray)
+        if turn is not None:
+            self._post(self._fill)
+            self._people.take(turn.id)
+            self._subagents.take(turn.id)
+            self._listener.ended(turn, Answer.bug())
+        self._tell_status()
+
+    def _tell_status(self) -> None:
         busy = sum(job.turn is not None for job in self._jobs.values())
         waiting = len(self._people), len(self._subagents)
         self.status = DedicatedStatus(busy, *waiting, len(self._standby), self._engine_down)
@@ -153,6 +178,7 @@ class DedicatedAgents:
     # Whose turn it is
 
     def _submit(self, turn: Turn) -> None:
+        self._turn_in_hand = turn
         if turn.cancelled:
             self._listener.ended(turn, Answer.cancelled())
             return
@@ -181,6 +207,7 @@ class DedicatedAgents:
         return None
 
     def _run(self, turn: Turn) -> None:
+        self._turn_in_hand = turn
         if turn.parent:
             log.info("Spawning dedicated container for task...")
             turn.route = "subagent"
@@ -190,14 +217,15 @@ class DedicatedAgents:
             turn.route = "dedicated"
             warm = None
         turn.sends += 1
-        self._slots.take(subagent=bool(turn.parent))
+        self._job_in_hand = warm
         try:
             job = warm if warm is not None else self._open(new_cid(), turn)
             job.turn = turn
+            self._slots.take(subagent=job.serves_subagent)  # and `_let_go` of the job gives it back
             job.attachment.ask(turn, self._config.subagent_timeout)
         except (OpenClawError, OSError) as error:
+            self._give_up(turn)
             self._listener.ended(turn, Answer.failed(str(error)))
-            self._give_up(turn, warm)
         else:
             self._set_limit(job)
             if warm is None:
@@ -220,7 +248,7 @@ class DedicatedAgents:
     def _attend(self, channel: Channel, name: str, spec: ContainerSpec | None = None) -> Job:
         """Have what happens in the container of `channel` told to this thread."""
         cid = channel.cid
-        job = self._jobs[cid] = Job(name, Attachment(channel, self._listener), spec=spec)
+        job = self._jobs[cid] = self._job_in_hand = Job(name, Attachment(channel, self._listener), spec=spec)
         channel.listen(
             lambda frame: self._post(self._frame, cid, frame),
             lambda turn_id, events: self._post(self._happened, cid, turn_id, events),
@@ -248,21 +276,21 @@ class DedicatedAgents:
         self._start(job)
         return job
 
-    def _give_up(self, turn: Turn, warm: Job | None) -> None:
+    def _give_up(self, turn: Turn) -> None:
         """The turn's request could not be sent: what was made for it goes."""
-        job = next((job for job in self._jobs.values() if job.turn is turn), None)
-        if job is not None:
-            turn.attachment = None
-            job.attachment.settle(turn.id)
-        if warm is not None:
-            self._remove(warm)
-        elif job is not None:
-            self._let_go(job)
+        job = self._job_in_hand
+        if job is None:
+            return
+        turn.attachment = None
+        job.attachment.settle(turn.id)
+        if job.started is not None:  # it stood by
+            self._remove(job)
         else:
-            self._slots.give_back(subagent=bool(turn.parent))
+            self._let_go(job)
 
     def _adopt(self, channel: Channel, name: str, turn: Turn) -> None:
         log.info("Took over the container %s with message %s in flight", name, turn.id)
+        self._turn_in_hand = turn
         turn.route = "subagent" if turn.parent else "dedicated"
         job = self._attend(channel, name)
         job.turn = turn
@@ -276,10 +304,10 @@ class DedicatedAgents:
         )
 
     def _start_returned(self, cid: str, error: BaseException | None) -> None:
-        job = self._jobs.get(cid)
+        job = self._take_job(cid)
         if error is None:
             self._engine_answers()
-        elif job is None or job.over:
+        elif job is None:
             return
         elif isinstance(error, EngineUnavailable | EngineOverdue):
             self._put_back(job)
@@ -331,9 +359,17 @@ class DedicatedAgents:
 
     # What a container does
 
-    def _frame(self, cid: str, frame: Frame) -> None:
+    def _take_job(self, cid: str) -> Job | None:
+        """Take in hand the job of a container about which something is told; None where it is over."""
         job = self._jobs.get(cid)
         if job is None or job.over:
+            return None
+        self._job_in_hand, self._turn_in_hand = job, job.turn
+        return job
+
+    def _frame(self, cid: str, frame: Frame) -> None:
+        job = self._take_job(cid)
+        if job is None:
             return
         if frame.kind == "pong":
             self._standby.warmed(job)
@@ -346,13 +382,13 @@ class DedicatedAgents:
             self._remove(job)
 
     def _happened(self, cid: str, turn_id: str, events: list[Event]) -> None:
-        job = self._jobs.get(cid)
-        if job is not None and not job.over:
+        job = self._take_job(cid)
+        if job is not None:
             job.attachment.happened(turn_id, events)
 
     def _exited(self, gone: Exit) -> None:
-        job = self._jobs.get(gone.cid)
-        if job is None or job.over:
+        job = self._take_job(gone.cid)
+        if job is None:
             return
         how = "it is gone" if gone.code is None else f"exit {gone.code}"
         detail = f", {gone.detail}" if gone.detail else ""
@@ -364,16 +400,16 @@ class DedicatedAgents:
         self._remove(job)
 
     def _violation(self, cid: str, text: str) -> None:
-        job = self._jobs.get(cid)
-        if job is not None and not job.over:
+        job = self._take_job(cid)
+        if job is not None:
             log.error("The container %s broke the protocol and is removed: %s", job.name, text)
             if job.turn is None:
                 self._standby.lost(job)
             self._finish(job, Answer.failed(f"the agent's container broke the protocol: {text}"))
 
     def _limit(self, cid: str) -> None:
-        job = self._jobs.get(cid)
-        if job is not None and not job.over:
+        job = self._take_job(cid)
+        if job is not None:
             seconds = self._config.subagent_timeout
             log.warning("The container %s took longer than %.0f s and is removed", job.name, seconds)
             self._finish(job, Answer.failed(f"timed out after {seconds:.0f} s (SUBAGENT_TIMEOUT)"))
@@ -382,11 +418,13 @@ class DedicatedAgents:
         """A container serves one turn: to cancel that is to remove the container."""
         turn = self._people.take(turn_id) or self._subagents.take(turn_id)
         if turn is not None:
+            self._turn_in_hand = turn
             turn.is_placed(0)
             self._listener.ended(turn, Answer.cancelled())
             return
         for job in self._jobs.values():
             if turn_id in job.attachment.open:
+                self._take_job(job.cid)
                 self._finish(job, Answer.cancelled())
                 return
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from openclaw.clock import Alarms, Clock, Timer
     from openclaw.config import Config
     from openclaw.containers.channel import Channel, Channels
+    from openclaw.containers.event_tail import Event as EventLine
     from openclaw.containers.runtime import Exit, Runtime
     from openclaw.message import Frame
 
@@ -102,8 +103,10 @@ class MainAgentManager:
         self._overflow = overflow
         self._listener = listener
         self._tell_ready = ready
-        # Every turn in flight posts at most its submission, start, response, cancellation and time limit.
-        self._mailbox: Mailbox[_Event] = Mailbox("main-agent", self._handle, 5 * config.queue_limit + 1000)
+        # Every turn in flight posts at most its submission, twice where it waited, start, response, end, cancellation
+        # and time limit.
+        capacity = 7 * config.queue_limit + 1000
+        self._mailbox: Mailbox[_Event] = Mailbox("main-agent", self._handle, self._recover, capacity)
         # From here on owned by the mailbox's thread.
         self._state = "DISABLED"
         self._reason = ""
@@ -112,6 +115,7 @@ class MainAgentManager:
         self._turns: RunningTurns | None = None  # those of the container that is there
         self._removal: Future[None] | None = None  # of the container before; its name is free when this is done
         self._waiting: list[Turn] = []
+        self._in_hand: Turn | None = None  # whom the event is about that is being handled
         self._drained: Future[None] | None = None
         self.status = self._snapshot()
 
@@ -164,8 +168,22 @@ class MainAgentManager:
         return self._alarms.call_later(delay, lambda: self._post(act, *args, cid=cid))
 
     def _handle(self, event: _Event) -> None:
+        self._in_hand = None
         if not event.cid or event.cid == self._cid:
             event.act(*event.args)
+        self.status = self._snapshot()
+
+    def _recover(self) -> None:
+        """An event could not be handled: the turn that it was about fails. Where it was about none Main starts anew."""
+        turn = self._in_hand
+        if turn is not None:
+            if turn in self._waiting:
+                self._waiting.remove(turn)
+            if self._turns is not None:
+                self._turns.drop(turn)
+            self._listener.ended(turn, Answer.bug())
+        elif self._state not in ("DISABLED", "FALLBACK", "STOPPED"):
+            self._crashed("internal error", "the log tells it")
         self.status = self._snapshot()
 
     def _snapshot(self) -> MainStatus:
@@ -218,7 +236,7 @@ class MainAgentManager:
         self._turns = RunningTurns(attachment, limit, self._clock, later, self._turn_ended)
         channel.listen(
             lambda frame: self._post(self._frame, frame, cid=cid),
-            lambda turn_id, events: self._post(attachment.happened, turn_id, events, cid=cid),
+            lambda turn_id, events: self._post(self._happened, turn_id, events, cid=cid),
             lambda text: self._post(self._violation, text, cid=cid),
         )
         return self._turns
@@ -278,6 +296,7 @@ class MainAgentManager:
     # Turns
 
     def _submit(self, turn: Turn) -> None:
+        self._in_hand = turn
         if turn.cancelled:
             self._listener.ended(turn, Answer.cancelled())
         elif self._state == "READY":
@@ -288,9 +307,10 @@ class MainAgentManager:
             self._overflow(turn)
 
     def _release_waiting(self) -> None:
+        """Each by an event of its own: what is wrong with one costs no other."""
         waiting, self._waiting = self._waiting, []
         for turn in waiting:
-            self._submit(turn)
+            self._post(self._submit, turn)
 
     def _run(self, turn: Turn) -> None:
         assert self._turns is not None
@@ -300,10 +320,12 @@ class MainAgentManager:
     def _cancel(self, turn_id: str) -> None:
         for turn in self._waiting:
             if turn.id == turn_id:
+                self._in_hand = turn
                 self._waiting.remove(turn)
                 self._listener.ended(turn, Answer.cancelled())
                 return
         if self._turns is not None:
+            self._in_hand = self._turns.attachment.open.get(turn_id)
             self._turns.cancel(turn_id, Answer.cancelled())
 
     def _frame(self, frame: Frame) -> None:
@@ -311,9 +333,16 @@ class MainAgentManager:
         if frame.kind == "pong":
             self._pong(frame.id)
         else:
+            self._in_hand = self._turns.attachment.open.get(frame.id)
             self._turns.frame(frame)
 
+    def _happened(self, turn_id: str, events: list[EventLine]) -> None:
+        assert self._turns is not None
+        self._in_hand = self._turns.attachment.open.get(turn_id)
+        self._turns.attachment.happened(turn_id, events)
+
     def _turn_ended(self, turn: Turn, outcome: Outcome) -> None:
+        self._in_hand = turn
         self._listener.ended(turn, outcome)
         if self._state == "DRAINING":
             self._drain_step()
@@ -428,8 +457,10 @@ class MainAgentManager:
             self._launch()
 
     def _lose(self, reason: str) -> None:
+        """Hand every turn back; each by an event of its own."""
         if self._turns is not None:
-            self._turns.lose(reason)
+            for turn, outcome in self._turns.lose(reason):
+                self._post(self._turn_ended, turn, outcome)
 
     def _detach(self) -> None:
         """Remove the container, and then its channel, into which it may write until it is gone."""

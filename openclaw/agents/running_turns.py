@@ -103,11 +103,18 @@ class RunningTurns:
         except (OSError, RuntimeFailure) as error:
             log.warning("Main's runner could not be told to cancel %s: %s", turn_id, error)
 
-    def lose(self, reason: str) -> None:
-        """The container is gone: every turn ends, by the answer that was left behind where there is one."""
+    def lose(self, reason: str) -> list[tuple[Turn, Outcome]]:
+        """The container is gone: how every turn ends, by the answer that was left behind where there is one."""
+        ended: list[tuple[Turn, Outcome]] = []
         for turn, outcome in self.attachment.lose(reason, self._clock.monotonic()):
             cancelled = self._forget(turn.id)
-            self._ended(turn, outcome if cancelled is None or isinstance(outcome, Answer) else cancelled)
+            ended.append((turn, outcome if cancelled is None or isinstance(outcome, Answer) else cancelled))
+        return ended
+
+    def drop(self, turn: Turn) -> None:
+        """Have no more to do with a turn; what its runner still says of it is of no interest."""
+        self.attachment.open.pop(turn.id, None)
+        self._forget(turn.id)
 
     def _cancel_overdue(self, turn_id: str) -> None:
         turn = self.attachment.open.get(turn_id)

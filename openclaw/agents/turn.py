@@ -143,6 +143,11 @@ class Answer(NamedTuple):
     def failed(cls, error: str) -> Answer:
         return cls("failed", "", error)
 
+    @classmethod
+    def bug(cls) -> Answer:
+        """Our own code has failed on it."""
+        return cls.failed("an internal error, which logs/app.log tells; send it again")
+
 
 class Loss(NamedTuple):
     """The container is gone without an answer; `begun` tells whether it had started on the turn."""

@@ -62,11 +62,20 @@ class EngineCalls:
         """Have `act`, which is about the container `cid` and raises nothing, called when it is its turn."""
         with self._lock:
             if len(self._waiting) >= self._idle and len(self._threads) < self._size:
-                thread = threading.Thread(target=self._run, name=self._name, daemon=True)
-                thread.start()  # before the call is queued: where there can be no thread, there is no call
-                self._threads.add(thread)
+                self._add_thread()
             heapq.heappush(self._waiting, _Call(rank, next(self._numbers), cid, act))
             self._work.notify()
+
+    def _add_thread(self) -> None:
+        """Called with _lock held. Raises RuntimeError where there is no thread and none can be made."""
+        thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            if not self._threads:
+                raise
+        else:
+            self._threads.add(thread)
 
     def doubt(self) -> None:
         """The engine has not returned from a call in time."""

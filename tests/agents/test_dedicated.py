@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 
 from openclaw.agents.dedicated import ENGINE_RETRY, DedicatedAgents
+from openclaw.agents.standby import FIRST_PAUSE
 from openclaw.agents.turn import Answer, Loss
 from openclaw.config import load
 from openclaw.containers.runtime import Exit
 from openclaw.errors import EngineUnavailable, ImageMissing
+from openclaw.message import FrameKind
 from tests.agents.conftest import Stage
 from tests.support.runtime import Start
 
@@ -168,3 +170,51 @@ def test_a_turn_over_its_time_limit_fails_and_its_container_goes(stage: Stage, a
     assert isinstance(outcome, Answer)
     assert "SUBAGENT_TIMEOUT" in outcome.error
     assert stage.runtime.removed.get(timeout=10) == start.spec.cid
+
+
+# Bugs: an event that cannot be handled
+
+
+@pytest.mark.parametrize(("what", "kind"), [("begun", "started"), ("called", "call"), ("ended", "response")])
+def test_a_frame_that_cannot_be_handled_fails_its_turn_and_its_container_goes(
+    tmp_path: Path, stage: Stage, what: str, kind: FrameKind
+) -> None:
+    stage.config = load({"OPENCLAW_HOME": str(tmp_path), "MAX_CONCURRENT_CONTAINERS": "1"})
+    with running(stage) as agents:
+        agents.submit(stage.turn("a"))
+        start = stage.next_start()
+        start.done.set_result(None)
+        stage.told.fails_once.add(what)
+        body: dict[str, object] = {"status": "done", "text": "hi", "agent_ms": 0} if kind == "response" else {}
+        stage.frame(start, kind, "a", body, number=1 if kind == "call" else 0)
+
+        turn, outcome = stage.next_end()
+        assert (turn.id, outcome) == ("a", Answer.bug())
+        assert stage.runtime.removed.get(timeout=10) == start.spec.cid
+        serve(stage, agents, "b")
+
+
+@pytest.mark.parametrize("group", ["main", "friends"])
+def test_a_start_that_goes_wrong_in_our_own_code_fails_its_turn_and_gives_its_slot_back(
+    tmp_path: Path, stage: Stage, group: str
+) -> None:
+    stage.config = load({"OPENCLAW_HOME": str(tmp_path), "MAX_CONCURRENT_CONTAINERS": "1"})
+    stage.runtime.fails_once = group == "main"
+    with running(stage) as agents:
+        agents.submit(stage.turn("a", group=group))  # of friends there are no settings: the specs raise a KeyError
+        agents.submit(stage.turn("b"))
+
+        turn, outcome = stage.next_end()
+        assert (turn.id, outcome) == ("a", Answer.bug())
+        assert stage.next_start().spec.message_id == "b"
+
+
+def test_a_standby_container_that_goes_wrong_in_our_own_code_is_made_anew(tmp_path: Path, stage: Stage) -> None:
+    stage.config = load({"OPENCLAW_HOME": str(tmp_path), "SUBAGENT_STANDBY": "1"})
+    stage.runtime.fails_once = True
+    with running(stage) as agents:
+        agents.keep_standby()
+        assert stage.runtime.removed.get(timeout=10)
+        stage.alarms.wait_set(FIRST_PAUSE)
+        stage.alarms.advance(FIRST_PAUSE)
+        assert stage.next_start().spec.role == "standby"

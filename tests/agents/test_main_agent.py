@@ -12,7 +12,7 @@ from openclaw.agents.main_agent import ENGINE_RETRY, REMOVAL_PATIENCE, START_TIM
 from openclaw.agents.turn import Answer, Loss, Turn
 from openclaw.containers.runtime import Exit
 from openclaw.errors import EngineOverdue, StartFailed
-from openclaw.message import Record
+from openclaw.message import FrameKind, Record
 from tests.agents.conftest import Stage
 from tests.support.file_events import FileEvents
 from tests.support.runtime import Start
@@ -24,11 +24,18 @@ class Main:
     def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.overflow: queue.Queue[Turn] = queue.Queue()
+        self.overflow_fails_once = False
         self.manager = MainAgentManager(
             config=stage.config, runtime=stage.runtime, channels=stage.channels, specs=stage.specs,
-            clock=stage.clock, alarms=stage.alarms, overflow=self.overflow.put,
+            clock=stage.clock, alarms=stage.alarms, overflow=self._take_overflow,
             listener=stage.told, ready=lambda: None,
         )  # fmt: skip
+
+    def _take_overflow(self, turn: Turn) -> None:
+        if self.overflow_fails_once:
+            self.overflow_fails_once = False
+            raise ZeroDivisionError("a bug")
+        self.overflow.put(turn)
 
     def come_up(self) -> Start:
         """Let the next start succeed, and its runner answer every ping that lies there."""
@@ -204,6 +211,73 @@ def test_a_start_that_is_not_confirmed_though_its_runner_answers_hands_its_turns
     stage.alarms.advance(ENGINE_RETRY)
     main.run("b", main.come_up())
     assert main.manager.status.crashes == 0
+
+
+# Bugs: an event that cannot be handled
+
+
+@pytest.mark.parametrize(("what", "kind"), [("begun", "started"), ("called", "call"), ("ended", "response")])
+def test_a_frame_that_cannot_be_handled_fails_its_turn_and_no_other(
+    stage: Stage, main: Main, what: str, kind: FrameKind
+) -> None:
+    start = main.come_up()
+    main.run("a", start)
+    main.run("b", start)
+    stage.told.fails_once.add(what)
+
+    body: dict[str, object] = {"status": "done", "text": "hi", "agent_ms": 0} if kind == "response" else {}
+    stage.frame(start, kind, "a", body, number=1 if kind == "call" else 0)
+
+    turn, outcome = stage.next_end()
+    assert (turn.id, outcome) == ("a", Answer.bug())
+    stage.frame(start, "response", "b", {"status": "done", "text": "hi", "agent_ms": 0})
+    turn, outcome = stage.next_end()
+    assert (turn.id, outcome) == ("b", Answer("done", "hi"))
+    assert main.manager.status.crashes == 0
+
+
+def test_an_end_that_cannot_be_told_costs_the_others_of_the_container_nothing(stage: Stage, main: Main) -> None:
+    start = main.come_up()
+    for turn_id in ("a", "b", "c"):
+        main.run(turn_id, start)
+    stage.told.fails_once.add("ended")
+    main.crash(start)
+
+    ends = {turn.id: outcome for turn, outcome in (stage.next_end() for _ in range(3))}
+
+    lost = Loss("Main's container ended (exit 137)", begun=False)
+    assert ends == {"a": Answer.bug(), "b": lost, "c": lost}
+    stage.alarms.wait_set(1)
+
+
+def test_a_turn_that_cannot_be_handed_on_fails_and_those_that_waited_with_it_do_not(stage: Stage) -> None:
+    main = Main(stage)
+    main.manager.start()
+    with closing(main.manager):
+        main.manager.begin()
+        start = stage.next_start()
+        for turn_id in ("a", "b"):
+            main.manager.submit(stage.turn(turn_id))
+        main.overflow_fails_once = True
+        start.done.set_exception(StartFailed("no space left on device"))
+
+        turn, outcome = stage.next_end()
+        assert (turn.id, outcome) == ("a", Answer.bug())
+        assert main.overflow.get(timeout=10).id == "b"
+
+
+def test_a_start_that_goes_wrong_in_our_own_code_is_tried_again_as_after_a_crash(stage: Stage) -> None:
+    stage.runtime.fails_once = True
+    main = Main(stage)
+    main.manager.start()
+    with closing(main.manager):
+        main.manager.begin()
+        stage.alarms.wait_set(1)
+        main.manager.submit(stage.turn("a"))
+        assert main.overflow.get(timeout=10).id == "a"
+        stage.alarms.advance(1)
+        main.run("b", main.come_up())
+        assert main.manager.status.crashes == 1
 
 
 # The container before, and the end

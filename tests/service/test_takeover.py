@@ -9,7 +9,7 @@ import pytest
 
 from openclaw.config import load
 from openclaw.containers.runtime import Exit, Found, Runtime
-from openclaw.service import Service
+from openclaw.service import Service, runtime_choice
 from tests.support.begun import wait_until_begun
 from tests.support.runtime import HandRuntime
 from tests.support.service import RunningService
@@ -46,10 +46,10 @@ def test_its_turn_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         engine = EngineOfOneMoment(wait_until_begun(home, "a"))
         service.kill()
 
-    def choose(_: Service) -> Runtime:
+    def choose(*_: object) -> Runtime:
         return engine
 
-    monkeypatch.setattr(Service, "_choose_runtime", choose)
+    monkeypatch.setattr(runtime_choice, "choose", choose)
     again = Service(load({"OPENCLAW_HOME": str(home), "OPENCLAW_PORT": "0", "DRAIN_TIMEOUT": "0"}))
     again.start()
     started = [engine.starts.get(timeout=10) for _ in range(2)]

@@ -19,7 +19,10 @@ class Start(NamedTuple):
 
 
 class HandRuntime:
-    """Starts and removals, by cid, arrive in queues; kills and removals succeed at once, unless not `removes`."""
+    """Starts and removals, by cid, arrive in queues; kills and removals succeed at once, unless not `removes`.
+
+    Where `fails_once` the next start raises what no runtime should.
+    """
 
     kind: Final[Literal["docker"]] = "docker"
 
@@ -28,6 +31,7 @@ class HandRuntime:
         self.starts: queue.Queue[Start] = queue.Queue()
         self.removed: queue.Queue[str] = queue.Queue()
         self.removes = True
+        self.fails_once = False
         self._open_removals: list[Future[None]] = []
 
     def open(
@@ -38,6 +42,9 @@ class HandRuntime:
     ) -> None: ...
 
     def start(self, spec: ContainerSpec) -> Future[None]:
+        if self.fails_once:
+            self.fails_once = False
+            raise RuntimeError("can't start new thread")
         start = Start(spec, Future())
         start.done.set_running_or_notify_cancel()
         self.starts.put(start)
