@@ -1,4 +1,4 @@
-"""Subagents that are killed, and more of them than there may be: one reply each, and nobody else notices.
+"""Subagents that are killed or cancelled, and too many of them: one reply each, and nobody else notices.
 
 An ordinary run kills a few; OPENCLAW_CUTS=all (`make faults`) kills a hundred.
 """
@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +18,7 @@ from openclaw.containers.cli import Cli
 from openclaw.routing.subagents import MAX_LIVE
 from tests.docker.subagents import assert_nothing_is_left, begun, kill, reply_to, spawn, unhurt_neighbours
 from tests.support.begun import wait_until_begun
+from tests.support.file_events import FileEvents
 from tests.support.gate import Gate
 from tests.support.service import RunningService
 
@@ -25,6 +28,29 @@ KILLED_TWICE: Final = KILLED // 4
 
 ATTEMPT: Final = """$(grep -o '"attempt":[12]' /channel/in/*.request.json | tail -c 2)"""
 """In a command of an agent: which attempt it is a part of."""
+
+APPEARS_AFTER_THE_LIST = """#!/bin/sh
+case "$*" in
+run*-subagent-*)
+    : > {state}/asked
+    n=0; while [ ! -e {state}/listed ] && [ $((n += 1)) -lt 50 ]; do sleep 0.1; done
+    ;;
+ps*)
+    if [ -e {state}/asked ] && mkdir {state}/once 2> /dev/null; then
+        listed=$({docker} "$@") || exit
+        : > {state}/listed
+        n=0; while [ -z "$({docker} ps --quiet --filter name={prefix}-subagent-)" ] && [ $((n += 1)) -lt 50 ]; do
+            sleep 0.1
+        done
+        : > {state}/told
+        echo "$listed"
+        exit
+    fi
+    ;;
+esac
+exec {docker} "$@"
+"""
+"""A CLI by which a subagent's container appears right after somebody has looked for it."""
 
 
 def test_of_many_subagents_killed_at_random_each_has_one_reply_and_its_session_is_told(
@@ -85,4 +111,22 @@ def test_a_subagent_beyond_the_limit_is_refused_with_the_reason_and_none_is_lost
             assert {reply["status"] for reply in replies} <= {"cancelled", "done"}
             (child,) = spawn(service, "/run echo well", parent="again")
             assert reply_to(service, child)["text"] == "well\n(exit code 0)"
+        assert_nothing_is_left(service, engine, settings)
+
+
+def test_a_subagent_that_is_cancelled_while_its_container_appears_leaves_none(
+    tmp_path: Path, engine: Cli, settings: dict[str, str]
+) -> None:
+    state, cli = tmp_path / "state", tmp_path / "docker"
+    state.mkdir()
+    docker, prefix = shutil.which(engine.program), settings["CONTAINER_PREFIX"]
+    cli.write_text(APPEARS_AFTER_THE_LIST.format(state=state, docker=docker, prefix=prefix))
+    cli.chmod(0o755)
+    with RunningService(tmp_path / "home", **{**settings, "CONTAINER_CLI": str(cli)}) as service:
+        with closing(FileEvents(state)) as events:
+            (child,) = spawn(service, "/wait 1000")
+            events.until((state / "asked").exists)
+            service.delete(f"/messages/{child}")
+            assert reply_to(service, child)["status"] == "cancelled"
+            events.until((state / "told").exists)
         assert_nothing_is_left(service, engine, settings)
