@@ -54,7 +54,9 @@ def _says(call: model.Call) -> bool:
     )
 
 
-_LIBRARIES = frozenset(["http", "socket", "smtplib", "requests", "queue", "re", "json", "socketserver", "concurrent"])
+_LIBRARIES = frozenset(
+    ["http", "socket", "smtplib", "requests", "queue", "re", "json", "socketserver", "concurrent", "copy"]
+)
 _KEPT = frozenset(
     [
         "open",

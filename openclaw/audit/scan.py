@@ -323,6 +323,8 @@ class Scanner:
             self._lambda(node)  # type: ignore[arg-type]  # as above
         elif kind is ast.Attribute:
             self._attribute(node)  # type: ignore[arg-type]  # as above
+        elif kind is ast.Subscript:
+            self._subscript(node)  # type: ignore[arg-type]  # as above
         elif kind is ast.Compare:
             self._compare(node)  # type: ignore[arg-type]  # as above
         elif kind is ast.Yield or kind is ast.YieldFrom:
@@ -465,6 +467,21 @@ class Scanner:
                 receiver=text(node.value),
             )
             self._function.calls.append(call)
+
+    def _subscript(self, node: ast.Subscript) -> None:
+        """`[x for x in xs if …][0]` and `list(filter(…))[0]` are kept as stores of their own: a list for one item."""
+        if isinstance(node.slice, ast.Constant) and node.slice.value == 0:
+            value = node.value
+            listed = isinstance(value, ast.ListComp) or (
+                isinstance(value, ast.Call)
+                and text(value.func) == "list"
+                and value.args
+                and isinstance(value.args[0], ast.Call)
+                and text(value.args[0].func) in ("filter", "map")
+            )
+            if listed:
+                self._store(node.lineno, "", "[0]", value, None)
+        self._children(node, model.USE_OTHER)
 
     def _compare(self, node: ast.Compare) -> None:
         for operator, right in zip(node.ops, node.comparators, strict=True):

@@ -137,6 +137,18 @@ ADVICE = {
         Effect(5_000_000, 10_000, unit="comparisons"),
         bounded=False,
     ),
+    "sum_of_lists": Advice(
+        ("Listas sumadas una a una: `{call}`", "Lists added up one by one: `{call}`"),
+        (
+            "copia lo acumulado cada vez: con 1000 elementos son {before} para {agents} agentes, contra {after}",
+            "copies what there is each time: with 1000 items {before} for {agents} agents, against {after}",
+        ),
+        ("`itertools.chain.from_iterable`", "`itertools.chain.from_iterable`"),
+        ("da un iterador: se recorre una sola vez", "it gives an iterator, to be gone through once"),
+        "items = list(itertools.chain.from_iterable(lists))",
+        Effect(500_000, 1000, unit="moves"),
+        bounded=False,
+    ),
     "list_shift": Advice(
         ("Operación O(n) de lista en un bucle: `{call}`", "A list operation of O(n) in a loop: `{call}`"),
         (

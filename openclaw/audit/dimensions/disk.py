@@ -35,11 +35,26 @@ _STDOUT = re.compile(r"stdout|stderr|wfile|rfile|sock|wire|pipe|stdin")
 
 def local(_module: Module, _typer: Typer, function: Function) -> Iterator[Hint]:
     """`name in os.listdir(…)`: a listing made to look for one name."""
-    if not any(call.effects & fx.LIST for call in function.calls):
-        return
+    yield from _compared(function)
     for call in function.calls:
         if call.use == model.USE_TESTED and call.name in ("os.listdir", "glob.glob") and call.node is not None:
             yield Hint("listed_to_find", call.line, function, call.loop, {"call": source(call.node)})
+
+
+def _compared(function: Function) -> Iterator[Hint]:
+    """`getmtime(path) > getmtime(best)` in a loop: the best one is asked again in each turn."""
+    asked: dict[tuple[int, str], Call] = {}
+    for call in function.calls:
+        if call.effects & fx.STAT and call.loop is not None and call.use == model.USE_TESTED and call.node is not None:
+            before = asked.setdefault((call.line, call.name), call)
+            if before is not call and source(before.node) != source(call.node):
+                yield Hint(
+                    "looked_at_twice",
+                    call.line,
+                    function,
+                    call.loop,
+                    {"path": source(call.node.args[0]) if call.node.args else call.receiver, "count": "2"},
+                )
 
 
 def project(project: Project) -> Iterator[Finding]:
@@ -47,6 +62,8 @@ def project(project: Project) -> Iterator[Finding]:
         for hint in function.hints:
             if hint.rule == "listed_to_find":
                 yield found(function, hint.line, "listed_to_find", "4.4", facts=hint.facts)
+            elif hint.rule == "looked_at_twice":
+                yield found(function, hint.line, "looked_at_twice", "4.1", severity=Severity.MINOR, facts=hint.facts)
         yield from _syncs(project, function)
         for call in function.calls:
             if call.effects & fx.LIST:
@@ -56,6 +73,7 @@ def project(project: Project) -> Iterator[Finding]:
             elif call.name in fx.OPENERS and call.node is not None:
                 yield from _unbuffered(call, function)
         yield from _again(function)
+        yield from _asked_again(project, function)
         yield from _heartbeat(project, function)
 
 
@@ -175,12 +193,18 @@ def _listing(call: Call, function: Function) -> Iterator[Finding]:
             yield found(function, call.line, "listing_in_loop", "4.4", facts=facts)
     elif (
         function.heat & model.HANDLER
-        or (function.heat & model.ITEM and not function.heat & model.CYCLE)
+        or (function.heat & model.ITEM and not function.heat & model.CYCLE and _steady(call))
         or (_recursive(call) and function.heat & model.CYCLE)
     ):
         yield found(function, call.line, "listing_hot", "4.4", facts=facts)
     elif function.heat & model.ENTRY and call.use == model.USE_ARGUMENT and call.target == "builtins.len":
         yield found(function, call.line, "listing_hot", "4.4", severity=Severity.MINOR, facts=facts)
+
+
+def _steady(call: Call) -> bool:
+    """Whether it is the same folder each time; a function that lists what it is given does what it is for."""
+    path = path_of(call)
+    return path is not None and fixed(path, call.function)
 
 
 def _walks(loop: Loop) -> bool:
@@ -202,7 +226,8 @@ def _temporary(call: Call, function: Function) -> Iterator[Finding]:
     replaces = any(other.name in ("os.replace", "os.rename", "pathlib.Path.replace") for other in function.calls)
     if (
         (loop is not None and not is_retry(loop))
-        or (function.heat & (model.HANDLER | model.ITEM) and not replaces)
+        or function.heat & model.HANDLER
+        or (function.heat & model.ITEM and not replaces)
         or (function.heat & model.ENTRY and not replaces and not function.loops)
     ):
         yield found(function, call.line, "temporary_each", "4.5", call=source(call.node))
@@ -263,6 +288,26 @@ def _again(function: Function) -> Iterator[Finding]:
                 path=path_source,
                 count=str(len(same)),
             )
+
+
+def _asked_again(project: Project, function: Function) -> Iterator[Finding]:
+    """A property, or a getter without arguments, that reads a file and is asked twice in one function."""
+    first: dict[tuple[Function, str], Call] = {}
+    for call in function.calls:
+        callee = project.callee(call)
+        if callee is None or call.place & (model.IN_GUARD | model.IN_IF | model.IN_EXCEPT) or callee.cached:
+            continue
+        asks = call.node is None or not (call.node.args or call.node.keywords)
+        if not asks or not callee.own & fx.READ or callee.uses_mtime or callee.name == "__init__":
+            continue
+        if not any(inner.effects & fx.READ and not inner.place & model.IN_GUARD for inner in callee.calls):
+            continue
+        before = first.setdefault((callee, call.receiver), call)
+        if before is not call and before.line != call.line and before.loop is call.loop:
+            yield found(
+                function, call.line, "read_twice", "4.2", "8.1", path=callee.qualname, call=f"{callee.qualname}"
+            )
+            return
 
 
 def _branches(same: list[Call]) -> bool:

@@ -41,29 +41,36 @@ _KEYS = re.compile(
 )
 
 
-def local(module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
+def local(_module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
     for store in function.stores:
-        if store.loop is not None and store.how in ("+=", "x=x+"):
+        if store.how == "[0]":
+            yield Hint("list_for_nothing", store.line, function, store.loop, {"call": f"{source(store.value)}[0]"})
+        elif store.loop is not None and store.how in ("+=", "x=x+"):
             yield from _concatenation(typer, function, store)
     for call in function.calls:
         if call.node is not None:
             yield from _generator(call, function)
             if call.method in ("read", "readlines", "list", "read_text", "read_bytes", "sorted"):
                 yield from _whole(typer, call, function)
-    if function.name == "__init__":
-        yield from _weights(function)
     for loop in function.loops:
         if loop.kind == "comp" and isinstance(loop.node, ast.ListComp | ast.DictComp):
             yield from _all_contents(loop, typer, function)
-    if isinstance(function.node, FUNCTIONS) and function.owner is not None and len(function.params) > 0:
-        for decorator in function.decorators:
-            if "cache" in decorator and "cached_property" not in decorator and function.params[0] == "self":
-                yield Hint(
-                    "method_cache", function.node.decorator_list[0].lineno, function, None, {"decorator": decorator}
-                )
-    if isinstance(function.node, FUNCTIONS) and function.owner is None:
+    if function.name == "__init__":
+        yield from _weights(function)
+    yield from _caches(function)
+
+
+def _caches(function: Function) -> Iterator[Hint]:
+    """Caches that hold their objects, or have no bound."""
+    if not isinstance(function.node, FUNCTIONS) or not function.cached:
+        return
+    if function.owner is None:
         yield from _endless_cache(function)
-    _ = module
+        return
+    named = [name for name in function.decorators if "cache" in name and "cached_property" not in name]
+    if named and function.params[:1] == ("self",):
+        line = function.node.decorator_list[0].lineno
+        yield Hint("method_cache", line, function, None, {"decorator": named[0]})
 
 
 def _endless_cache(function: Function) -> Iterator[Hint]:

@@ -127,6 +127,7 @@ def _files(project: Project, loop: Loop, inside: list[Call]) -> Iterator[Finding
         return
     bits = 0
     first: Call | None = None
+    inside = [call for call in inside if not _into_one(call)]
     for call in inside:
         here = project.effects(call)
         bits |= here
@@ -148,6 +149,17 @@ def _files(project: Project, loop: Loop, inside: list[Call]) -> Iterator[Finding
         and any((call.effects & fx.READ and call.effects & fx.WRITE) or _copies(project, call) for call in inside)
     ):
         yield found(loop.function, first.line, "serial_files", "9.3", facts=facts)
+
+
+def _into_one(call: Call) -> bool:
+    """Whether a call adds to an archive that the loop did not open: its parts can only come one by one."""
+    loop = call.loop
+    return (
+        call.name in ("zipfile.ZipFile.write", "zipfile.ZipFile.writestr", "tarfile.open.add")
+        and loop is not None
+        and call.receiver not in {name for around in loop.chain() for name in around.assigned}
+        and call.function.types.get(call.receiver, "") != ""
+    )
 
 
 def _copies(project: Project, call: Call) -> bool:

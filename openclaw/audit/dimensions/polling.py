@@ -104,9 +104,19 @@ def _spins(node: ast.While, loop: Loop, typer: Typer, function: Function) -> boo
         typer.name(call.func, function) == "select.select" and _zero(argument(call, 3, "timeout")) for call in inner
     ):
         return True
-    if any(_blocks(call) for call in inner):
+    refused = any(isinstance(part, ast.Try) and _would_block(part) for part in body)
+    if any(_blocks(call) and not (refused and _reads(call)) for call in inner):
         return False
     return any(_gives_up(statement) for statement in body)
+
+
+def _would_block(node: ast.Try) -> bool:
+    return any("BlockingIOError" in _names(handler.type) for handler in node.handlers)
+
+
+def _reads(call: ast.Call) -> bool:
+    """Calls that return at once from a descriptor that does not block."""
+    return text(call.func).rpartition(".")[2] in ("recv", "recv_into", "recvfrom", "accept", "read", "send", "readline")
 
 
 def _only_asks(call: ast.Call) -> bool:
@@ -245,7 +255,9 @@ def _points(loop: Loop, call: Call, seconds: float, bits: int) -> list[str]:
     if not loop.endless:
         return _bounded(loop, call, seconds, bits)
     if call.place & model.IN_EXCEPT and not looks:
-        return ["3.1"] if seconds < OFTEN and not is_retry(loop) else []
+        if seconds >= OFTEN or is_retry(loop):
+            return []
+        return ["3.1", "3.4"] if seconds < FINE else ["3.1"]
     points = []
     if seconds < OFTEN or (bits & fx.HTTP and seconds < OFTEN_HTTP):
         points.append("3.1")

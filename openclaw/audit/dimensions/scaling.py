@@ -197,6 +197,13 @@ def _membership(store: Store, typer: Typer, function: Function) -> Iterator[Hint
 def _quadratic(typer: Typer, function: Function) -> Iterator[Hint]:
     """Calls that cost as much as the list is long, in a loop."""
     for call in function.calls:
+        if (
+            call.name == "builtins.sum"
+            and call.node is not None
+            and len(call.node.args) == 2
+            and isinstance(call.node.args[1], ast.List)
+        ):
+            yield Hint("sum_of_lists", call.line, function, call.loop, {"call": source(call.node)})
         if call.loop is None or call.node is None:
             continue
         if call.name in ("builtins.sorted", "list.sort"):
@@ -227,6 +234,10 @@ def _shared_counters(module: Module, function: Function) -> Iterator[Hint]:
     for node in statements(function.node.body):
         if isinstance(node, ast.Global):
             globals_.update(node.names)
+        elif isinstance(node, ast.Assign) and isinstance(node.value, ast.BinOp):
+            owner = text(node.targets[0])
+            if owner in globals_ and owner in names(node.value) and not _guarded(node, function):
+                yield Hint("unlocked", node.lineno, function, None, {"name": owner, "code": source(node)})
         elif isinstance(node, ast.AugAssign):
             owner = text(node.target.value) if isinstance(node.target, ast.Subscript) else text(node.target)
             head = owner.split(".")[0]
@@ -240,8 +251,12 @@ def _shared_counters(module: Module, function: Function) -> Iterator[Hint]:
                 )
                 or ("." in owner and head in module.classes)
             )
-            if shared and not any(lock.line <= node.lineno <= lock.end for lock in function.locks):
+            if shared and not _guarded(node, function):
                 yield Hint("unlocked", node.lineno, function, None, {"name": owner, "code": source(node)})
+
+
+def _guarded(node: ast.stmt, function: Function) -> bool:
+    return any(lock.line <= node.lineno <= lock.end for lock in function.locks)
 
 
 def project(project: Project) -> Iterator[Finding]:
@@ -280,6 +295,7 @@ def _scans_per_item(project: Project, call: Call, function: Function) -> Iterato
 
 _HINTS = {
     "file_scan": ("7.3",),
+    "sum_of_lists": ("7.4", "6.4"),
     "linear_scan": ("7.3",),
     "nested_loops": ("7.4",),
     "list_membership": ("7.4",),

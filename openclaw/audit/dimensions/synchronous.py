@@ -12,7 +12,7 @@ from openclaw.audit.finding import Finding, Severity, found
 from openclaw.audit.link import Project
 from openclaw.audit.model import Call, Function, Hint, Module
 from openclaw.audit.places import is_retry, items_loop, mode_of, path_of
-from openclaw.audit.syntax import calls, names, source, statements, text
+from openclaw.audit.syntax import calls, names, root, source, statements, text
 from openclaw.audit.typer import Typer
 
 MODULE_VERBS = frozenset({f"requests.{verb}" for verb in fx.VERBS} | {"urllib.request.urlopen"})
@@ -125,6 +125,7 @@ def project(project: Project) -> Iterator[Finding]:
                 severity = Severity.IMPORTANT if hint.rule == "round_trip" else Severity.MINOR
                 yield found(function, hint.line, hint.rule, "2.4", severity=severity, facts=hint.facts)
         yield from _connections(function)
+        yield from _copies(function)
         for call in function.calls:
             yield from _reopened(project, call)
             if call.node is None:
@@ -135,6 +136,18 @@ def project(project: Project) -> Iterator[Finding]:
                     yield found(function, call.line, "submit_result", "2.3", name=source(inner))
             if call.effects & fx.HTTP and _unused(call) and function.heat & model.HANDLER:
                 yield found(function, call.line, "unawaited_notice", "2.3", call=source(call.node))
+
+
+def _copies(function: Function) -> Iterator[Finding]:
+    """A whole copy of what a cache holds, made for each look-up."""
+    for call in function.calls:
+        if call.name != "copy.deepcopy" or call.node is None or not call.node.args or call.use != model.USE_RETURNED:
+            continue
+        given = call.node.args[0]
+        if isinstance(given, ast.Subscript) and (
+            root(given).startswith("self.") or root(given) in function.module.values
+        ):
+            yield found(function, call.line, "round_trip", "2.4", call=source(call.node))
 
 
 def _unused(call: Call) -> bool:
