@@ -55,6 +55,7 @@ class Scanner:
         self._loop: Loop | None = None
         self._lock: Lock | None = None
         self._place = 0
+        self._taken: set[str] = set()  # attributes of self that something was taken out of
 
     def run(self) -> None:
         node = self._function.node
@@ -397,6 +398,8 @@ class Scanner:
             return
         if owner.startswith("self."):
             cls.closed.add(owner.split(".")[1])
+        else:
+            cls.closed.update(self._taken)
         for loop in self._loop.chain() if self._loop is not None else ():
             if owner in loop.targets:
                 cls.closed.update(
@@ -408,6 +411,7 @@ class Scanner:
     def _evicted(self, owner: str) -> None:
         if owner.startswith(("self.", "cls.")) and self._function.owner is not None:
             self._function.owner.evicted.add(owner.split(".")[1])
+            self._taken.add(owner.split(".")[1])
         elif owner:
             self._module.evicted.add(owner)
             self._module.evicted.add(owner.rpartition(".")[2])
@@ -487,7 +491,7 @@ class Scanner:
         for operator, right in zip(node.ops, node.comparators, strict=True):
             if isinstance(operator, ast.In | ast.NotIn):
                 owner = root(right) if not isinstance(right, ast.Call) else ""
-                if owner:
+                if owner or isinstance(right, ast.ListComp):
                     self._store(node.lineno, owner, "in", right, node.left)
             elif isinstance(node.left, ast.Call) and text(node.left.func) == "len" and node.left.args:
                 if isinstance(operator, ast.Gt | ast.GtE | ast.Lt | ast.LtE):

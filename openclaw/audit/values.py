@@ -9,7 +9,8 @@ from openclaw.audit.model import Function, Module
 from openclaw.audit.syntax import constant, source, text
 
 CONFIG = re.compile(
-    r"conf|setting|\.ini\b|\.env\b|\.toml|\.ya?ml|\bcfg|preferences|routes?\b|rules|polic|quota|limits", re.IGNORECASE
+    r"conf|setting|\.ini\b|\.env\b|\.toml|\.ya?ml|\bcfg|preferences|routes?\b|rules|polic|quota|limits|filters?\b",
+    re.IGNORECASE,
 )
 STATIC = re.compile(
     r"templat|static|schema|catalog|asset|polic|banner|\.html|\.css|\.j2|\.tmpl|version|whitelist|allowlist",

@@ -195,13 +195,15 @@ def _read_again(project: Project, call: Call, function: Function, told: set[tupl
         steady and (config or static) and (heat & model.ENTRY or _getter(function))
     ):
         return
-    if VOLATILE.search(words) or (not config and not static and (_STATE.search(words) or not steady)):
+    remade = function.name == "__init__" and heat & model.HANDLER and steady
+    stateful = _STATE.search(words) is not None and not remade
+    if VOLATILE.search(words) or (not config and not static and (stateful or not steady)):
         return
     if not steady and not config:
         return
     if heat == model.CYCLE and called_rarely(project, function):
         return
-    if _written_here(function, source(path)):
+    if not remade and _written_here(function, source(path)):
         return
     if (function.module.path, call.line) in told:
         return

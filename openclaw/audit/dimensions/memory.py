@@ -255,8 +255,15 @@ def _all_contents(loop: Loop, typer: Typer, function: Function) -> Iterator[Hint
         loop.iterable is not None
         and typer.of(loop.iterable, function) in ("file", "binary", "csv.reader")
         and isinstance(node, ast.ListComp)
+        and not _small_source(loop, function)
     ):
         yield Hint("whole_file", node.lineno, function, loop, {"call": source(node), "path": ""})
+
+
+def _small_source(loop: Loop, function: Function) -> bool:
+    """Whether a loop goes over a file of settings."""
+    opened = [call for call in function.calls if call.name in fx.OPENERS and call.target in ("", text(loop.iterable))]
+    return any(CONFIG.search(path_text(call)) for call in opened)
 
 
 def _weights(function: Function) -> Iterator[Hint]:

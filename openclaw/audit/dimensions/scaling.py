@@ -44,7 +44,7 @@ def local(module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
 def _scan(loop: Loop, typer: Typer, function: Function) -> Iterator[Hint]:
     """A long-lived list gone through for the one item with a key."""
     iterable = loop.iterable
-    owner = text(iterable)
+    owner = _base(iterable) if iterable is not None else ""
     if _file_scan(loop, typer, function):
         yield Hint("file_scan", loop.line, function, loop, {"name": source(iterable)})
         return
@@ -177,6 +177,10 @@ def _membership(store: Store, typer: Typer, function: Function) -> Iterator[Hint
     """`x in list` within a loop that makes the list longer, or over a list that the loop does not change."""
     assert store.loop is not None
     owner = store.owner
+    if isinstance(store.value, ast.ListComp):
+        if store.loop.kind != "comp" or store.loop.iterable is not store.value:
+            yield Hint("list_membership", store.line, function, store.loop, {"name": source(store.value)})
+        return
     node: ast.expr = ast.Name(owner.split(".")[0])
     for part in owner.split(".")[1:]:
         node = ast.Attribute(node, part)
@@ -391,6 +395,9 @@ def _touched(project: Project, call: Call) -> tuple[str | None, int]:
     if len(inner) != 1 or inner[0].node is None:
         return None, 0
     path = path_of(inner[0])
+    for moved in callee.calls:
+        if moved.name in ("os.replace", "os.rename") and moved.node is not None and len(moved.node.args) > 1:
+            path = moved.node.args[1]  # written beside it, and put in its place
     if path is None or not fixed(path, callee) or (inner[0].name in fx.OPENERS and "a" in mode_of(inner[0])):
         return None, 0
     return source(path), inner[0].effects
@@ -441,7 +448,11 @@ def _threads(call: Call, function: Function) -> Iterator[Finding]:
         many = isinstance(workers, ast.Call) and text(workers.func) == "len"
         if many or ((value := number(workers, function)) is not None and value > 200):
             yield found(function, call.line, "thread_each", "7.6", call=source(call.node))
-        elif (loop is not None and not is_counted(loop)) or function.heat & model.HANDLER:
+        elif (
+            (loop is not None and not is_counted(loop))
+            or endless_loop(call) is not None
+            or function.heat & model.HANDLER
+        ):
             yield found(function, call.line, "pool_each", "7.6", "9.1", call=source(call.node))
 
 
