@@ -146,6 +146,9 @@ GIVES = {
     "csv.reader": "csv.reader",
     "csv.DictReader": "csv.reader",
     "re.compile": "re.Pattern",
+    "re.findall": "list",
+    "re.Pattern.findall": "list",
+    "re.split": "list",
     "zipfile.ZipFile.open": FILE,
     "logging.getLogger": "logging.Logger",
 }

@@ -278,6 +278,8 @@ class Scanner:
         entered = None
         for item in node.items:
             self._expression(item.context_expr, model.USE_WITH, text(item.optional_vars))
+            if isinstance(item.optional_vars, ast.Name):
+                self._bind(item.optional_vars.id, node.lineno)
             if kind := self._lock_kind(item.context_expr):
                 held = text(item.context_expr) or root(getattr(item.context_expr, "func", None))
                 entered = Lock(held, kind, node.lineno, node.end_lineno or node.lineno)
@@ -381,7 +383,9 @@ class Scanner:
     def _method(self, node: ast.Call, called: ast.Attribute, receiver: str) -> None:
         """What a method call says of the container or the handle that it is called on."""
         attribute = called.attr
-        if attribute in _ADDS:
+        if attribute == "setdefault" and len(node.args) > 1:
+            self._store(node.lineno, receiver, "[]=", node.args[1], node.args[0])
+        elif attribute in _ADDS:
             owner = receiver or root(called.value)
             if owner:
                 value = node.args[-1] if node.args else None

@@ -20,6 +20,7 @@ from openclaw.audit.values import CONFIG, STATIC, VOLATILE, fixed, written
 _CONFIG_READERS = frozenset(
     ["configparser.ConfigParser.read", "configparser.RawConfigParser.read", "dotenv.load_dotenv"]
 )
+_TEMPLATE = re.compile(r"templ|tmpl|\.j2|prompt", re.IGNORECASE)
 _STATE = re.compile(
     r"state|status|result|reply|queue|inbox|spool|cursor|offset|counter|pid|lock|journal|tasks?\b|session|registry|index|pending|mailbox|heartbeat|memory|notes|ledger|stats|/proc|/sys",
     re.IGNORECASE,
@@ -197,9 +198,10 @@ def _read_again(project: Project, call: Call, function: Function, told: set[tupl
         return
     remade = function.name == "__init__" and heat & model.HANDLER and steady
     stateful = _STATE.search(words) is not None and not remade
-    if VOLATILE.search(words) or (not config and not static and (stateful or not steady)):
+    templated = _TEMPLATE.search(f"{words} {function.name}") is not None
+    if VOLATILE.search(words) or (not config and not templated and not static and (stateful or not steady)):
         return
-    if not steady and not config:
+    if not steady and not config and not templated:
         return
     if heat == model.CYCLE and called_rarely(project, function):
         return

@@ -252,7 +252,7 @@ def _points(loop: Loop, call: Call, seconds: float, bits: int) -> list[str]:
     looks = bits & (fx.LIST | fx.STAT)
     if waits and not looks and not (bits & (fx.READ | fx.HTTP | fx.PROCESS) and seconds < OFTEN):
         return []
-    if not loop.endless:
+    if not loop.endless and not (bits & _LOOKS and isinstance(loop.test, ast.Name | ast.Attribute)):
         return _bounded(loop, call, seconds, bits)
     if call.place & model.IN_EXCEPT and not looks:
         if seconds >= OFTEN or is_retry(loop):
@@ -270,6 +270,9 @@ def _points(loop: Loop, call: Call, seconds: float, bits: int) -> list[str]:
     if not points and seconds >= SELDOM and bits & fx.LIST and bits & (fx.READ | fx.MOVE):
         points.append("3.1")
     return points
+
+
+_LOOKS = fx.STAT | fx.LIST | fx.HTTP | fx.PROCESS
 
 
 def _bounded(loop: Loop, call: Call, seconds: float, bits: int) -> list[str]:

@@ -128,6 +128,8 @@ def _finds(node: ast.If) -> bool:
 
 def _by_key(test: ast.expr, loop: Loop) -> bool:
     """`item.key == something`, `item["key"] == something`: an equality that an index would answer."""
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+        return any(_by_key(value, loop) for value in test.values)
     if not isinstance(test, ast.Compare) or not isinstance(test.ops[0], ast.Eq):
         return False
     sides = [test.left, test.comparators[0]]
@@ -157,12 +159,12 @@ def _base(node: ast.expr) -> str:
     while True:
         if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
             node = node.value
-        elif (
-            isinstance(node, ast.Call)
-            and text(node.func) in ("enumerate", "reversed", "list", "sorted", "len", "range")
-            and node.args
-        ):
+        elif isinstance(node, ast.Call) and text(node.func) in _SAME_ITEMS and node.args:
             node = node.args[-1]
+        elif isinstance(node, ast.Call) and text(node.func) == "range" and node.args:
+            if "len(" not in source(node.args[-1]):
+                return ""
+            node = next((call for call in calls(node.args[-1]) if text(call.func) == "len"), node.args[-1])
         elif (
             isinstance(node, ast.Call)
             and isinstance(node.func, ast.Attribute)
@@ -171,6 +173,9 @@ def _base(node: ast.expr) -> str:
             node = node.func.value
         else:
             return text(node)
+
+
+_SAME_ITEMS = frozenset({"enumerate", "reversed", "list", "sorted", "len"})
 
 
 def _membership(store: Store, typer: Typer, function: Function) -> Iterator[Hint]:
@@ -435,7 +440,7 @@ def _threads(call: Call, function: Function) -> Iterator[Finding]:
     if call.name in ("threading.Thread", "threading.Timer"):
         counted = loop is not None and is_counted(loop) and _small_count(loop, function)
         around = endless_loop(call)
-        if is_once(function) or call.place & model.IN_GUARD:
+        if (is_once(function) and around is None) or call.place & model.IN_GUARD:
             return
         if (
             (loop is not None and not counted and not is_retry(loop))
