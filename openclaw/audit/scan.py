@@ -502,7 +502,9 @@ class Scanner:
                     self._measured(root(node.left.args[0]))
             elif isinstance(operator, ast.Gt | ast.GtE | ast.Lt | ast.LtE):
                 self._function.compared.update(side.id for side in _sides(node) if isinstance(side, ast.Name))
-        self._children(node, model.USE_TESTED)
+        self._expression(node.left, model.USE_TESTED)
+        for operator, right in zip(node.ops, node.comparators, strict=True):
+            self._expression(right, model.USE_TESTED, "in" if isinstance(operator, ast.In | ast.NotIn) else "")
 
     def _measured(self, owner: str) -> None:
         """A container whose length is compared is taken to be bounded, unless by a mere loop over it."""

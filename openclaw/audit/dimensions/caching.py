@@ -320,7 +320,7 @@ def _compiled(call: Call, function: Function) -> Iterator[Finding]:
         return
     if call.target.startswith(("self.", "cls.")) or not call.node.args:
         return
-    hot = function.heat & (model.HANDLER | model.ITEM | model.CYCLE)
+    hot = function.heat & (model.HANDLER | model.CYCLE) or (function.heat & model.ITEM and call.loop is not None)
     if hot or (constant(call.node.args[0]) is not None and _repeated(function) and call.loop is None):
         yield found(function, call.line, "invariant", "8.2", severity=Severity.MINOR, call=source(call.node))
 

@@ -37,7 +37,7 @@ def local(_module: Module, _typer: Typer, function: Function) -> Iterator[Hint]:
     """`name in os.listdir(…)`: a listing made to look for one name."""
     yield from _compared(function)
     for call in function.calls:
-        if call.use == model.USE_TESTED and call.name in ("os.listdir", "glob.glob") and call.node is not None:
+        if call.target == "in" and call.name in ("os.listdir", "glob.glob") and call.node is not None:
             yield Hint("listed_to_find", call.line, function, call.loop, {"call": source(call.node)})
 
 
@@ -47,7 +47,9 @@ def _compared(function: Function) -> Iterator[Hint]:
     for call in function.calls:
         if call.effects & fx.STAT and call.loop is not None and call.use == model.USE_TESTED and call.node is not None:
             before = asked.setdefault((call.line, call.name), call)
-            if before is not call and source(before.node) != source(call.node):
+            carried = {name for name, line in call.loop.assigned.items() if line >= call.line} - call.loop.targets
+            both = names(call.node) | (names(before.node) if before.node is not None else set())
+            if before is not call and source(before.node) != source(call.node) and both & carried:
                 yield Hint(
                     "looked_at_twice",
                     call.line,
@@ -181,7 +183,7 @@ def _held(call: Call, function: Function) -> bool:
 def _listing(call: Call, function: Function) -> Iterator[Finding]:
     if call.name in ("shutil.rmtree", "shutil.copytree", "shutil.disk_usage") or call.node is None:
         return
-    if call.use == model.USE_TESTED and call.name in ("os.listdir", "glob.glob"):
+    if call.target == "in" and call.name in ("os.listdir", "glob.glob"):
         return
     loop = items_loop(call)
     facts = {"call": source(call.node)}

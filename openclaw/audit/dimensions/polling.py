@@ -80,7 +80,7 @@ _BLOCKS = frozenset(
         "readlines",
     ]
 )
-_EMPTY = frozenset({"Empty", "BlockingIOError", "IndexError", "KeyError", "TimeoutError", "InterruptedError"})
+_EMPTY = frozenset({"Empty", "BlockingIOError", "IndexError", "KeyError"})
 
 
 def local(_module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
@@ -99,7 +99,7 @@ def _spins(node: ast.While, loop: Loop, typer: Typer, function: Function) -> boo
         return all(_only_asks(call) for call in calls(node))
     if not (loop.endless or loop.deadline):
         return False
-    inner = list(calls(node))
+    inner = [call for part in body for call in calls(part)]
     if any(
         typer.name(call.func, function) == "select.select" and _zero(argument(call, 3, "timeout")) for call in inner
     ):

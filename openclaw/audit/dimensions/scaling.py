@@ -140,7 +140,7 @@ def _by_key(test: ast.expr, loop: Loop) -> bool:
 
 def _nested(loop: Loop, function: Function) -> Iterator[Hint]:
     """Two loops over the same thing, one in the other."""
-    if loop.parent is None or loop.iterable is None:
+    if loop.parent is None or loop.iterable is None or function.name == "<module>":
         return
     inner = _base(loop.iterable)
     for outer in loop.chain()[1:]:
@@ -198,8 +198,8 @@ def _membership(store: Store, typer: Typer, function: Function) -> Iterator[Hint
     literal = function.values.get(owner) or function.module.values.get(owner)
     if isinstance(literal, ast.List) and not grows and len(literal.elts) > 0:
         return
-    if owner in function.params and not grows:
-        return
+    if not grows and (owner in function.params or owner in store.loop.assigned):
+        return  # short, or its caller's
     yield Hint("list_membership", store.line, function, store.loop, {"name": owner})
 
 
@@ -227,7 +227,9 @@ def _quadratic(typer: Typer, function: Function) -> Iterator[Hint]:
                 yield Hint("sorted_in_loop", call.line, function, call.loop, {"name": owner})
         elif call.name in ("list.index", "list.remove", "list.count", "list.insert", "list.pop"):
             first = constant(call.node.args[0]) if call.node.args else None
-            if call.method in ("insert", "pop") and first != 0:
+            if (call.method in ("insert", "pop") and first != 0) or (
+                call.method == "index" and len(call.node.args) > 1
+            ):
                 continue
             if call.method in ("remove", "pop", "index") and any(loop.leaves for loop in call.loop.chain()[:1]):
                 continue  # once, and out
@@ -344,6 +346,8 @@ def _under(project: Project, lock: Lock, function: Function) -> Iterator[Finding
         if call.lock is not lock or call.place & model.IN_LAMBDA or _SELDOM.search(call.method):
             continue
         bits = project.effects(call)
+        if call.place & model.IN_GUARD and not bits & fx.BLOCKING:
+            continue  # done once
         heavy = next((rank for rank, bit in enumerate(_HEAVY, 1) if bits & bit), 0)  # the first of equals is kept
         if heavy and (worst is None or heavy < weight):
             worst, weight = call, heavy
