@@ -50,6 +50,7 @@ def local(_module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
     for call in function.calls:
         if call.node is not None:
             yield from _generator(call, function)
+            yield from _download(call, function)
             if call.method in ("read", "readlines", "list", "read_text", "read_bytes", "sorted"):
                 yield from _whole(typer, call, function)
     for loop in function.loops:
@@ -129,6 +130,17 @@ def _kind(owner: str, typer: Typer, function: Function) -> str:
     for part in owner.split(".")[1:]:
         node = ast.Attribute(node, part)
     return typer.of(node, function)
+
+
+def _download(call: Call, function: Function) -> Iterator[Hint]:
+    """`file.write(reply.content)`: the whole answer was in memory."""
+    given = call.node.args[-1] if call.node is not None and call.node.args else None
+    if (
+        call.method in ("write", "sha256", "update", "write_bytes")
+        and isinstance(given, ast.Attribute)
+        and given.attr == "content"
+    ):
+        yield Hint("whole_download", call.line, function, call.loop, {"call": source(call.node)})
 
 
 def _generator(call: Call, function: Function) -> Iterator[Hint]:
@@ -318,6 +330,7 @@ _POINTS = {
     "list_for_nothing": "6.3",
     "whole_file": "6.1",
     "whole_files": "6.1",
+    "whole_download": "6.1",
     "weight": "6.6",
     "method_cache": "6.5",
     "endless_cache": "6.2",
@@ -485,10 +498,6 @@ def _bodies(call: Call, function: Function) -> Iterator[Finding]:
         given = node.args[0] if node.args else None
         if given is None or not _checked(given, function):
             yield found(function, call.line, "whole_body", "6.1", call=source(node))
-    elif call.method in ("write", "sha256", "update", "write_bytes", "loads") and node.args:
-        given = node.args[-1]
-        if isinstance(given, ast.Attribute) and given.attr == "content" and call.method != "loads":
-            yield found(function, call.line, "whole_download", "6.1", call=source(node))
 
 
 def _checked(given: ast.expr, function: Function) -> bool:

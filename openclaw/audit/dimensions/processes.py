@@ -231,10 +231,11 @@ def _waited(call: Call, function: Function) -> Iterator[Finding]:
 
 
 def _reaper(call: Call, function: Function) -> bool:
-    """A thread whose work it is to wait for one child."""
-    return bool(function.heat & model.CONCURRENT and not function.heat & model.REPEATED and call.loop is None) or (
-        bool(re.search(r"reap|watch|wait", function.name)) and bool(function.heat & model.CONCURRENT)
-    )
+    """A thread whose work it is to wait for one child that somebody else has started."""
+    if call.method != "wait" or any(other.method == "Popen" for other in function.calls):
+        return False
+    alone = not function.heat & model.REPEATED and call.loop is None
+    return bool(function.heat & model.CONCURRENT) and (alone or bool(re.search(r"reap|watch|wait", function.name)))
 
 
 def _wrapped(call: Call, callee: Function, function: Function) -> Iterator[Finding]:
