@@ -11,15 +11,13 @@ from collections.abc import Callable, Sequence
 
 from openclaw.audit import model
 from openclaw.audit.effects import BY_CALL, CPU, OPENERS, READ, WRITE
+from openclaw.audit.guards import counts, is_hit, is_miss, only_reads, sides
 from openclaw.audit.model import Call, Function, Lock, Loop, Module, Store
 from openclaw.audit.names import PLAIN_METHODS
 from openclaw.audit.syntax import FUNCTIONS, argument, constant, ends, names, root, text
 from openclaw.audit.typer import Typer
 
 _LOCK_NAME = re.compile(r"(^|[_.])(r?lock|mutex|guard)s?$|lock$", re.IGNORECASE)
-_STAMP = re.compile(
-    r"mtime|loaded|expire|stamp|ttl|version|checked|fetched|_at$|age$|deadline|last|when|size", re.IGNORECASE
-)
 _ADDS = frozenset({"append", "appendleft", "add", "extend", "insert", "update", "put", "put_nowait", "push"})
 _EVICTS = frozenset(
     [
@@ -72,7 +70,7 @@ class Scanner:
                 handler(self, statement)
             else:
                 self._parts(statement)
-            if isinstance(statement, ast.If) and ends(statement.body) and self._is_hit(statement.test):
+            if isinstance(statement, ast.If) and ends(statement.body) and is_hit(statement.test):
                 self._place |= model.IN_GUARD
         if self._lock is not lock and self._lock is not None:
             self._lock.end = body[-1].end_lineno or body[-1].lineno
@@ -177,11 +175,11 @@ class Scanner:
         self._expression(node.test, model.USE_TESTED)
         place = self._place
         self._place |= model.IN_IF
-        if self._is_miss(node.test):
+        if is_miss(node.test):
             self._place |= model.IN_GUARD
         self._body(node.body)
         self._place = place | model.IN_IF
-        if self._is_hit(node.test):
+        if is_hit(node.test):
             self._place |= model.IN_GUARD
         self._body(node.orelse)
         self._place = place
@@ -192,7 +190,7 @@ class Scanner:
         self._body_keeping_lock(node.body)
         for handler in node.handlers:
             self._place = place | model.IN_EXCEPT
-            if text(handler.type) in ("KeyError", "AttributeError") and _only_reads(node.body):
+            if text(handler.type) in ("KeyError", "AttributeError") and only_reads(node.body):
                 self._place |= model.IN_GUARD
             self._body(handler.body)
         self._place = place
@@ -241,7 +239,7 @@ class Scanner:
         outer, place = self._loop, self._place
         loop = Loop("while", node.lineno, outer, self._function, node, test=node.test)
         loop.deadline = self._has_deadline(node.test)
-        loop.endless = not loop.deadline and not _counts(node.test)
+        loop.endless = not loop.deadline and not counts(node.test)
         self._loop = loop
         self._place |= model.IN_HEADER
         self._expression(node.test, model.USE_TESTED)
@@ -268,7 +266,7 @@ class Scanner:
             if (
                 isinstance(node, ast.Compare)
                 and isinstance(node.ops[0], ast.Lt | ast.Gt | ast.LtE | ast.GtE)
-                and any(re.search(r"deadline|timeout|limit|until|elapsed", text(side)) for side in _sides(node))
+                and any(re.search(r"deadline|timeout|limit|until|elapsed", text(side)) for side in sides(node))
             ):
                 return True
         return False
@@ -501,7 +499,7 @@ class Scanner:
                 if isinstance(operator, ast.Gt | ast.GtE | ast.Lt | ast.LtE):
                     self._measured(root(node.left.args[0]))
             elif isinstance(operator, ast.Gt | ast.GtE | ast.Lt | ast.LtE):
-                self._function.compared.update(side.id for side in _sides(node) if isinstance(side, ast.Name))
+                self._function.compared.update(side.id for side in sides(node) if isinstance(side, ast.Name))
         self._expression(node.left, model.USE_TESTED)
         for operator, right in zip(node.ops, node.comparators, strict=True):
             self._expression(right, model.USE_TESTED, "in" if isinstance(operator, ast.In | ast.NotIn) else "")
@@ -512,40 +510,6 @@ class Scanner:
             self._function.owner.evicted.add(owner.split(".")[1])
         elif owner:
             self._module.evicted.add(owner)
-
-    # -- tests that guard a cache
-
-    def _is_miss(self, test: ast.expr) -> bool:
-        """`x is None`, `not x`, `key not in x`, `mtime != self.mtime`: what stands below fills a cache."""
-        if isinstance(test, ast.BoolOp):
-            return any(self._is_miss(value) for value in test.values)
-        if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-            if isinstance(test.operand, ast.Call):
-                return text(test.operand.func) == "hasattr"
-            return bool(root(test.operand))
-        if not isinstance(test, ast.Compare):
-            return False
-        operator, right = test.ops[0], test.comparators[0]
-        if isinstance(operator, ast.Is) and constant(right) is None:
-            return bool(root(test.left)) or isinstance(test.left, ast.NamedExpr)
-        if isinstance(operator, ast.NotIn):
-            return bool(root(right)) and not isinstance(right, ast.Call)
-        return not isinstance(operator, ast.In | ast.Is | ast.IsNot) and _stamped(test)
-
-    def _is_hit(self, test: ast.expr) -> bool:
-        """`x is not None`, `key in x`, `mtime == self.mtime`: where the rest is left, the rest fills a cache."""
-        if isinstance(test, ast.BoolOp):
-            return any(self._is_hit(value) for value in test.values)
-        if isinstance(test, ast.Name | ast.Attribute):
-            return bool(re.search(r"cache|hit|known|memo|loaded|ready", text(test)))
-        if not isinstance(test, ast.Compare):
-            return False
-        operator, right = test.ops[0], test.comparators[0]
-        if isinstance(operator, ast.IsNot) and constant(right) is None:
-            return True
-        if isinstance(operator, ast.In):
-            return "cache" in root(right) or root(right).startswith("self.") or root(right).isupper()
-        return _stamped(test)
 
 
 def _leftmost(node: ast.expr) -> ast.expr:
@@ -562,39 +526,6 @@ def _opened(node: ast.Call, name: str) -> int:
     if not isinstance(mode, str):
         return bits | READ
     return bits | (WRITE if set(mode) & set("wax+") else READ)
-
-
-def _stamped(test: ast.Compare) -> bool:
-    """Whether a comparison is with a remembered time or version of something."""
-    kept = (found for side in _sides(test) for found in ast.walk(side))
-    return any(isinstance(found, ast.Attribute | ast.Name) and _STAMP.search(text(found)) is not None for found in kept)
-
-
-def _sides(node: ast.Compare) -> list[ast.expr]:
-    return [node.left, *node.comparators]
-
-
-def _only_reads(body: Sequence[ast.stmt]) -> bool:
-    """Whether a `try` body only looks something up, as in `return cache[key]`."""
-    return (
-        len(body) == 1
-        and isinstance(body[0], ast.Return | ast.Assign)
-        and isinstance(body[0].value, ast.Subscript | ast.Attribute)
-    )
-
-
-def _counts(test: ast.expr) -> bool:
-    """Whether a `while` ends by itself: by a count (`n < 10`), or by emptying something (`while queue`)."""
-    if isinstance(test, ast.Compare):
-        operator = test.ops[0]
-        if isinstance(operator, ast.Lt | ast.LtE | ast.Gt | ast.GtE):
-            return not any(isinstance(side, ast.Call) and text(side.func) != "len" for side in _sides(test))
-        return False
-    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
-        return any(_counts(value) for value in test.values)
-    if isinstance(test, ast.NamedExpr):
-        return True
-    return isinstance(test, ast.Name) and test.id not in ("running", "alive", "active", "keep_running")
 
 
 _KEPT = frozenset(

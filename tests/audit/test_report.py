@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from openclaw.audit import dimensions
 from openclaw.audit.advice import ADVICE
 from openclaw.audit.command import rendered, weighed
 from openclaw.audit.costs import Costs
@@ -107,7 +108,7 @@ def test_no_advice_asks_for_a_framework(rule: str) -> None:
 
 def test_nothing_that_is_found_is_left_without_words(corpus: Path) -> None:
     told = {finding.rule for finding in weighed([str(corpus)], Costs(), 100).findings}
-    sources = "".join(path.read_text() for path in Path("openclaw/audit/dimensions").glob("*.py"))
+    sources = "".join(path.read_text() for path in Path(dimensions.__file__).parent.glob("*.py"))
 
     assert told <= ADVICE.keys()
     assert all(f'"{rule}"' in sources for rule in ADVICE)

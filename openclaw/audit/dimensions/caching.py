@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Iterator
 
 from openclaw.audit import effects as fx
 from openclaw.audit import model
+from openclaw.audit.dimensions.settings import handed_path, parsed_per_item, read_each_time, repeated
 from openclaw.audit.dimensions.synchronous import MODULE_VERBS
 from openclaw.audit.finding import Finding, Severity, found
 from openclaw.audit.link import Project
 from openclaw.audit.model import Call, Function, Hint, Module
-from openclaw.audit.places import called_rarely, endless_loop, is_retry, items_loop, path_of, path_text, pauses_long
+from openclaw.audit.places import endless_loop, is_retry, items_loop
 from openclaw.audit.syntax import FUNCTIONS, constant, names, source
 from openclaw.audit.typer import Typer
-from openclaw.audit.values import CONFIG, STATIC, VOLATILE, fixed, written
 
-_CONFIG_READERS = frozenset(
-    ["configparser.ConfigParser.read", "configparser.RawConfigParser.read", "dotenv.load_dotenv"]
-)
-_TEMPLATE = re.compile(r"templ|tmpl|\.j2|prompt", re.IGNORECASE)
-_STATE = re.compile(
-    r"state|status|result|reply|queue|inbox|spool|cursor|offset|counter|pid|lock|journal|tasks?\b|session|registry|index|pending|mailbox|heartbeat|memory|notes|ledger|stats|/proc|/sys",
-    re.IGNORECASE,
-)
 _PURE = frozenset(
     [
         "re.compile",
@@ -157,161 +148,12 @@ def project(project: Project) -> Iterator[Finding]:
                 yield from _unpooled(call, function)
             if call.place & model.IN_GUARD or function.cached:
                 continue
-            yield from _read_again(project, call, function, told)
+            yield from read_each_time(project, call, function, told)
             if call.node is not None:
                 yield from _compiled(call, function)
                 yield from _resolved(call, function)
-        yield from _parsed_per_item(project, function, told)
-        yield from _handed_path(project, function, told)
-
-
-def _repeated(function: Function) -> int:
-    return function.heat & (model.HANDLER | model.ITEM | model.CYCLE | model.ENTRY)
-
-
-def _read_again(project: Project, call: Call, function: Function, told: set[tuple[str, int]]) -> Iterator[Finding]:
-    """A file that hardly changes, read on every run of a function that is run all the time."""
-    if (
-        not call.effects & fx.READ
-        or call.effects & (fx.WRITE | fx.CPU)
-        or function.uses_mtime
-        or function.name == "<module>"
-    ):
-        return
-    if items_loop(call) is not None:
-        return
-    if call.node is None or (call.place & model.IN_EXCEPT):
-        return
-    path = path_of(call)
-    words = path_text(call)
-    config = call.name in _CONFIG_READERS or CONFIG.search(f"{words} {function.name}") is not None
-    static = STATIC.search(f"{words} {function.name}") is not None
-    steady = path is not None and fixed(path, function)
-    around = endless_loop(call)
-    heat = _repeated(function)
-    if around is not None:
-        if pauses_long(project, around):
-            return
-    elif not heat & (model.HANDLER | model.ITEM | model.CYCLE) and not (
-        steady and (config or static) and (heat & model.ENTRY or _getter(function))
-    ):
-        return
-    remade = function.name == "__init__" and heat & model.HANDLER and steady
-    stateful = _STATE.search(words) is not None and not remade
-    templated = _TEMPLATE.search(f"{words} {function.name}") is not None
-    if VOLATILE.search(words) or (not config and not templated and not static and (stateful or not steady)):
-        return
-    if not steady and not config and not templated:
-        return
-    if heat == model.CYCLE and called_rarely(project, function):
-        return
-    if not remade and _written_here(function, source(path)):
-        return
-    if (function.module.path, call.line) in told:
-        return
-    told.add((function.module.path, call.line))
-    points = ("8.4", "8.1") if config else ("8.1",)
-    severity = Severity.IMPORTANT
-    yield found(
-        function,
-        call.line,
-        "config_each" if config else "read_each",
-        *points,
-        severity=severity,
-        path=source(path),
-        call=source(call.node),
-        by=function.heated_by or function.qualname,
-    )
-
-
-def _getter(function: Function) -> bool:
-    """`get(section, key)`, `current_settings()`: asked by name for one value, each time from the file."""
-    return (
-        bool(
-            re.match(
-                r"_?(get|is|has|lookup|current|fetch|allowed|enabled|limit|quota|render|check|find|resolve|value|option|hooks)(_|$)",
-                function.name,
-            )
-        )
-        and function.name != "<module>"
-    )
-
-
-def _written_here(function: Function, path: str) -> bool:
-    """Whether the module also writes this path: then it is state, not settings."""
-    for other in function.module.functions:
-        for call in other.calls:
-            if call.effects & fx.WRITE and call.node is not None and source(path_of(call)) == path:
-                return True
-    return False
-
-
-def _parsed_per_item(project: Project, function: Function, told: set[tuple[str, int]]) -> Iterator[Finding]:
-    """A reader of another file's settings that is called for each item of a loop."""
-    seen: set[str] = set()
-    for call in function.calls:
-        callee = project.callee(call)
-        loop = items_loop(call)
-        if callee is None or loop is None or callee.module is function.module or call.place & model.IN_GUARD:
-            continue
-        if callee.qualname in seen or not callee.own & fx.READ or callee.cached or callee.uses_mtime:
-            continue
-        reads = [
-            inner
-            for inner in callee.calls
-            if inner.effects & fx.READ and not inner.place & model.IN_GUARD and inner.node is not None
-        ]
-        if reads and any(
-            (inner.name in _CONFIG_READERS or CONFIG.search(f"{path_text(inner)} {callee.name}"))
-            and fixed(path_of(inner), callee)
-            for inner in reads
-        ):
-            seen.add(callee.qualname)
-            yield found(
-                function,
-                call.line,
-                "config_each",
-                "8.4",
-                "8.1",
-                path=source(path_of(reads[0])),
-                call=f"{callee.qualname}(…)",
-                by=function.qualname,
-            )
-
-
-def _handed_path(project: Project, function: Function, told: set[tuple[str, int]]) -> Iterator[Finding]:
-    """A helper that reads whatever path it is given, given the same settings file on every run."""
-    if not function.heat & (model.HANDLER | model.ITEM | model.CYCLE) or function.uses_mtime or function.cached:
-        return
-    for call in function.calls:
-        callee = project.callee(call)
-        if callee is None or call.node is None or not call.node.args or call.place & model.IN_GUARD or callee.cached:
-            continue
-        if not callee.own & fx.READ or callee.uses_mtime or not fixed(call.node.args[0], function):
-            continue
-        reads = [
-            inner
-            for inner in callee.calls
-            if inner.effects & fx.READ and inner.node is not None and not inner.place & model.IN_GUARD
-        ]
-        params = [param for param in callee.params if param not in ("self", "cls")]
-        words = written(call.node.args[0], function)
-        if not reads or not params or not names(path_of(reads[0])) & {params[0]} or not _PATHLIKE.search(words):
-            continue
-        if (CONFIG.search(words) or STATIC.search(words)) and (function.module.path, reads[0].line) not in told:
-            config = CONFIG.search(words) is not None
-            yield found(
-                function,
-                call.line,
-                "config_each" if config else "read_each",
-                *(("8.4", "8.1") if config else ("8.1",)),
-                path=source(call.node.args[0]),
-                call=source(call.node),
-                by=function.heated_by or function.qualname,
-            )
-
-
-_PATHLIKE = re.compile(r"/|\\.[a-z]{2,5}\b")
+        yield from parsed_per_item(project, function, told)
+        yield from handed_path(project, function, told)
 
 
 def _compiled(call: Call, function: Function) -> Iterator[Finding]:
@@ -321,7 +163,7 @@ def _compiled(call: Call, function: Function) -> Iterator[Finding]:
     if call.target.startswith(("self.", "cls.")) or not call.node.args:
         return
     hot = function.heat & (model.HANDLER | model.CYCLE) or (function.heat & model.ITEM and call.loop is not None)
-    if hot or (constant(call.node.args[0]) is not None and _repeated(function) and call.loop is None):
+    if hot or (constant(call.node.args[0]) is not None and repeated(function) and call.loop is None):
         yield found(function, call.line, "invariant", "8.2", severity=Severity.MINOR, call=source(call.node))
 
 
@@ -329,7 +171,7 @@ def _resolved(call: Call, function: Function) -> Iterator[Finding]:
     """A name looked up again for each use."""
     if not call.effects & fx.DNS or call.name == "socket.getfqdn" or function.name in ("<module>", "main"):
         return
-    if items_loop(call) is not None or endless_loop(call) is not None or _repeated(function):
+    if items_loop(call) is not None or endless_loop(call) is not None or repeated(function):
         yield found(function, call.line, "dns_each", "8.5", call=source(call.node))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import itertools
+import re
 from collections.abc import Iterator, Sequence
 
 from openclaw.audit import effects as fx
@@ -134,8 +135,28 @@ def project(project: Project) -> Iterator[Finding]:
                 inner = call.node.func.value
                 if isinstance(inner, ast.Call) and text(inner.func).endswith(".submit"):
                     yield found(function, call.line, "submit_result", "2.3", name=source(inner))
-            if call.effects & fx.HTTP and _unused(call) and function.heat & model.HANDLER:
+            if _is_notice(project, call) or (
+                call.effects & fx.HTTP and _unused(call) and function.heat & model.HANDLER
+            ):
                 yield found(function, call.line, "unawaited_notice", "2.3", call=source(call.node))
+
+
+def _is_notice(project: Project, call: Call) -> bool:
+    """Whether a request handler sends something by a helper whose result it does not look at."""
+    function = call.function
+    callee = project.callee(call)
+    return (
+        callee is not None
+        and call.use == model.USE_DROPPED
+        and function.heat & model.HANDLER != 0
+        and function.name.startswith(("do_", "handle"))
+        and callee.effects & fx.HTTP != 0
+        and _TELLS.search(callee.name) is not None
+        and not any(_unused(inner) and inner.effects & fx.HTTP for inner in callee.calls)
+    )
+
+
+_TELLS = re.compile(r"notif|push|publish|report|audit|track|emit|ping|alert|usage|hook|announce|broadcast|log")
 
 
 def _copies(function: Function) -> Iterator[Finding]:

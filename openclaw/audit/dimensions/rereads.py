@@ -1,0 +1,120 @@
+"""The same file read, or asked about, again. A part of dimension 4."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from openclaw.audit import effects as fx
+from openclaw.audit import model
+from openclaw.audit.finding import Finding, Severity, found
+from openclaw.audit.link import Project
+from openclaw.audit.model import Call, Function, Hint
+from openclaw.audit.places import (
+    is_hot,
+    is_retry,
+    items_loop,
+    path_of,
+)
+from openclaw.audit.syntax import names, source
+
+
+def compared(function: Function) -> Iterator[Hint]:
+    """`getmtime(path) > getmtime(best)` in a loop: the best one is asked again in each turn."""
+    asked: dict[tuple[int, str], Call] = {}
+    for call in function.calls:
+        if call.effects & fx.STAT and call.loop is not None and call.use == model.USE_TESTED and call.node is not None:
+            before = asked.setdefault((call.line, call.name), call)
+            carried = {name for name, line in call.loop.assigned.items() if line >= call.line} - call.loop.targets
+            both = names(call.node) | (names(before.node) if before.node is not None else set())
+            if before is not call and source(before.node) != source(call.node) and both & carried:
+                yield Hint(
+                    "looked_at_twice",
+                    call.line,
+                    function,
+                    call.loop,
+                    {"path": source(call.node.args[0]) if call.node.args else call.receiver, "count": "2"},
+                )
+
+
+def read_again(function: Function) -> Iterator[Finding]:
+    """The same path read in each turn of a loop, or twice in one function."""
+    reads: dict[str, list[Call]] = defaultdict(list)
+    looks: dict[str, list[Call]] = defaultdict(list)
+    for call in function.calls:
+        if call.place & model.IN_GUARD or call.node is None:
+            continue
+        path = path_of(call) if call.effects & (fx.READ | fx.STAT | fx.WRITE) and not call.effects & fx.CPU else None
+        if path is None or call.name in ("shutil.copy", "shutil.copyfileobj"):
+            continue
+        if call.effects & fx.STAT:
+            looks[source(path)].append(call)
+            continue
+        if not call.effects & fx.READ:
+            continue
+        reads[source(path)].append(call)
+        loop = items_loop(call)
+        if (
+            loop is not None
+            and not is_retry(loop)
+            and loop.kind != "while"
+            and not names(path) & {*loop.targets, *loop.assigned}
+            and not function.uses_mtime
+        ):
+            yield found(function, call.line, "read_in_loop", "4.2", "8.1", path=source(path), call=source(call.node))
+            reads[source(path)].remove(call)
+    for path_source, same in reads.items():
+        if len(same) > 1 and not _branches(same) and not _written_between(function, path_source, same):
+            yield found(function, same[1].line, "read_twice", "4.2", path=path_source, call=source(same[1].node))
+    hot = is_hot(function)
+    for path_source, same in looks.items():
+        kinds = {call.name for call in same}
+        if (len(kinds) > 2 or (len(kinds) > 1 and (hot or any(call.loop is not None for call in same)))) and (
+            not any(
+                call.use == model.USE_TESTED and call.loop is not None and call.loop.kind == "while" for call in same
+            )
+        ):
+            yield found(
+                function,
+                same[-1].line,
+                "looked_at_twice",
+                "4.1",
+                severity=Severity.MINOR,
+                path=path_source,
+                count=str(len(same)),
+            )
+
+
+def asked_again(project: Project, function: Function) -> Iterator[Finding]:
+    """A property, or a getter without arguments, that reads a file and is asked twice in one function."""
+    first: dict[tuple[Function, str], Call] = {}
+    for call in function.calls:
+        callee = project.callee(call)
+        if callee is None or call.place & (model.IN_GUARD | model.IN_IF | model.IN_EXCEPT) or callee.cached:
+            continue
+        asks = call.node is None or not (call.node.args or call.node.keywords)
+        if not asks or not callee.own & fx.READ or callee.uses_mtime or callee.name == "__init__":
+            continue
+        if not any(inner.effects & fx.READ and not inner.place & model.IN_GUARD for inner in callee.calls):
+            continue
+        before = first.setdefault((callee, call.receiver), call)
+        if before is not call and before.line != call.line and before.loop is call.loop:
+            yield found(
+                function, call.line, "read_twice", "4.2", "8.1", path=callee.qualname, call=f"{callee.qualname}"
+            )
+            return
+
+
+def _branches(same: list[Call]) -> bool:
+    """Whether the reads are alternatives: some stand under an `if`, in a handler, or in different loops."""
+    return any(call.place & (model.IN_IF | model.IN_EXCEPT) for call in same[1:]) or same[0].loop is not same[1].loop
+
+
+def _written_between(function: Function, path: str, same: list[Call]) -> bool:
+    return any(
+        call.effects & (fx.WRITE | fx.PROCESS)
+        and same[0].line < call.line < same[1].line
+        and path in source(call.node, 400)
+        for call in function.calls
+        if call.node is not None
+    )

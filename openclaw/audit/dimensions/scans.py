@@ -1,0 +1,206 @@
+"""What costs as much as a collection is long: linear scans, nested loops, list operations. A part of dimension 7."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+
+from openclaw.audit.model import Function, Hint, Loop, Store
+from openclaw.audit.syntax import calls, constant, names, source, text
+from openclaw.audit.typer import Typer
+
+
+def scan(loop: Loop, typer: Typer, function: Function) -> Iterator[Hint]:
+    """A long-lived list gone through for the one item with a key."""
+    iterable = loop.iterable
+    owner = _base(iterable) if iterable is not None else ""
+    if _file_scan(loop, typer, function):
+        yield Hint("file_scan", loop.line, function, loop, {"name": source(iterable)})
+        return
+    if not owner or not _is_list(owner, typer, function):
+        return
+    node = loop.node
+    if isinstance(node, ast.For):
+        if (
+            len(node.body) == 1
+            and isinstance(node.body[0], ast.If)
+            and _finds(node.body[0])
+            and _by_key(node.body[0].test, loop)
+        ):
+            yield Hint("linear_scan", loop.line, function, loop, {"name": owner, "test": source(node.body[0].test)})
+    elif isinstance(node, ast.GeneratorExp | ast.ListComp) and len(node.generators) == 1:
+        tests = node.generators[0].ifs
+        if len(tests) == 1 and _by_key(tests[0], loop):
+            yield Hint("linear_scan", loop.line, function, loop, {"name": owner, "test": source(tests[0])})
+        elif isinstance(node, ast.GeneratorExp) and isinstance(node.elt, ast.Compare) and _by_key(node.elt, loop):
+            yield Hint("linear_scan", loop.line, function, loop, {"name": owner, "test": source(node.elt)})
+
+
+def _file_scan(loop: Loop, typer: Typer, function: Function) -> bool:
+    """A file gone through from its start for the lines of one key that the caller asks for."""
+    node = loop.node
+    if not isinstance(node, ast.For) or loop.iterable is None or function.yields:
+        return False
+    lines = loop.iterable
+    if isinstance(lines, ast.Call) and isinstance(lines.func, ast.Attribute) and lines.func.attr in _LINES:
+        lines = lines.func.value
+        if isinstance(lines, ast.Call):
+            return (
+                lines.func is not None
+                and text(lines.func).endswith(("read_text", "open", "read"))
+                and _asked(node, function)
+            )
+    if typer.of(lines, function) not in ("file", "binary", "csv.reader"):
+        return False
+    return _asked(node, function)
+
+
+_LINES = frozenset({"readlines", "splitlines"})
+
+
+def _asked(node: ast.For, function: Function) -> bool:
+    """Whether the loop compares what it reads with a parameter of its function."""
+    params = set(function.params) - {"self", "cls"}
+    return any(
+        isinstance(found, ast.Compare)
+        and isinstance(found.ops[0], ast.Eq | ast.In | ast.NotEq)
+        and any(isinstance(side, ast.Name) and side.id in params for side in [found.left, *found.comparators])
+        for statement in node.body
+        for found in ast.walk(statement)
+    ) or any(
+        text(call.func).endswith(".startswith")
+        and any(isinstance(arg, ast.Name) and arg.id in params for arg in call.args)
+        for statement in node.body
+        for call in calls(statement)
+    )
+
+
+def _is_list(owner: str, typer: Typer, function: Function) -> bool:
+    """Whether a name holds a list that outlives the function."""
+    head = owner.split(".", maxsplit=1)[0]
+    if "." not in owner and (head in function.types or head in function.values or head in function.params):
+        return False
+    node: ast.expr = ast.Name(head)
+    for part in owner.split(".")[1:]:
+        node = ast.Attribute(node, part)
+    return (
+        typer.of(node, function) in ("list", "deque")
+        and (head in ("self", "cls") or head in function.module.types or head in function.module.classes)
+        and owner not in ("self.headers",)
+    )
+
+
+def _finds(node: ast.If) -> bool:
+    last = node.body[-1]
+    return isinstance(last, ast.Return | ast.Break) and not node.orelse
+
+
+def _by_key(test: ast.expr, loop: Loop) -> bool:
+    """`item.key == something`, `item["key"] == something`: an equality that an index would answer."""
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+        return any(_by_key(value, loop) for value in test.values)
+    if not isinstance(test, ast.Compare) or not isinstance(test.ops[0], ast.Eq):
+        return False
+    sides = [test.left, test.comparators[0]]
+    keyed = [side for side in sides if names(side) & loop.targets]
+    other = [side for side in sides if not names(side) & loop.targets]
+    return len(keyed) == 1 and len(other) == 1 and not isinstance(other[0], ast.Constant)
+
+
+def nested(loop: Loop, function: Function) -> Iterator[Hint]:
+    """Two loops over the same thing, one in the other."""
+    if loop.parent is None or loop.iterable is None or function.name == "<module>":
+        return
+    inner = _base(loop.iterable)
+    for outer in loop.chain()[1:]:
+        if (
+            outer.iterable is not None
+            and inner
+            and _base(outer.iterable) == inner
+            and inner.split(".")[0] not in outer.targets
+        ):
+            yield Hint("nested_loops", loop.line, function, loop, {"name": inner})
+            return
+
+
+def _base(node: ast.expr) -> str:
+    """`items` of `items`, `items[i + 1:]`, `enumerate(items)`, `range(len(items))`, `items.values()`."""
+    while True:
+        if isinstance(node, ast.Subscript) and isinstance(node.slice, ast.Slice):
+            node = node.value
+        elif isinstance(node, ast.Call) and text(node.func) in _SAME_ITEMS and node.args:
+            node = node.args[-1]
+        elif isinstance(node, ast.Call) and text(node.func) == "range" and node.args:
+            if "len(" not in source(node.args[-1]):
+                return ""
+            node = next((call for call in calls(node.args[-1]) if text(call.func) == "len"), node.args[-1])
+        elif (
+            isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in ("values", "items", "keys")
+        ):
+            node = node.func.value
+        else:
+            return text(node)
+
+
+_SAME_ITEMS = frozenset({"enumerate", "reversed", "list", "sorted", "len"})
+
+
+def membership(store: Store, typer: Typer, function: Function) -> Iterator[Hint]:
+    """`x in list` within a loop that makes the list longer, or over a list that the loop does not change."""
+    assert store.loop is not None
+    owner = store.owner
+    if isinstance(store.value, ast.ListComp):
+        if store.loop.kind != "comp" or store.loop.iterable is not store.value:
+            yield Hint("list_membership", store.line, function, store.loop, {"name": source(store.value)})
+        return
+    node: ast.expr = ast.Name(owner.split(".")[0])
+    for part in owner.split(".")[1:]:
+        node = ast.Attribute(node, part)
+    if typer.of(node, function) not in ("list", "deque"):
+        return
+    grows = any(
+        other.owner == owner and other.how in ("append", "extend", "insert", "+=") and other.loop is not None
+        for other in function.stores
+    )
+    literal = function.values.get(owner) or function.module.values.get(owner)
+    if isinstance(literal, ast.List) and not grows and len(literal.elts) > 0:
+        return
+    if not grows and (owner in function.params or owner in store.loop.assigned):
+        return  # short, or its caller's
+    yield Hint("list_membership", store.line, function, store.loop, {"name": owner})
+
+
+def quadratic(typer: Typer, function: Function) -> Iterator[Hint]:
+    """Calls that cost as much as the list is long, in a loop."""
+    for call in function.calls:
+        if (
+            call.name == "builtins.sum"
+            and call.node is not None
+            and len(call.node.args) == 2
+            and isinstance(call.node.args[1], ast.List)
+        ):
+            yield Hint("sum_of_lists", call.line, function, call.loop, {"call": source(call.node)})
+        if call.loop is None or call.node is None:
+            continue
+        if call.name in ("builtins.sorted", "list.sort"):
+            owner = call.receiver if call.name == "list.sort" else text(call.node.args[0]) if call.node.args else ""
+            if owner and any(
+                store.owner == owner
+                and store.loop is not None
+                and store.how in ("append", "insert", "extend", "+=")
+                and call.loop in store.loop.chain()
+                for store in function.stores
+            ):
+                yield Hint("sorted_in_loop", call.line, function, call.loop, {"name": owner})
+        elif call.name in ("list.index", "list.remove", "list.count", "list.insert", "list.pop"):
+            first = constant(call.node.args[0]) if call.node.args else None
+            if (call.method in ("insert", "pop") and first != 0) or (
+                call.method == "index" and len(call.node.args) > 1
+            ):
+                continue
+            if call.method in ("remove", "pop", "index") and any(loop.leaves for loop in call.loop.chain()[:1]):
+                continue  # once, and out
+            yield Hint("list_shift", call.line, function, call.loop, {"name": call.receiver, "call": source(call.node)})
+    _ = typer

@@ -1,0 +1,153 @@
+"""Loops that only spin: nothing in their turn waits, and nothing in it gets anywhere. A part of dimension 3."""
+
+from __future__ import annotations
+
+import ast
+
+from openclaw.audit.model import Function, Loop
+from openclaw.audit.syntax import argument, calls, constant, text
+from openclaw.audit.typer import Typer
+
+POLLS = frozenset(
+    [
+        "poll",
+        "is_alive",
+        "done",
+        "empty",
+        "is_set",
+        "exists",
+        "locked",
+        "running",
+        "ready",
+        "qsize",
+        "finished",
+        "isfile",
+        "is_file",
+        "get_nowait",
+    ]
+)
+_BLOCKS = frozenset(
+    [
+        "wait",
+        "get",
+        "join",
+        "recv",
+        "recv_into",
+        "recvfrom",
+        "accept",
+        "select",
+        "poll",
+        "read",
+        "readline",
+        "communicate",
+        "acquire",
+        "result",
+        "sleep",
+        "pause",
+        "sigwait",
+        "serve_forever",
+        "handle_request",
+        "input",
+        "readinto",
+        "sigwaitinfo",
+        "sigtimedwait",
+        "control",
+        "waitpid",
+        "wait4",
+        "getch",
+        "as_completed",
+        "flock",
+        "lockf",
+        "send",
+        "sendall",
+        "recv_bytes",
+        "epoll_wait",
+        "readlines",
+    ]
+)
+_EMPTY = frozenset({"Empty", "BlockingIOError", "IndexError", "KeyError"})
+
+
+def spins(node: ast.While, loop: Loop, typer: Typer, function: Function) -> bool:
+    body = node.body
+    if all(_idle(statement) for statement in body):
+        return all(_only_asks(call) for call in calls(node))
+    if not (loop.endless or loop.deadline):
+        return False
+    inner = [call for part in body for call in calls(part)]
+    if any(
+        typer.name(call.func, function) == "select.select" and _zero(argument(call, 3, "timeout")) for call in inner
+    ):
+        return True
+    refused = any(isinstance(part, ast.Try) and _would_block(part) for part in body)
+    if any(_blocks(call) and not (refused and _reads(call)) for call in inner):
+        return False
+    return any(_gives_up(statement) for statement in body)
+
+
+def _would_block(node: ast.Try) -> bool:
+    return any("BlockingIOError" in _names(handler.type) for handler in node.handlers)
+
+
+def _reads(call: ast.Call) -> bool:
+    """Calls that return at once from a descriptor that does not block."""
+    return text(call.func).rpartition(".")[2] in ("recv", "recv_into", "recvfrom", "accept", "read", "send", "readline")
+
+
+def _only_asks(call: ast.Call) -> bool:
+    """Whether a call only looks whether it is time yet; any other may do the loop's work."""
+    last = text(call.func).rpartition(".")[2]
+    return (last in POLLS or last in _CLOCKS or last == "sleep") and not _blocks(call)
+
+
+_CLOCKS = frozenset({"time", "monotonic", "perf_counter", "len", "getattr", "is_done", "get", "acquire", "is_ready"})
+
+
+def _idle(node: ast.stmt) -> bool:
+    """`pass`, `continue`, a docstring, `time.sleep(0)`."""
+    if isinstance(node, ast.Pass | ast.Continue):
+        return True
+    if not isinstance(node, ast.Expr):
+        return False
+    if isinstance(node.value, ast.Constant):
+        return True
+    call = node.value
+    return isinstance(call, ast.Call) and text(call.func).endswith("sleep") and bool(call.args) and _zero(call.args[0])
+
+
+def _zero(node: ast.AST | None) -> bool:
+    return isinstance(node, ast.Constant) and node.value in (0, 0.0)
+
+
+def _blocks(call: ast.Call) -> bool:
+    name = text(call.func).rpartition(".")[2] or getattr(call.func, "attr", "")
+    if name not in _BLOCKS:
+        return False
+    if name == "sleep" and call.args and _zero(call.args[0]):
+        return False
+    if name in ("acquire", "get", "wait") and any(constant(arg) is False for arg in [*call.args, *_values(call)]):
+        return False
+    return not (name == "get" and call.args and not _values(call))
+
+
+def _values(call: ast.Call) -> list[ast.expr]:
+    return [keyword.value for keyword in call.keywords]
+
+
+def _gives_up(node: ast.stmt) -> bool:
+    """`try: x = q.get_nowait() except Empty: continue`, or `if not ready: continue`."""
+    if isinstance(node, ast.Try):
+        return any(
+            (_names(handler.type) & _EMPTY) and all(_idle(statement) for statement in handler.body)
+            for handler in node.handlers
+        )
+    if isinstance(node, ast.If) and all(_idle(statement) for statement in node.body) and not node.orelse:
+        return any(text(call.func).rpartition(".")[2] in POLLS for call in calls(node.test)) or (
+            isinstance(node.test, ast.UnaryOp) and isinstance(node.test.operand, ast.Name | ast.Attribute)
+        )
+    return False
+
+
+def _names(node: ast.expr | None) -> set[str]:
+    parts = node.elts if isinstance(node, ast.Tuple) else [node] if node is not None else []
+    return {text(part).rpartition(".")[2] for part in parts}

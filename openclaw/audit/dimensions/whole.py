@@ -1,0 +1,167 @@
+"""What is read whole: files, bodies, downloads that may be large. A part of dimension 6."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+
+from openclaw.audit import effects as fx
+from openclaw.audit import model
+from openclaw.audit.finding import Finding, found
+from openclaw.audit.model import Call, Function, Hint, Loop
+from openclaw.audit.places import mode_of, path_text
+from openclaw.audit.syntax import calls, source, text
+from openclaw.audit.typer import Typer
+from openclaw.audit.values import CONFIG, definition
+
+_SMALL = re.compile(
+    r"/proc|/sys/|pid\b|\.pid|version|token|secret|key\b|lock|state|status|meta|magic|header|schema|templ|index\.json|"
+    r"manifest|\.json\b|marker|cursor|offset|stamp|etag|uptime|loadavg|meminfo|cgroup|hostname|/etc/",
+    re.IGNORECASE,
+)
+_BIG = re.compile(
+    r"\blogs?\b|\.log|log_|_log|archive|dump|export|\bdata\b|blob|history|journal|jsonl|\.csv|backup|upload|attach|"
+    r"transcript|records?|event|report|trace|audit|metrics|body|payload|artifact|output|ndjson|access",
+    re.IGNORECASE,
+)
+
+
+def download(call: Call, function: Function) -> Iterator[Hint]:
+    """`file.write(reply.content)`: the whole answer was in memory."""
+    given = call.node.args[-1] if call.node is not None and call.node.args else None
+    if (
+        call.method in ("write", "sha256", "update", "write_bytes")
+        and isinstance(given, ast.Attribute)
+        and given.attr == "content"
+    ):
+        yield Hint("whole_download", call.line, function, call.loop, {"call": source(call.node)})
+
+
+def contents(typer: Typer, call: Call, function: Function) -> Iterator[Hint]:
+    """A file read whole, where it may be large: by how it is opened, by its name, or by what is done with it."""
+    if function.name == "<module>":
+        return
+    node = call.node
+    assert node is not None
+    facts = {"call": source(node), "path": ""}
+    if call.name in ("builtins.list", "builtins.sorted") and node.args:
+        kind = typer.of(node.args[0], function)
+        if kind in ("csv.reader", "file", "binary"):
+            yield Hint("whole_file", call.line, function, call.loop, facts)
+        return
+    opened, binary = _opened_by(call, typer, function)
+    words = f"{opened} {function.name} {call.receiver} {function.owner.name if function.owner else ''}"
+    if call.method == "readlines":
+        if not CONFIG.search(opened) and not _SMALL.search(opened):
+            yield Hint("whole_file", call.line, function, call.loop, facts)
+        return
+    if call.method == "read" and (
+        node.args or node.keywords or (not opened and not call.name.startswith(("file.", "binary.")))
+    ):
+        return
+    if call.method not in ("read", "read_text", "read_bytes"):
+        return
+    if CONFIG.search(opened) or _SMALL.search(opened) or _parsed(call):
+        return
+    if binary or _BIG.search(words) or _taken_apart(call, function):
+        facts["path"] = opened[:80]
+        yield Hint("whole_file", call.line, function, call.loop, facts)
+
+
+def _parsed(call: Call) -> bool:
+    """Whether the content goes straight into a parser: one record, not a stream."""
+    return call.use == model.USE_ARGUMENT and call.target.endswith(
+        (".loads", "int", "float", ".fromstring", ".safe_load")
+    )
+
+
+def _taken_apart(call: Call, function: Function) -> bool:
+    """Whether the content is then gone through line by line, searched or counted."""
+    if call.use == model.USE_CHAINED:
+        return call.target in ("splitlines", "split", "count")
+    if call.use == model.USE_ASSIGNED and call.target:
+        return any(
+            other.receiver == call.target and other.method in ("splitlines", "split", "count")
+            for other in function.calls
+        ) or (
+            function.node is not None
+            and any(
+                text(found.func) in (f"{call.target}.splitlines", f"{call.target}.split", f"{call.target}.count")
+                for found in calls(function.node)
+            )
+        )
+    return False
+
+
+def _opened_by(call: Call, typer: Typer, function: Function) -> tuple[str, bool]:
+    """(the text of the path, whether binary) of the file that is read."""
+    if call.name.startswith("pathlib.Path."):
+        return path_text(call), call.method == "read_bytes"
+    if call.node is None or not isinstance(call.node.func, ast.Attribute):
+        return "", False
+    held = call.node.func.value
+    if isinstance(held, ast.Call):
+        for other in function.calls:
+            if other.node is held and other.name in fx.OPENERS:
+                return path_text(other), "b" in mode_of(other) or other.name in ("gzip.open", "bz2.open")
+        return "", False
+    name = text(held)
+    for other in function.calls:
+        if other.name in fx.OPENERS and other.target == name and other.line <= call.line:
+            return path_text(other), "b" in mode_of(other) or (
+                other.name in ("gzip.open", "bz2.open") and "t" not in mode_of(other)
+            )
+    return "", typer.of(held, function) == "binary"
+
+
+def all_contents(loop: Loop, typer: Typer, function: Function) -> Iterator[Hint]:
+    """A comprehension that keeps the contents of all files it goes over."""
+    node = loop.node
+    assert isinstance(node, ast.ListComp | ast.DictComp)
+    value = node.value if isinstance(node, ast.DictComp) else node.elt
+    for call in calls(value):
+        name = typer.name(call.func, function)
+        if (
+            name.rpartition(".")[2] in ("read", "read_text", "read_bytes")
+            and not call.args
+            and call is value
+            and isinstance(call.func, ast.Attribute)
+            and not CONFIG.search(source(loop.iterable))
+        ):
+            yield Hint("whole_files", node.lineno, function, loop, {"call": source(node)})
+            return
+    if (
+        loop.iterable is not None
+        and typer.of(loop.iterable, function) in ("file", "binary", "csv.reader")
+        and isinstance(node, ast.ListComp)
+        and not _small_source(loop, function)
+    ):
+        yield Hint("whole_file", node.lineno, function, loop, {"call": source(node), "path": ""})
+
+
+def _small_source(loop: Loop, function: Function) -> bool:
+    """Whether a loop goes over a file of settings."""
+    opened = [call for call in function.calls if call.name in fx.OPENERS and call.target in ("", text(loop.iterable))]
+    return any(CONFIG.search(path_text(call)) for call in opened)
+
+
+def bodies(call: Call, function: Function) -> Iterator[Finding]:
+    """A request's body, or a download, taken whole whatever its size."""
+    node = call.node
+    if node is None:
+        return
+    if call.method == "read" and call.receiver == "self.rfile" and not call.place & model.IN_LAMBDA:
+        given = node.args[0] if node.args else None
+        if given is None or not _checked(given, function):
+            yield found(function, call.line, "whole_body", "6.1", call=source(node))
+
+
+def _checked(given: ast.expr, function: Function) -> bool:
+    """Whether a length is compared with something, or cut by min(), in the function."""
+    if isinstance(given, ast.Constant):
+        return True
+    value = definition(given, function) if isinstance(given, ast.Name) else given
+    if value is not None and any(text(call.func) == "min" for call in calls(value)):
+        return True
+    return isinstance(given, ast.Name) and given.id in function.compared

@@ -1,0 +1,80 @@
+"""What a test says: that a cache is filled behind it, that a loop counts, which sides it compares. Pure functions."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+
+from openclaw.audit.syntax import constant, root, text
+
+_STAMP = re.compile(
+    r"mtime|loaded|expire|stamp|ttl|version|checked|fetched|_at$|age$|deadline|last|when|size", re.IGNORECASE
+)
+
+
+def _stamped(test: ast.Compare) -> bool:
+    """Whether a comparison is with a remembered time or version of something."""
+    kept = (found for side in sides(test) for found in ast.walk(side))
+    return any(isinstance(found, ast.Attribute | ast.Name) and _STAMP.search(text(found)) is not None for found in kept)
+
+
+def sides(node: ast.Compare) -> list[ast.expr]:
+    return [node.left, *node.comparators]
+
+
+def only_reads(body: Sequence[ast.stmt]) -> bool:
+    """Whether a `try` body only looks something up, as in `return cache[key]`."""
+    return (
+        len(body) == 1
+        and isinstance(body[0], ast.Return | ast.Assign)
+        and isinstance(body[0].value, ast.Subscript | ast.Attribute)
+    )
+
+
+def counts(test: ast.expr) -> bool:
+    """Whether a `while` ends by itself: by a count (`n < 10`), or by emptying something (`while queue`)."""
+    if isinstance(test, ast.Compare):
+        operator = test.ops[0]
+        if isinstance(operator, ast.Lt | ast.LtE | ast.Gt | ast.GtE):
+            return not any(isinstance(side, ast.Call) and text(side.func) != "len" for side in sides(test))
+        return False
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+        return any(counts(value) for value in test.values)
+    if isinstance(test, ast.NamedExpr):
+        return True
+    return isinstance(test, ast.Name) and test.id not in ("running", "alive", "active", "keep_running")
+
+
+def is_miss(test: ast.expr) -> bool:
+    """`x is None`, `not x`, `key not in x`, `mtime != self.mtime`: what stands below fills a cache."""
+    if isinstance(test, ast.BoolOp):
+        return any(is_miss(value) for value in test.values)
+    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
+        if isinstance(test.operand, ast.Call):
+            return text(test.operand.func) == "hasattr"
+        return bool(root(test.operand))
+    if not isinstance(test, ast.Compare):
+        return False
+    operator, right = test.ops[0], test.comparators[0]
+    if isinstance(operator, ast.Is) and constant(right) is None:
+        return bool(root(test.left)) or isinstance(test.left, ast.NamedExpr)
+    if isinstance(operator, ast.NotIn):
+        return bool(root(right)) and not isinstance(right, ast.Call)
+    return not isinstance(operator, ast.In | ast.Is | ast.IsNot) and _stamped(test)
+
+
+def is_hit(test: ast.expr) -> bool:
+    """`x is not None`, `key in x`, `mtime == self.mtime`: where the rest is left, the rest fills a cache."""
+    if isinstance(test, ast.BoolOp):
+        return any(is_hit(value) for value in test.values)
+    if isinstance(test, ast.Name | ast.Attribute):
+        return bool(re.search(r"cache|hit|known|memo|loaded|ready", text(test)))
+    if not isinstance(test, ast.Compare):
+        return False
+    operator, right = test.ops[0], test.comparators[0]
+    if isinstance(operator, ast.IsNot) and constant(right) is None:
+        return True
+    if isinstance(operator, ast.In):
+        return "cache" in root(right) or root(right).startswith("self.") or root(right).isupper()
+    return _stamped(test)
