@@ -121,6 +121,21 @@ class Scanner:
             and text(_leftmost(node.value)) == target.id
         ):
             self._store(node.lineno, target.id, "x=x+", node.value.right, None)
+        elif self._loop is not None and self._rewritten(target, node.value):
+            self._store(node.lineno, text(target), "x=x+", ast.Constant(""), None)
+
+    def _rewritten(self, target: ast.expr, value: ast.expr) -> bool:
+        """`x = f"{x}…"` and `x = "%s…" % (x, …)`: the text is built anew around itself."""
+        if not isinstance(target, ast.Name):
+            return False
+        if isinstance(value, ast.JoinedStr):
+            return any(isinstance(part, ast.FormattedValue) and text(part.value) == target.id for part in value.values)
+        return (
+            isinstance(value, ast.BinOp)
+            and isinstance(value.op, ast.Mod)
+            and isinstance(constant(value.left), str)
+            and target.id in {text(part) for part in getattr(value.right, "elts", [value.right])}
+        )
 
     def _ann_assign(self, node: ast.AnnAssign) -> None:
         if node.value is not None:

@@ -10,10 +10,10 @@ from openclaw.audit import effects as fx
 from openclaw.audit import model
 from openclaw.audit.finding import Finding, found
 from openclaw.audit.model import Call, Function, Hint, Loop
-from openclaw.audit.places import mode_of, path_text
+from openclaw.audit.places import mode_of, path_of, path_text
 from openclaw.audit.syntax import calls, source, text
 from openclaw.audit.typer import Typer
-from openclaw.audit.values import CONFIG, definition
+from openclaw.audit.values import CONFIG, definition, fixed
 
 _SMALL = re.compile(
     r"/proc|/sys/|pid\b|\.pid|version|token|secret|key\b|lock|state|status|meta|magic|header|schema|templ|index\.json|"
@@ -50,7 +50,7 @@ def contents(typer: Typer, call: Call, function: Function) -> Iterator[Hint]:
         if kind in ("csv.reader", "file", "binary"):
             yield Hint("whole_file", call.line, function, call.loop, facts)
         return
-    opened, binary = _opened_by(call, typer, function)
+    opened, binary, steady = _opened_by(call, typer, function)
     words = f"{opened} {function.name} {call.receiver} {function.owner.name if function.owner else ''}"
     if call.method == "readlines":
         if not CONFIG.search(opened) and not _SMALL.search(opened):
@@ -64,7 +64,7 @@ def contents(typer: Typer, call: Call, function: Function) -> Iterator[Hint]:
         return
     if CONFIG.search(opened) or _SMALL.search(opened) or _parsed(call):
         return
-    if binary or _BIG.search(words) or _taken_apart(call, function):
+    if binary or _BIG.search(words) or (not steady and _taken_apart(call, function)):
         facts["path"] = opened[:80]
         yield Hint("whole_file", call.line, function, call.loop, facts)
 
@@ -94,25 +94,21 @@ def _taken_apart(call: Call, function: Function) -> bool:
     return False
 
 
-def _opened_by(call: Call, typer: Typer, function: Function) -> tuple[str, bool]:
-    """(the text of the path, whether binary) of the file that is read."""
+def _opened_by(call: Call, typer: Typer, function: Function) -> tuple[str, bool, bool]:
+    """(the text of the path, whether binary, whether it is always the same one) of the file that is read."""
     if call.name.startswith("pathlib.Path."):
-        return path_text(call), call.method == "read_bytes"
+        return path_text(call), call.method == "read_bytes", fixed(path_of(call), function)
     if call.node is None or not isinstance(call.node.func, ast.Attribute):
-        return "", False
+        return "", False, False
     held = call.node.func.value
-    if isinstance(held, ast.Call):
-        for other in function.calls:
-            if other.node is held and other.name in fx.OPENERS:
-                return path_text(other), "b" in mode_of(other) or other.name in ("gzip.open", "bz2.open")
-        return "", False
-    name = text(held)
     for other in function.calls:
-        if other.name in fx.OPENERS and other.target == name and other.line <= call.line:
-            return path_text(other), "b" in mode_of(other) or (
-                other.name in ("gzip.open", "bz2.open") and "t" not in mode_of(other)
-            )
-    return "", typer.of(held, function) == "binary"
+        if other.name not in fx.OPENERS or other.line > call.line:
+            continue
+        if other.node is held or (other.target and other.target == text(held)):
+            mode = mode_of(other)
+            binary = "b" in mode or (other.name in ("gzip.open", "bz2.open") and "t" not in mode)
+            return path_text(other), binary, fixed(path_of(other), function)
+    return "", typer.of(held, function) == "binary", False
 
 
 def all_contents(loop: Loop, typer: Typer, function: Function) -> Iterator[Hint]:
