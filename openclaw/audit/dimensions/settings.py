@@ -56,7 +56,7 @@ def read_each_time(project: Project, call: Call, function: Function, told: set[t
     ):
         return
     remade = function.name == "__init__" and heat & model.HANDLER and steady
-    stateful = _STATE.search(words) is not None and not remade
+    stateful = _STATE.search(_leaf(words)) is not None and not remade
     templated = _TEMPLATE.search(f"{words} {function.name}") is not None
     if VOLATILE.search(words) or (not config and not templated and not static and (stateful or not steady)):
         return
@@ -81,6 +81,14 @@ def read_each_time(project: Project, call: Call, function: Function, told: set[t
         call=source(call.node),
         by=function.heated_by or function.qualname,
     )
+
+
+def _leaf(words: str) -> str:
+    """The file's own name, where one with a suffix is written out; the folders around it say little of it."""
+    for literal in re.findall(r"['\"]([^'\"]+)['\"]", words):
+        if re.search(r"\.\w{1,6}$", literal):
+            return str(literal.rpartition("/")[2])
+    return words
 
 
 def _getter(function: Function) -> bool:
