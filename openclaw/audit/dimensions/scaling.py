@@ -109,7 +109,7 @@ def _servers(project: Project, call: Call, function: Function) -> Iterator[Findi
 
 
 def _opened_each_time(call: Call, function: Function) -> Iterator[Finding]:
-    if call.name not in _CONNECTIONS:
+    if call.name not in _CONNECTIONS or call.use == model.USE_CHAINED:
         return
     loop = items_loop(call)
     looped = loop is not None and not is_retry(loop)

@@ -112,6 +112,12 @@ def nested(loop: Loop, function: Function) -> Iterator[Hint]:
     if loop.parent is None or loop.iterable is None or function.name == "<module>":
         return
     inner = _base(loop.iterable)
+    if any(
+        store.owner == inner and store.how in ("append", "extend") and store.loop in loop.chain()[1:]
+        for store in function.stores
+    ) and not any(outer.endless for outer in loop.chain()):
+        yield Hint("nested_loops", loop.line, function, loop, {"name": inner})
+        return
     for outer in loop.chain()[1:]:
         if (
             outer.iterable is not None
