@@ -13,7 +13,7 @@ from typing import Any
 
 from openclaw.audit.advice import ADVICE
 from openclaw.audit.finding import Finding, Severity
-from openclaw.audit.report import filled
+from openclaw.audit.report import code, filled
 from openclaw.audit.run import Result
 from openclaw.audit.words import Words
 
@@ -70,7 +70,7 @@ def entry(finding: Finding, fingerprint: str, words: Words, agents: int) -> dict
         "title": told(advice.title[index]),
         "why": told(advice.why[index]),
         "change": told(advice.change[index]),
-        "code": told(advice.code),
+        "code": code(finding, words, agents),
         "trade_off": told(advice.trade[index]),
         "estimate": {
             "before": None if estimate.before == float("inf") else estimate.before,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 
 from openclaw.audit.advice import ADVICE
 from openclaw.audit.finding import Finding, Severity
@@ -36,6 +37,12 @@ def filled(template: str, finding: Finding, words: Words, agents: int) -> str:
         "after": quantity(estimate.after, estimate.unit, words),
     }
     return template.format_map(_Facts({**finding.facts, **figures}))
+
+
+def code(finding: Finding, words: Words, agents: int) -> str:
+    """The change as Python; what was cut in the finding's facts stands there as `...`."""
+    cut = {key: "..." if value.endswith("…") else value for key, value in finding.facts.items()}
+    return filled(ADVICE[finding.rule].code, replace(finding, facts=cut), words, agents)
 
 
 class _Facts(dict[str, str]):
@@ -109,7 +116,7 @@ def _proposals(groups: list[Group], words: Words, agents: int) -> Iterator[str]:
         yield f"- **{words.reason}**: {improvement(first.estimate, words)} ({basis}). {words.trade}: {trade}."
         yield f"- **{words.code}**:"
         yield "```python"
-        yield filled(advice.code, first, words, agents)
+        yield code(first, words, agents)
         yield "```"
         yield ""
     if not groups:

@@ -109,3 +109,11 @@ def mentions(node: ast.AST | None, wanted: str) -> bool:
 def ends(body: Sequence[ast.stmt]) -> bool:
     """Whether a block leaves its function or its loop's turn."""
     return bool(body) and isinstance(body[-1], (ast.Return, ast.Raise, ast.Continue, ast.Break))
+
+
+def changed(call: ast.Call, function: str = "", **keywords: str) -> str:
+    """The call's source with another function, and with these keyword arguments in place of its own."""
+    kept = [given for given in call.keywords if given.arg not in keywords]
+    added = [ast.keyword(name, ast.parse(value, mode="eval").body) for name, value in keywords.items()]
+    called: ast.expr = ast.parse(function, mode="eval").body if function else call.func
+    return source(ast.Call(called, call.args, [*kept, *added]), 200)

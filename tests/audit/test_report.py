@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from openclaw.audit import dimensions
 from openclaw.audit.advice import ADVICE
 from openclaw.audit.command import rendered, weighed
 from openclaw.audit.costs import Costs
+from openclaw.audit.report import code
 from openclaw.audit.words import ENGLISH, LANGUAGES, SPANISH, Words
 from tests.audit.corpus_files import files
 
@@ -118,3 +120,12 @@ def test_an_audit_without_findings_has_the_same_five_sections(tmp_path: Path) ->
     (tmp_path / "good.py").write_text("x = 1\n")
 
     assert [line for line in report(tmp_path, SPANISH).splitlines() if line in HEADINGS["es"]] == HEADINGS["es"]
+
+
+def test_the_code_of_every_proposal_is_python(corpus: Path) -> None:
+    for finding in weighed([str(corpus)], Costs(), 100).findings:
+        change = code(finding, ENGLISH, 100)
+        try:
+            ast.parse(change)
+        except SyntaxError as error:
+            pytest.fail(f"{finding.rule}: {error}\n{change}")

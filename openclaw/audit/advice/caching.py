@@ -46,7 +46,7 @@ ADVICE = {
         ),
         ("`functools.lru_cache(maxsize=…)`", "`functools.lru_cache(maxsize=…)`"),
         ("los argumentos tienen que ser hashables", "its arguments have to be hashable"),
-        "@functools.lru_cache(maxsize=4096)\ndef {name}(...): ...",
+        "@functools.lru_cache(maxsize=4096)\ndef {name}(*arguments): ...",
         Effect(1_048_576, 21, unit="calls"),
         bounded=False,
     ),
@@ -69,7 +69,7 @@ ADVICE = {
         ),
         ("Una `requests.Session` guardada", "One `requests.Session` that is kept"),
         ("hay que cerrarla al parar", "it has to be closed at the end"),
-        "self._session.{verb}(url, timeout=(3, 10))",
+        "session = requests.Session()  # once, kept\n{fixed}",
         Effect(1, 1, "http_local", after_key="http_session"),
     ),
 }

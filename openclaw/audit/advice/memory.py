@@ -172,7 +172,7 @@ ADVICE = {
         ),
         ("Dar `maxsize`", "Give it a `maxsize`"),
         ("lo que no cabe se vuelve a calcular", "what does not fit is computed again"),
-        "@functools.lru_cache(maxsize=1024)",
+        "@functools.lru_cache(maxsize=1024)\ndef {function}(argument): ...",
         Effect(9.8, 1, unit="MB"),
         bounded=False,
     ),

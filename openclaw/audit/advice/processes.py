@@ -73,8 +73,7 @@ ADVICE = {
         ),
         ("Dar `timeout` y matar al vencer", "Give a `timeout`, and kill when it is over"),
         ("una orden legítima y lenta puede cortarse", "a legitimate slow command may be cut off"),
-        "try:\n    subprocess.run(argv, timeout=30, check=True)\nexcept subprocess.TimeoutExpired: "
-        "...  # run() has killed it",
+        "try:\n    {fixed}\nexcept subprocess.TimeoutExpired: ...  # run() has killed it",
         Effect(float("inf"), 30, unit="s"),
         bounded=False,
     ),

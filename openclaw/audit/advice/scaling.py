@@ -16,7 +16,7 @@ ADVICE = {
             "el estado compartido necesita un cerrojo; un hilo por conexión",
             "shared state needs a lock; a thread per connection",
         ),
-        "server = ThreadingHTTPServer(address, Handler)\nserver.daemon_threads = True",
+        "server = {fixed}\nserver.daemon_threads = True",
         Effect(50, 0.5, unit="ms"),
         bounded=False,
     ),

@@ -15,8 +15,7 @@ ADVICE = {
         ),
         ("Una `requests.Session` compartida, con pool", "One shared `requests.Session`, with its pool"),
         ("la sesión guarda cookies y conexiones: una por hilo o protegida", "a session keeps cookies and connections"),
-        'session = requests.Session()\nsession.mount("http://", HTTPAdapter(pool_maxsize=32))\n'
-        "session.{verb}(url, timeout=(3, 10))",
+        'session = requests.Session()\nsession.mount("http://", HTTPAdapter(pool_maxsize=32))\n{fixed}',
         Effect(20, 20, "http_local", after_key="http_session"),
     ),
     "start_join": Advice(

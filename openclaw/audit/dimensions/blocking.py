@@ -12,7 +12,7 @@ from openclaw.audit.finding import Finding, Severity, found
 from openclaw.audit.link import Project
 from openclaw.audit.model import Call, Function, Hint, Module
 from openclaw.audit.places import single_threaded
-from openclaw.audit.syntax import argument, calls, has_star, source, statements, text
+from openclaw.audit.syntax import argument, calls, changed, has_star, source, statements, text
 from openclaw.audit.typer import Typer
 from openclaw.audit.values import definition, number
 
@@ -139,11 +139,12 @@ def _socket(call: Call, function: Function) -> Iterator[Hint]:
             )
         )
     ):
-        yield Hint("no_timeout", methods["connect"].line, function, call.loop, {"call": f"{name}.connect(…)"})
+        facts = {"call": f"{name}.connect(…)", "fixed": f"{name}.settimeout(10)  # before {name}.connect(…)"}
+        yield Hint("no_timeout", methods["connect"].line, function, call.loop, facts)
         if not _kept(name, function) and function.node is not None:
             closed = any(text(found.func) == f"{name}.close" for found in calls(function.node))
             if not closed:
-                yield Hint("open_leak", call.line, function, call.loop, {"call": "socket.socket(…)", "use": call.use})
+                yield Hint("open_leak", call.line, function, call.loop, {"call": "socket.socket()", "use": call.use})
 
 
 def project(project: Project) -> Iterator[Finding]:
@@ -165,7 +166,9 @@ def _timeout(call: Call, function: Function) -> Iterator[Finding]:
     if function.module.default_timeout or has_star(node) or _adapted(call, function):
         return
     given = argument(node, _POSITIONS[call.name], "timeout")
-    facts = {"call": source(node), "limit": source(given)}
+    limit_wanted = "(3, 10)" if call.name.startswith("requests.") else "10"
+    kept = ast.Call(node.func, [arg for arg in node.args if arg is not given], node.keywords)
+    facts = {"call": source(node), "limit": source(given), "fixed": changed(kept, timeout=limit_wanted)}
     if given is None or constant_none(given):
         yield found(function, call.line, "no_timeout", "1.3", severity=Severity.CRITICAL, facts=facts)
         return

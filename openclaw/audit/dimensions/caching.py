@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from openclaw.audit import effects as fx
 from openclaw.audit import model
 from openclaw.audit.dimensions.settings import handed_path, parsed_per_item, read_each_time, repeated
-from openclaw.audit.dimensions.synchronous import MODULE_VERBS
+from openclaw.audit.dimensions.synchronous import MODULE_VERBS, pooled
 from openclaw.audit.finding import Finding, Severity, found
 from openclaw.audit.link import Project
 from openclaw.audit.model import Call, Function, Hint, Module
@@ -190,7 +190,7 @@ def _unpooled(call: Call, function: Function) -> Iterator[Finding]:
         or endless_loop(call) is not None
         or (_client(function) and call.node is not None and call.node.args and "self." in source(call.node.args[0]))
     ):
-        yield found(function, call.line, "no_pool", "8.3", "2.2", call=source(call.node), verb=call.method)
+        yield found(function, call.line, "no_pool", "8.3", "2.2", facts=pooled(call))
 
 
 def _client(function: Function) -> bool:

@@ -13,7 +13,7 @@ from openclaw.audit.finding import Finding, Severity, found
 from openclaw.audit.link import Project
 from openclaw.audit.model import Call, Function, Hint, Module
 from openclaw.audit.places import called_rarely, endless_loop, is_counted, is_retry, items_loop, pauses_long
-from openclaw.audit.syntax import argument, constant, has_star, is_true, source, text
+from openclaw.audit.syntax import argument, changed, constant, has_star, is_true, source, text
 from openclaw.audit.typer import Typer
 
 _WAITS = frozenset(["subprocess.run", "subprocess.call", "subprocess.check_call", "subprocess.check_output"])
@@ -74,6 +74,7 @@ def _started(project: Project, call: Call, function: Function) -> Iterator[Findi
         *points,
         severity=severity,
         call=source(node),
+        fixed=changed(node, timeout="30"),
         command=command,
         instead=INSTEAD.get(command, ""),
     )
@@ -123,7 +124,7 @@ def _waited(call: Call, function: Function) -> Iterator[Finding]:
     ) or call.place & (model.IN_EXCEPT | model.IN_FINALLY)
     if killed or _reaper(call, function):
         return
-    yield found(function, call.line, "process_limit", "5.4", call=source(node))
+    yield found(function, call.line, "process_limit", "5.4", call=source(node), fixed=changed(node, timeout="30"))
 
 
 def _reaper(call: Call, function: Function) -> bool:

@@ -12,7 +12,7 @@ from openclaw.audit.finding import Finding, Severity, found
 from openclaw.audit.link import Project, is_once
 from openclaw.audit.model import Call, Function, Hint, Loop, Module
 from openclaw.audit.places import SINGLE_SERVERS, endless_loop, is_counted, is_retry, items_loop
-from openclaw.audit.syntax import argument, calls, constant, source, text
+from openclaw.audit.syntax import argument, calls, changed, constant, source, text
 from openclaw.audit.typer import Typer
 from openclaw.audit.values import number
 
@@ -104,8 +104,22 @@ def _servers(project: Project, call: Call, function: Function) -> Iterator[Findi
         single = bool(bases & SINGLE_SERVERS) and not threaded and "process_request" not in cls.methods
     if single and call.use != model.USE_OTHER:
         yield found(
-            function, call.line, "single_server", "7.1", "9.5", severity=Severity.CRITICAL, call=source(call.node)
+            function,
+            call.line,
+            "single_server",
+            "7.1",
+            "9.5",
+            severity=Severity.CRITICAL,
+            call=source(call.node),
+            fixed=_threading(call),
         )
+
+
+def _threading(call: Call) -> str:
+    """The server as one of the library's that has a thread for each connection."""
+    assert call.node is not None
+    known = {"HTTPServer": "ThreadingHTTPServer", "TCPServer": "ThreadingTCPServer", "UDPServer": "ThreadingUDPServer"}
+    return changed(call.node, known.get(call.method, "ThreadingHTTPServer"))
 
 
 def _opened_each_time(call: Call, function: Function) -> Iterator[Finding]:

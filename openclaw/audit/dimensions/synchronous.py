@@ -13,7 +13,7 @@ from openclaw.audit.finding import Finding, Severity, found
 from openclaw.audit.link import Project
 from openclaw.audit.model import Call, Function, Hint, Module
 from openclaw.audit.places import is_retry, items_loop, mode_of, path_of
-from openclaw.audit.syntax import calls, names, root, source, statements, text
+from openclaw.audit.syntax import calls, changed, names, root, source, statements, text
 from openclaw.audit.typer import Typer
 
 MODULE_VERBS = frozenset({f"requests.{verb}" for verb in fx.VERBS} | {"urllib.request.urlopen"})
@@ -181,7 +181,14 @@ def _connections(function: Function) -> Iterator[Finding]:
     looped = [call for call in plain if (loop := items_loop(call)) is not None and not is_retry(loop)]
     several = plain if len({call.line for call in plain}) > 1 else []
     for call in looped or several:
-        yield found(function, call.line, "no_session", "2.2", call=source(call.node), verb=call.method)
+        yield found(function, call.line, "no_session", "2.2", facts=pooled(call))
+
+
+def pooled(call: Call) -> dict[str, str]:
+    """Facts of a request that opens its own connection, with the same request by a session."""
+    assert call.node is not None
+    verb = call.method if call.method in fx.VERBS else "get"
+    return {"call": source(call.node), "verb": verb, "fixed": changed(call.node, f"session.{verb}", timeout="(3, 10)")}
 
 
 def _reopened(project: Project, call: Call) -> Iterator[Finding]:
