@@ -30,6 +30,8 @@ IN_IF = 16
 IN_TRY = 32
 IN_HEADER = 64
 """In a loop's own test or iterable."""
+LEAVING = 128
+"""In a branch that ends by leaving the loop: done once, whatever the loop's length."""
 
 # How often and by whom a function is run (bits of Function.heat).
 HANDLER = 1
@@ -157,6 +159,8 @@ class Function:
     stores: list[Store] = field(default_factory=list)
     locks: list[Lock] = field(default_factory=list)
     hints: list[Hint] = field(default_factory=list)
+    handed: set[str] = field(default_factory=set)
+    """Containers of self that are handed to other functions of the project, which may see to their size."""
     compared: set[str] = field(default_factory=set)
     """Names that stand in a comparison of sizes."""
     uses_mtime: bool = False

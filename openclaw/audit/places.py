@@ -50,6 +50,8 @@ def path_text(call: Call) -> str:
 def items_loop(call: Call) -> Loop | None:
     """The innermost loop over items that the call stands in: one that ends by itself, of more than a few turns."""
     loop = call.loop
+    if loop is not None and call.place & model.LEAVING:
+        loop = loop.parent
     while loop is not None:
         if not loop.endless and not loop.deadline and not is_short(loop):
             return loop

@@ -192,6 +192,8 @@ class Scanner:
         self._place |= model.IN_IF
         if is_miss(node.test):
             self._place |= model.IN_GUARD
+        if node.body and isinstance(node.body[-1], ast.Return | ast.Break | ast.Raise):
+            self._place |= model.LEAVING
         self._body(node.body)
         self._place = place | model.IN_IF
         if is_hit(node.test):
@@ -237,7 +239,7 @@ class Scanner:
         outer, place = self._loop, self._place
         self._place |= model.IN_HEADER
         self._expression(node.iter, model.USE_ITERATED)
-        self._place = place & ~model.IN_GUARD
+        self._place = place & ~(model.IN_GUARD | model.LEAVING)
         loop = Loop("for", node.lineno, outer, self._function, node, iterable=node.iter)
         loop.targets = frozenset(names(node.target))
         loop.endless = (
@@ -258,7 +260,7 @@ class Scanner:
         self._loop = loop
         self._place |= model.IN_HEADER
         self._expression(node.test, model.USE_TESTED)
-        self._place = place & ~model.IN_GUARD
+        self._place = place & ~(model.IN_GUARD | model.LEAVING)
         self._enter(loop, node.body, node.end_lineno)
         self._place = place
         self._loop = outer
@@ -373,7 +375,10 @@ class Scanner:
         elif not isinstance(node.func, ast.Name):
             self._expression(node.func, model.USE_CHAINED)
         self._record(node, name, use, target, receiver)
+        own = name.startswith((f"{self._module.name}.", "?.")) and name.rpartition(".")[2] not in PLAIN_METHODS
         for argument_ in node.args:
+            if own and type(argument_) is ast.Attribute:
+                function.handed.add(text(argument_))
             if type(argument_) not in _SKIPPED:
                 self._expression(argument_, model.USE_ARGUMENT, name)
         for keyword in node.keywords:

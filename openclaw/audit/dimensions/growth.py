@@ -121,7 +121,7 @@ def _long_lived(project: Project, store: Store) -> tuple[str, bool] | None:
         ):
             return None
         kind = cls.attributes.get(rest, "")
-        if rest in cls.closed or (project.is_passing(cls) and rest not in cls.shared):
+        if rest in cls.closed or owner in function.handed or (project.is_passing(cls) and rest not in cls.shared):
             return None
         if _handler_instance(project, function):
             return (kind, True) if rest in cls.shared and kind in _CONTAINERS else None
