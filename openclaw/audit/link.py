@@ -6,6 +6,7 @@ not done each time.
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
@@ -15,6 +16,7 @@ from openclaw.audit import model
 from openclaw.audit.model import Call, Class, Function, Module
 from openclaw.audit.names import PLAIN_METHODS
 from openclaw.audit.syntax import argument
+from openclaw.audit.typer import Typer
 
 ITEMS = 20
 """How many turns a loop over items is counted with where nothing tells."""
@@ -272,13 +274,10 @@ class Project:
         if found is not None:
             yield found, heat
 
-    def reference(self, node: object, function: Function) -> str:
+    def reference(self, node: ast.AST, function: Function) -> str:
         """The dotted name of a function that is handed on as a value."""
-        import ast
 
-        from openclaw.audit.typer import Typer  # its names are those of the module alone
-
-        return Typer(function.module).name(node, function) if isinstance(node, ast.AST) else ""
+        return Typer(function.module).name(node, function)
 
     def _is_entry(self, function: Function) -> bool:
         if function.name == "<module>" or _ONCE.match(function.name) or function.outer is not None:

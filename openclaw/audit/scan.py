@@ -10,57 +10,23 @@ import re
 from collections.abc import Callable, Sequence
 
 from openclaw.audit import model
-from openclaw.audit.effects import BY_CALL, CPU, OPENERS, READ, WRITE
+from openclaw.audit.expressions import Expressions
 from openclaw.audit.guards import counts, is_hit, is_miss, only_reads, sides
-from openclaw.audit.model import Call, Function, Lock, Loop, Module, Store
-from openclaw.audit.names import PLAIN_METHODS
-from openclaw.audit.syntax import FUNCTIONS, argument, constant, ends, names, root, text
-from openclaw.audit.typer import Typer
+from openclaw.audit.model import Lock, Loop
+from openclaw.audit.syntax import FUNCTIONS, constant, ends, names, root, text
 
 _LOCK_NAME = re.compile(r"(^|[_.])(r?lock|mutex|guard)s?$|lock$", re.IGNORECASE)
-_ADDS = frozenset({"append", "appendleft", "add", "extend", "insert", "update", "put", "put_nowait", "push"})
-_EVICTS = frozenset(
-    [
-        "pop",
-        "popleft",
-        "popitem",
-        "remove",
-        "discard",
-        "clear",
-        "get_nowait",
-        "move_to_end",
-        "task_done",
-        "difference_update",
-        "intersection_update",
-        "subtract",
-        "trim",
-        "prune",
-    ]
-)
-_CLOSES = frozenset({"close", "shutdown", "stop", "terminate", "release", "cleanup", "__exit__", "aclose"})
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
 _SKIPPED = (ast.Constant, ast.Name)
 _CLOCKS = ("time.time", "time.monotonic", "time.perf_counter")
 
 
-class Scanner:
+class Scanner(Expressions):
     """Fills one `Function`. For one body, on one thread."""
-
-    def __init__(self, module: Module, typer: Typer, function: Function) -> None:
-        self._module = module
-        self._typer = typer
-        self._function = function
-        self._loop: Loop | None = None
-        self._lock: Lock | None = None
-        self._place = 0
-        self._taken: set[str] = set()  # attributes of self that something was taken out of
 
     def run(self) -> None:
         node = self._function.node
         assert node is not None
         self._body(node.body)
-
-    # -- statements
 
     def _body(self, body: Sequence[ast.stmt]) -> None:
         place, lock = self._place, self._lock
@@ -327,210 +293,6 @@ class Scanner:
         self._body([found for found in node.body if not isinstance(found, FUNCTIONS)])
         self._loop = loop
 
-    # -- expressions
-
-    def _expression(self, node: ast.AST, use: str, target: str = "") -> None:
-        kind = type(node)
-        if kind is ast.Call:
-            self._call(node, use, target)  # type: ignore[arg-type]  # the exact class was just compared
-        elif kind in _SKIPPED:
-            return
-        elif kind in _COMPREHENSIONS:
-            self._comprehension(node)  # type: ignore[arg-type]  # as above
-        elif kind is ast.Lambda:
-            self._lambda(node)  # type: ignore[arg-type]  # as above
-        elif kind is ast.Attribute:
-            self._attribute(node)  # type: ignore[arg-type]  # as above
-        elif kind is ast.Subscript:
-            self._subscript(node)  # type: ignore[arg-type]  # as above
-        elif kind is ast.Compare:
-            self._compare(node)  # type: ignore[arg-type]  # as above
-        elif kind is ast.Yield or kind is ast.YieldFrom:
-            self._function.yields = True
-            self._children(node, model.USE_RETURNED)
-        elif kind is ast.NamedExpr:
-            self._bind(node.target.id, node.lineno)  # type: ignore[attr-defined]  # as above
-            self._expression(node.value, model.USE_ASSIGNED, node.target.id)  # type: ignore[attr-defined]  # as above
-        elif kind is ast.IfExp or kind is ast.BoolOp or kind is ast.Await:
-            self._children(node, use, target)
-        elif kind is ast.Tuple or kind is ast.List or kind is ast.Starred or kind is ast.Dict:
-            self._children(node, use if use == model.USE_RETURNED else model.USE_OTHER)
-        else:
-            self._children(node, model.USE_OTHER)
-
-    def _children(self, node: ast.AST, use: str, target: str = "") -> None:
-        for child in ast.iter_child_nodes(node):
-            if type(child) not in _SKIPPED:
-                self._expression(child, use, target)
-
-    def _call(self, node: ast.Call, use: str, target: str) -> None:
-        function = self._function
-        name = self._typer.name(node.func, function)
-        receiver = ""
-        if isinstance(node.func, ast.Attribute):
-            receiver = text(node.func.value)
-            self._method(node, node.func, receiver)
-            if type(node.func.value) not in _SKIPPED:
-                self._expression(node.func.value, model.USE_CHAINED, node.func.attr)
-        elif not isinstance(node.func, ast.Name):
-            self._expression(node.func, model.USE_CHAINED)
-        self._record(node, name, use, target, receiver)
-        own = name.startswith((f"{self._module.name}.", "?.")) and name.rpartition(".")[2] not in PLAIN_METHODS
-        for argument_ in node.args:
-            if own and type(argument_) is ast.Attribute:
-                function.handed.add(text(argument_))
-            if type(argument_) not in _SKIPPED:
-                self._expression(argument_, model.USE_ARGUMENT, name)
-        for keyword in node.keywords:
-            if type(keyword.value) not in _SKIPPED:
-                self._expression(keyword.value, model.USE_ARGUMENT, name)
-
-    def _record(self, node: ast.Call, name: str, use: str, target: str, receiver: str) -> None:
-        if name.startswith("?.") and name[2:] in PLAIN_METHODS and name[2:] not in _KEPT:
-            return
-        if name == "os.path.getmtime" or name.endswith(".stat"):
-            self._function.uses_mtime = True
-        if name == "socket.setdefaulttimeout":
-            self._module.default_timeout = True
-        call = Call(
-            self._function, node.lineno, name, node, use, target, self._loop, self._lock, self._place, receiver=receiver
-        )
-        call.effects = _opened(node, name) if name in OPENERS else BY_CALL.get(name, 0)
-        self._function.calls.append(call)
-
-    def _method(self, node: ast.Call, called: ast.Attribute, receiver: str) -> None:
-        """What a method call says of the container or the handle that it is called on."""
-        attribute = called.attr
-        if attribute == "setdefault" and len(node.args) > 1:
-            self._store(node.lineno, receiver, "[]=", node.args[1], node.args[0])
-        elif attribute in _ADDS:
-            owner = receiver or root(called.value)
-            if owner:
-                value = node.args[-1] if node.args else None
-                key = node.args[0] if attribute == "insert" and node.args else None
-                self._store(node.lineno, owner, attribute, value, key)
-        elif attribute in _EVICTS or (attribute == "get" and not node.args):
-            self._evicted(receiver or root(called.value))
-        elif attribute in _CLOSES:
-            self._closed(receiver or root(called.value))
-
-    def _closed(self, owner: str) -> None:
-        cls = self._function.owner
-        if cls is None or not owner:
-            return
-        if owner.startswith("self."):
-            cls.closed.add(owner.split(".")[1])
-        else:
-            cls.closed.update(self._taken)
-        for loop in self._loop.chain() if self._loop is not None else ():
-            if owner in loop.targets:
-                cls.closed.update(
-                    found.attr
-                    for found in ast.walk(loop.iterable or ast.Constant(None))
-                    if isinstance(found, ast.Attribute) and text(found.value) == "self"
-                )
-
-    def _evicted(self, owner: str) -> None:
-        if owner.startswith(("self.", "cls.")) and self._function.owner is not None:
-            self._function.owner.evicted.add(owner.split(".")[1])
-            self._taken.add(owner.split(".")[1])
-        elif owner:
-            self._module.evicted.add(owner)
-            self._module.evicted.add(owner.rpartition(".")[2])
-
-    def _store(self, line: int, owner: str, how: str, value: ast.expr | None, key: ast.expr | None) -> None:
-        self._function.stores.append(Store(self._function, line, owner, how, value, key, self._loop, self._place))
-
-    def _bind(self, name: str, line: int) -> None:
-        if self._loop is not None:
-            self._loop.assigned[name] = line
-
-    def _comprehension(self, node: ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp) -> None:
-        outer, place = self._loop, self._place
-        for number, generator in enumerate(node.generators):
-            self._place = place | (model.IN_HEADER if not number else 0)
-            self._expression(generator.iter, model.USE_ITERATED)
-            self._place = place
-            loop = Loop("comp", node.lineno, self._loop, self._function, node, iterable=generator.iter)
-            loop.targets = frozenset(names(generator.target))
-            loop.end = node.end_lineno or node.lineno
-            self._function.loops.append(loop)
-            self._loop = loop
-            for test in generator.ifs:
-                self._expression(test, model.USE_TESTED)
-        if isinstance(node, ast.DictComp):
-            self._expression(node.key, model.USE_OTHER)
-            self._expression(node.value, model.USE_OTHER)
-        else:
-            self._expression(node.elt, model.USE_OTHER)
-        self._loop, self._place = outer, place
-
-    def _lambda(self, node: ast.Lambda) -> None:
-        loop, place, lock = self._loop, self._place, self._lock
-        self._loop, self._lock = None, None
-        self._place = model.IN_LAMBDA
-        self._expression(node.body, model.USE_RETURNED)
-        self._loop, self._place, self._lock = loop, place, lock
-
-    def _attribute(self, node: ast.Attribute) -> None:
-        if node.attr in ("st_mtime", "st_mtime_ns"):
-            self._function.uses_mtime = True
-        if type(node.value) is not ast.Name:
-            self._expression(node.value, model.USE_CHAINED, node.attr)
-        cls = self._typer.class_of(self._typer.of(node.value, self._function)) if self._module.classes else None
-        if cls is not None and node.attr in cls.properties:
-            name = f"{self._module.name}.{cls.name}.{node.attr}"
-            call = Call(
-                self._function,
-                node.lineno,
-                name,
-                None,
-                model.USE_OTHER,
-                "",
-                self._loop,
-                self._lock,
-                self._place,
-                receiver=text(node.value),
-            )
-            self._function.calls.append(call)
-
-    def _subscript(self, node: ast.Subscript) -> None:
-        """`[x for x in xs if …][0]` and `list(filter(…))[0]` are kept as stores of their own: a list for one item."""
-        if isinstance(node.slice, ast.Constant) and node.slice.value == 0:
-            value = node.value
-            listed = isinstance(value, ast.ListComp) or (
-                isinstance(value, ast.Call)
-                and text(value.func) == "list"
-                and value.args
-                and isinstance(value.args[0], ast.Call)
-                and text(value.args[0].func) in ("filter", "map")
-            )
-            if listed:
-                self._store(node.lineno, "", "[0]", value, None)
-        self._children(node, model.USE_OTHER)
-
-    def _compare(self, node: ast.Compare) -> None:
-        for operator, right in zip(node.ops, node.comparators, strict=True):
-            if isinstance(operator, ast.In | ast.NotIn):
-                owner = root(right) if not isinstance(right, ast.Call) else ""
-                if owner or isinstance(right, ast.ListComp):
-                    self._store(node.lineno, owner, "in", right, node.left)
-            elif isinstance(node.left, ast.Call) and text(node.left.func) == "len" and node.left.args:
-                if isinstance(operator, ast.Gt | ast.GtE | ast.Lt | ast.LtE):
-                    self._measured(root(node.left.args[0]))
-            elif isinstance(operator, ast.Gt | ast.GtE | ast.Lt | ast.LtE):
-                self._function.compared.update(side.id for side in sides(node) if isinstance(side, ast.Name))
-        self._expression(node.left, model.USE_TESTED)
-        for operator, right in zip(node.ops, node.comparators, strict=True):
-            self._expression(right, model.USE_TESTED, "in" if isinstance(operator, ast.In | ast.NotIn) else "")
-
-    def _measured(self, owner: str) -> None:
-        """A container whose length is compared is taken to be bounded, unless by a mere loop over it."""
-        if owner.startswith("self.") and self._function.owner is not None:
-            self._function.owner.evicted.add(owner.split(".")[1])
-        elif owner:
-            self._module.evicted.add(owner)
-
 
 def _leftmost(node: ast.expr) -> ast.expr:
     """`x` of `x + a + b`."""
@@ -538,35 +300,6 @@ def _leftmost(node: ast.expr) -> ast.expr:
         node = node.left
     return node
 
-
-def _opened(node: ast.Call, name: str) -> int:
-    """Effects of opening a file, by the mode; packed files cost the processor too."""
-    mode = constant(argument(node, 0 if name == "pathlib.Path.open" else 1, "mode"))
-    bits = CPU if name in ("gzip.open", "bz2.open", "lzma.open") else 0
-    if not isinstance(mode, str):
-        return bits | READ
-    return bits | (WRITE if set(mode) & set("wax+") else READ)
-
-
-_KEPT = frozenset(
-    [
-        "wait",
-        "join",
-        "result",
-        "communicate",
-        "read",
-        "readlines",
-        "readline",
-        "acquire",
-        "get",
-        "put",
-        "recv",
-        "send",
-        "poll",
-        "connect",
-        "execute",
-    ]
-)
 
 _Handler = Callable[[Scanner, ast.stmt], None]
 _STATEMENTS: dict[type[ast.AST], _Handler] = {
