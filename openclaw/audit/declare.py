@@ -105,6 +105,7 @@ class Declarations:
         self._module.by_name.setdefault(qualname, function)
         if owner is not None:
             owner.methods.setdefault(node.name, function)
+            self._module.methods.add(node.name)
             if {"property", "functools.cached_property", "cached_property"} & set(function.decorators):
                 owner.properties.add(node.name)
         return function

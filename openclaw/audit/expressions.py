@@ -127,7 +127,12 @@ class Expressions:
                 self._expression(keyword.value, model.USE_ARGUMENT, name)
 
     def _record(self, node: ast.Call, name: str, use: str, target: str, receiver: str) -> None:
-        if name.startswith("?.") and name[2:] in PLAIN_METHODS and name[2:] not in _KEPT:
+        if (
+            name.startswith("?.")
+            and name[2:] in PLAIN_METHODS
+            and name[2:] not in _KEPT
+            and name[2:] not in self._module.methods
+        ):
             return
         if name == "os.path.getmtime" or name.endswith(".stat"):
             self._function.uses_mtime = True

@@ -6,17 +6,22 @@ import ast
 import re
 from collections.abc import Sequence
 
-from openclaw.audit.syntax import constant, root, text
+from openclaw.audit.syntax import constant, mentions, root, text
 
-_STAMP = re.compile(
-    r"mtime|loaded|expire|stamp|ttl|version|checked|fetched|_at$|age$|deadline|last|when|size", re.IGNORECASE
-)
+_STAMP = re.compile(r"mtime|loaded|expire|stamp|\bttl|version|checked|fetched|_at$|age$", re.IGNORECASE)
+_KEPT_STAMP = re.compile(r"last|next|when|until", re.IGNORECASE)
+"""What an attribute may be called beside that; a plain name of this kind says too little."""
 
 
 def _stamped(test: ast.Compare) -> bool:
     """Whether a comparison is with a remembered time or version of something."""
-    kept = (found for side in sides(test) for found in ast.walk(side))
-    return any(isinstance(found, ast.Attribute | ast.Name) and _STAMP.search(text(found)) is not None for found in kept)
+    for side in sides(test):
+        for found in ast.walk(side):
+            if isinstance(found, ast.Attribute | ast.Name) and _STAMP.search(text(found)):
+                return True
+            if isinstance(found, ast.Attribute) and _KEPT_STAMP.search(found.attr):
+                return True
+    return False
 
 
 def sides(node: ast.Compare) -> list[ast.expr]:
@@ -64,17 +69,21 @@ def is_miss(test: ast.expr) -> bool:
     return not isinstance(operator, ast.In | ast.Is | ast.IsNot) and _stamped(test)
 
 
-def is_hit(test: ast.expr) -> bool:
-    """`x is not None`, `key in x`, `mtime == self.mtime`: where the rest is left, the rest fills a cache."""
+def is_hit(test: ast.expr, body: Sequence[ast.stmt]) -> bool:
+    """`x is not None`, `key in x`, `mtime == self.mtime`, with a body that uses x: the other way fills a cache."""
     if isinstance(test, ast.BoolOp):
-        return any(is_hit(value) for value in test.values)
+        return any(is_hit(value, body) for value in test.values)
     if isinstance(test, ast.Name | ast.Attribute):
-        return bool(re.search(r"cache|hit|known|memo|loaded|ready", text(test)))
+        return bool(re.search(r"cache|hit|known|memo|loaded", text(test))) and _uses(body, text(test))
     if not isinstance(test, ast.Compare):
         return False
     operator, right = test.ops[0], test.comparators[0]
     if isinstance(operator, ast.IsNot) and constant(right) is None:
-        return True
+        return _uses(body, root(test.left) or text(getattr(test.left, "target", None)))
     if isinstance(operator, ast.In):
-        return "cache" in root(right) or root(right).startswith("self.") or root(right).isupper()
+        return _uses(body, root(right))
     return _stamped(test)
+
+
+def _uses(body: Sequence[ast.stmt], name: str) -> bool:
+    return name != "" and any(mentions(statement, name) for statement in body)

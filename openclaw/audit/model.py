@@ -214,6 +214,8 @@ class Module:
     classes: dict[str, Class] = field(default_factory=dict)
     functions: list[Function] = field(default_factory=list)
     by_name: dict[str, Function] = field(default_factory=dict)
+    methods: set[str] = field(default_factory=set)
+    """Names of all methods in it."""
     evicted: set[str] = field(default_factory=set)
     default_timeout: bool = False
     silenced: dict[int, dict[str, str]] = field(default_factory=dict)

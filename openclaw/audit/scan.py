@@ -36,7 +36,7 @@ class Scanner(Expressions):
                 handler(self, statement)
             else:
                 self._parts(statement)
-            if isinstance(statement, ast.If) and ends(statement.body) and is_hit(statement.test):
+            if isinstance(statement, ast.If) and ends(statement.body) and is_hit(statement.test, statement.body):
                 self._place |= model.IN_GUARD
         if self._lock is not lock and self._lock is not None:
             self._lock.end = body[-1].end_lineno or body[-1].lineno
@@ -162,7 +162,7 @@ class Scanner(Expressions):
             self._place |= model.LEAVING
         self._body(node.body)
         self._place = place | model.IN_IF
-        if is_hit(node.test):
+        if is_hit(node.test, node.body):
             self._place |= model.IN_GUARD
         self._body(node.orelse)
         self._place = place

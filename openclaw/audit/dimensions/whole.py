@@ -40,7 +40,7 @@ def download(call: Call, function: Function) -> Iterator[Hint]:
 
 def contents(typer: Typer, call: Call, function: Function) -> Iterator[Hint]:
     """A file read whole, where it may be large: by how it is opened, by its name, or by what is done with it."""
-    if function.name == "<module>":
+    if function.name == "<module>" or function.cached:
         return
     node = call.node
     assert node is not None
