@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Sequence
 
-from openclaw.audit.syntax import constant, mentions, root, text
+from openclaw.audit.syntax import constant, mentions, root, statements, text
 
 _STAMP = re.compile(r"mtime|loaded|expire|stamp|\bttl|version|checked|fetched|_at$|age$", re.IGNORECASE)
 _KEPT_STAMP = re.compile(r"last|next|when|until", re.IGNORECASE)
@@ -51,22 +51,43 @@ def counts(test: ast.expr) -> bool:
     return isinstance(test, ast.Name) and test.id not in ("running", "alive", "active", "keep_running")
 
 
-def is_miss(test: ast.expr) -> bool:
-    """`x is None`, `not x`, `key not in x`, `mtime != self.mtime`: what stands below fills a cache."""
+def is_miss(test: ast.expr, body: Sequence[ast.stmt]) -> bool:
+    """`x is None`, `not x`, `key not in x`, `mtime != self.mtime`, with a body that fills x."""
     if isinstance(test, ast.BoolOp):
-        return any(is_miss(value) for value in test.values)
+        return any(is_miss(value, body) for value in test.values)
     if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
         if isinstance(test.operand, ast.Call):
-            return text(test.operand.func) == "hasattr"
-        return bool(root(test.operand))
+            asked = test.operand
+            return text(asked.func) == "hasattr" and bool(asked.args) and _fills(body, text(asked.args[0]))
+        return _fills(body, root(test.operand))
     if not isinstance(test, ast.Compare):
         return False
     operator, right = test.ops[0], test.comparators[0]
     if isinstance(operator, ast.Is) and constant(right) is None:
-        return bool(root(test.left)) or isinstance(test.left, ast.NamedExpr)
+        return isinstance(test.left, ast.NamedExpr) or _fills(body, root(test.left))
     if isinstance(operator, ast.NotIn):
-        return bool(root(right)) and not isinstance(right, ast.Call)
+        return _fills(body, root(right))
     return not isinstance(operator, ast.In | ast.Is | ast.IsNot) and _stamped(test)
+
+
+def _fills(body: Sequence[ast.stmt], name: str) -> bool:
+    """Whether a block gives something to `name`: assigns it, a part of it, or calls a method of it."""
+    if not name:
+        return False
+    for node in statements(body):
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
+        flat = [part for target in targets for part in getattr(target, "elts", [target])]
+        if any(root(target) == name or text(target).startswith(f"{name}.") for target in flat):
+            return True
+        if (
+            isinstance(node, ast.Expr)
+            and isinstance(node.value, ast.Call)
+            and isinstance(node.value.func, ast.Attribute)
+        ) and root(node.value.func.value) == name:
+            return True
+    return False
 
 
 def is_hit(test: ast.expr, body: Sequence[ast.stmt]) -> bool:

@@ -156,7 +156,7 @@ class Scanner(Expressions):
         self._expression(node.test, model.USE_TESTED)
         place = self._place
         self._place |= model.IN_IF
-        if is_miss(node.test):
+        if is_miss(node.test, node.body):
             self._place |= model.IN_GUARD
         if node.body and isinstance(node.body[-1], ast.Return | ast.Break | ast.Raise):
             self._place |= model.LEAVING
