@@ -17,6 +17,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -78,7 +79,8 @@ class MessagesApi:
 
     `answers` come in order, then `otherwise` decides. With a `key` only those who send it are served. `latency_s` is
     how long the model thinks, `pause_s` how long it takes for each event; a test waits by `Say.pause` instead.
-    `prefix` is the path before /v1.
+    `prefix` is the path before /v1. At the end of each stream `first_delta` is told when its first text left, in
+    monotonic seconds.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class MessagesApi:
         prefix: str = "",
         host: str = "127.0.0.1",
         port: int = 0,
+        first_delta: Callable[[float], None] = lambda _: None,
     ) -> None:
         self.answers = deque(answers)
         self.otherwise = otherwise
@@ -98,6 +101,7 @@ class MessagesApi:
         self.latency_s = latency_s
         self.pause_s = pause_s
         self.prefix = prefix
+        self.first_delta = first_delta
         self.asked: queue.Queue[Asked] = queue.Queue()
         self.left: queue.Queue[Asked] = queue.Queue()
         """Requests whose caller hung up before the end."""
@@ -238,6 +242,7 @@ def _handler(api: MessagesApi) -> type[BaseHTTPRequestHandler]:
 
         def _stream(self, asked: Asked, answer: Say, model: str, tokens: int) -> None:
             self._head(200, {"Content-Type": "text/event-stream; charset=utf-8", "Transfer-Encoding": "chunked"})
+            first_delta = None
             for number, (name, data) in enumerate(answer.events(model, tokens)):
                 if number == answer.cut_after:
                     self.close_connection = True
@@ -252,10 +257,14 @@ def _handler(api: MessagesApi) -> type[BaseHTTPRequestHandler]:
                 if api.pause_s and number and self._waits(asked, api.pause_s):
                     return
                 event = f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
+                if first_delta is None and data.get("delta", {}).get("type") == "text_delta":
+                    first_delta = time.monotonic()
                 self.wfile.write(b"%x\r\n%b\r\n" % (len(event), event))
                 if number == answer.fail_after:
                     break
             self.wfile.write(b"0\r\n\r\n")
+            if first_delta is not None:
+                api.first_delta(first_delta)
 
         def _waits(self, asked: Asked, seconds: float | None) -> bool:
             """Wait so long; True, and the connection is done with, where the caller hangs up before, or all ends."""
@@ -316,16 +325,21 @@ def main(argv: list[str]) -> int:
     def otherwise(asked: Asked) -> Answer:
         if arguments.status:
             return Fail(arguments.status, "as the command line says", arguments.retry_after)
-        if arguments.tool and not asked.gives_results:
+        if arguments.tool and arguments.tool_when in asked.text and not asked.gives_results:
             name, _, given = arguments.tool.partition("=")
             return say(ToolUse(name, json.loads(given or "{}")))
         if arguments.words:
             return say(" ".join(f"word{number}" for number in range(arguments.words)))
         return say(arguments.text) if arguments.text else echo(asked)
 
+    def first_delta(at: float) -> None:
+        if arguments.first_delta:
+            print(f"first delta at {at!r}", flush=True)
+
     api = MessagesApi(
         otherwise=otherwise, key=arguments.key, host=arguments.host, port=arguments.port, prefix=arguments.prefix,
         latency_s=arguments.latency_ms / 1000, pause_s=arguments.event_ms / 1000,
+        first_delta=first_delta,
     )  # fmt: skip
     told, tell = socket.socketpair()
     tell.setblocking(False)
@@ -347,6 +361,8 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--text", default="", help="the answer; without, what was said is said again")
     parser.add_argument("--words", type=int, default=0, help="answer with so many words, each an event")
     parser.add_argument("--tool", default="", metavar="NAME[=JSON]", help="call this tool first, then answer")
+    parser.add_argument("--tool-when", default="", metavar="WORDS", help="only where the message has these words")
+    parser.add_argument("--first-delta", action="store_true", help="print when each first text left (monotonic)")
     parser.add_argument("--key", default="", help="serve only those who send it")
     parser.add_argument("--prefix", default="", help="the path before /v1")
     parser.add_argument("--status", type=int, default=0, help="answer nothing but this error")
