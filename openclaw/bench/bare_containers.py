@@ -96,6 +96,15 @@ class BareContainers:
         finally:
             _side_by_side(self._remove, bares)
 
+    def seconds_to_remove_many(self, count: int) -> float:
+        """Until the engine has removed `count` of them that run, at most MAX_CHANGES at once."""
+        bares = [self._prepare() for _ in range(count)]
+        try:
+            _side_by_side(self._start, bares)
+            return self._bench.timed(_side_by_side, self._end, bares)
+        finally:
+            _side_by_side(self._remove, bares)
+
     def _prepare(self) -> _Bare:
         cid = new_cid()
         spec = self._specs.dedicated(cid, MAIN, "floor")
@@ -111,8 +120,11 @@ class BareContainers:
 
     def _remove(self, bare: _Bare) -> None:
         """The container, where there is one, and its channel."""
-        self._engine.cli.run(["rm", "--force", "--volumes", bare.name], Timeouts().end)
+        self._end(bare)
         bare.channel.destroy()
+
+    def _end(self, bare: _Bare) -> None:
+        self._engine.cli.run(["rm", "--force", "--volumes", bare.name], Timeouts().end)
 
 
 def _side_by_side(act: Callable[[_Bare], None], bares: Sequence[_Bare]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from http.client import HTTPConnection
 from typing import Any
@@ -46,6 +46,27 @@ class Client:
         receipt = self._call("POST", "/messages", 202, {"text": text, "session": session})
         return str(receipt["id"])
 
+    def events(self, text: str, session: str = "default") -> Iterator[tuple[str, dict[str, Any]]]:
+        """Send a message and yield its events as they come, each by its name. To be read to the end."""
+        self._request("POST", "/messages?stream=1", {"text": text, "session": session})
+        name = ""
+        with self._connection.getresponse() as response:
+            if response.status != 200:
+                raise NotMeasured(f"a message to be streamed was answered {response.status}: {response.read(300)!r}")
+            for line in response:
+                field, _, value = line.decode().rstrip("\n").partition(": ")
+                if field == "event":
+                    name = value
+                elif field == "data":
+                    data: dict[str, Any] = json.loads(value)
+                    if name == "done" and data["status"] != "done":
+                        raise NotMeasured(f"a message was answered with: {data}")
+                    yield name, data
+
+    def cancel(self, message_id: str) -> None:
+        """Cancel a message, and with it its subagents."""
+        self._call("DELETE", f"/messages/{message_id}", 202)
+
     def put_group(self, name: str) -> None:
         """Make a group with the settings by default."""
         self._call("PUT", f"/groups/{name}", 201, {})
@@ -54,14 +75,17 @@ class Client:
         return self._call("GET", path, 200)
 
     def _call(self, method: str, path: str, expected: int, body: dict[str, Any] | None = None) -> dict[str, Any]:
-        data = None if body is None else json.dumps(body).encode()
-        self._connection.request(method, path, data, {"Content-Type": "application/json"} if data else {})
+        self._request(method, path, body)
         with self._connection.getresponse() as response:
             answer = response.read()
         if response.status != expected:
             raise NotMeasured(f"{method} {path} was answered {response.status}: {answer[:300]!r}")
         value: dict[str, Any] = json.loads(answer)
         return value
+
+    def _request(self, method: str, path: str, body: dict[str, Any] | None) -> None:
+        data = None if body is None else json.dumps(body).encode()
+        self._connection.request(method, path, data, {"Content-Type": "application/json"} if data else {})
 
 
 def crowd(clock: Clock, acts: Sequence[Callable[[float], None]]) -> float:

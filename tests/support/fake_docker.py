@@ -365,7 +365,12 @@ def _pause(number: signal.Signals, name: str) -> Callable[[_State, _Args], None]
 
 
 def _inspect(state: _State, args: _Args) -> None:
-    print(json.dumps([state.find(word) for word in args.words]))
+    """With {{.State.Pid}} as the format the process's id, else all that is known."""
+    found = [state.find(word) for word in args.words]
+    if args.get("format") == "{{.State.Pid}}":
+        print(*(container["pid"] for container in found), sep="\n")
+    else:
+        print(json.dumps(found))
 
 
 def _logs(state: _State, args: _Args) -> None:
