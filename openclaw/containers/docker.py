@@ -78,7 +78,7 @@ class DockerRuntime:
         self._health = EngineHealth(clock)
         self._changes = EngineCalls("docker-change", MAX_CHANGES)
         self._looks = EngineCalls("docker-look", 1)
-        self._roster = Roster(cli, installation, self._ended, self._abandoned)
+        self._roster = Roster(cli, installation, self._ended, self._abandoned, self._image_moved)
         self._removals = Removals(self._changes, self._roster.find, self._remove)
         self._events = EngineEvents(cli, clock, installation, self._roster.heard, self._connected)
         self._on_exit: Callable[[Exit], None] = _ignore
@@ -110,7 +110,7 @@ class DockerRuntime:
         with self._lock:
             self._closed = True
         self._events.end()
-        left = {*self._changes.finish(self._timeouts.close), *self._removals.left()}
+        left = {*self._changes.finish(self._timeouts.close), *self._removals.close()}
         self._cli.abort()
         self._changes.close(ABORT_GRACE)
         self._looks.close(ABORT_GRACE)
@@ -171,7 +171,7 @@ class DockerRuntime:
             self.tick()
             return
         done.set_result(None)
-        self._roster.started(spec.cid, Known(engine_id, spec.name))
+        self._roster.started(spec.cid, Known(engine_id, spec.name), self._image)
 
     def _started_id(self, spec: ContainerSpec) -> str:
         """Start `spec`, and keep count of the engine's health."""
@@ -207,8 +207,7 @@ class DockerRuntime:
                 f"another installation has a container named {spec.name}: set CONTAINER_PREFIX to another word"
             )
         if output.code != 0:
-            with self._lock:
-                self._image_id = ""  # it may be the image that has changed
+            self._forget_image()  # it may be the one that has changed
             raise docker_run.failure(output, self._image)
         return output.stdout.split()[-1]
 
@@ -292,28 +291,32 @@ class DockerRuntime:
         with self._lock:
             self._look_waits = False
         try:
-            self._roster.look()
+            rows = self._roster.look()
             self._removals.again()
-            self._look_at_image()
+            if all(row.image != self._image for row in rows):
+                self._forget_image()  # nothing runs that would tell that the name has moved
         except RuntimeFailure as error:
             if not self._closed:
                 log.warning("The engine's list cannot be read: %s", error)
         except Exception:  # the top of the job
             log.exception("the engine's list cannot be read")
 
-    def _look_at_image(self) -> None:
-        """The image's name may mean another one by now: `make image` while the service runs."""
-        with self._lock:
-            known, self._image_id = self._image_id, ""
-        if known and self._current_image() != known:
+    def _image_moved(self) -> None:
+        """The image's name means another one than before: `make image` while the service runs."""
+        self._forget_image()
+        if not self._closed:
             log.info("The image %s is another one than before", self._image)
             self._on_image_changed()
+
+    def _forget_image(self) -> None:
+        """Ask for the image's id again when it is needed."""
+        with self._lock:
+            self._image_id = ""
 
     def _connected(self, again: bool) -> None:
         self._roster.look()
         self._removals.again()
-        with self._lock:
-            self._image_id = ""
+        self._forget_image()
         if again and not self._closed:
             log.info("The engine answers again")
             self._health.reached()
@@ -327,7 +330,7 @@ class DockerRuntime:
         self._on_exit(exit_)
 
     def _current_image(self) -> str:
-        """The image's id: asked for once, and again after the engine was away or has refused a container."""
+        """The image's id: asked for once, and again where the name may mean another one by now."""
         with self._lock:
             image_id = self._image_id
         if image_id:

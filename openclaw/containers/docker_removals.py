@@ -56,6 +56,7 @@ class Removals:
         self._find = find
         self._remove = remove
         self._lock = threading.Lock()
+        self._closed = False
         self._left: dict[str, _Removal] = {}  # by key; guarded by _lock as `under_way` in it; the rest is the attempt's
 
     def ask(self, cid: str, *, urgent: bool = False) -> Future[None]:
@@ -84,6 +85,11 @@ class Removals:
         with self._lock:
             return sorted(self._left)
 
+    def close(self) -> list[str]:
+        """What is left, which from now on is the caller's to tell: failures are not logged any more."""
+        self._closed = True
+        return self.left()
+
     def _try(self, removal: _Removal, rank: Rank) -> None:
         with self._lock:
             if removal.under_way or removal.gone.done():
@@ -100,7 +106,7 @@ class Removals:
                 self._remove(removal.cid, removal.known)
             gone = True
         except RuntimeFailure as error:
-            if not removal.told:
+            if not removal.told and not self._closed:
                 log.warning("The container %s is not removed yet; each tick tries again: %s", removal.name, error)
             removal.told = True
         finally:

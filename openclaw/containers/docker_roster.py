@@ -25,7 +25,8 @@ MAX_ABANDONED: Final = 1024
 class Roster:
     """Knows what the container of each cid is called, tells each end once, and finds what belongs to nobody.
 
-    `on_abandoned` is told, with its cid, what a start that failed has left, or an earlier process.
+    `on_abandoned` is told, with its cid, what a start that failed has left, or an earlier process; `on_image_moved`
+    hears that the name of a container's image means another one than at the look before, or its own again.
     """
 
     def __init__(
@@ -34,15 +35,18 @@ class Roster:
         installation: str,
         on_exit: Callable[[Exit], None],
         on_abandoned: Callable[[str, Known], None],
+        on_image_moved: Callable[[], None],
     ) -> None:
         self._cli = cli
         self._installation = installation
         self._on_exit = on_exit
         self._on_abandoned = on_abandoned
+        self._on_image_moved = on_image_moved
         self._ledger = ExitLedger()
         self._lock = threading.Lock()
         # Guarded by _lock: all of these.
         self._known: dict[str, Known] = {}  # by cid
+        self._images: dict[str, str] = {}  # what the engine shows of each container, by its id
         self._ours: set[str] = set()  # cids that were started here or taken stock of, while the engine has them
         self._starting: set[str] = set()  # those whose start is under way
         self._stock_taken = False
@@ -56,11 +60,12 @@ class Roster:
             self._ours.add(cid)
             self._starting.add(cid)
 
-    def started(self, cid: str, known: Known) -> None:
+    def started(self, cid: str, known: Known, image: str) -> None:
         """That start has returned, and its caller has been told."""
         with self._lock:
             self._starting.discard(cid)
             self._known[cid] = known
+            self._images.setdefault(known.engine_id, image)
         self._tell(self._ledger.started(known.engine_id, cid))
 
     def not_started(self, cid: str) -> None:
@@ -108,6 +113,7 @@ class Roster:
         before = self._ledger.running()
         with self._lock:
             known = dict(self._known)
+            images = dict(self._images)
             settled = self._ours - self._starting  # of these the engine lists what it still has
         output = self._cli.run(ps_args(self._installation))
         if output.code != 0:
@@ -117,15 +123,26 @@ class Roster:
         with self._lock:
             self._update_known(known, rows)
             self._out_of_memory &= listed
+            moved = self._update_images(images, rows)
             self._ours -= settled - {row.found.cid for row in rows}
             abandoned = [row for row in rows if self._is_nobodys(row.found.cid)]
             wanted = [row for row in rows if not self._is_nobodys(row.found.cid)]
         for row in abandoned:
             self._on_abandoned(row.found.cid, row.known)
         self._learn(wanted)
+        if moved:
+            self._on_image_moved()
         for exit_ in self._ledger.gone(before, listed):
             self._on_exit(exit_)
         return rows
+
+    def _update_images(self, before: dict[str, str], rows: list[Row]) -> bool:
+        """Whether a container's image is shown differently than before. Called with _lock held."""
+        shown = {row.engine_id: row.image for row in rows}
+        for engine_id in before.keys() - shown.keys():
+            self._images.pop(engine_id, None)
+        self._images.update(shown)
+        return any(before.get(engine_id, image) != image for engine_id, image in shown.items())
 
     def _is_nobodys(self, cid: str) -> bool:
         """Called with _lock held."""
@@ -140,11 +157,11 @@ class Roster:
         self._known = {**listed, **self._known}
 
     def _learn(self, rows: list[Row]) -> None:
-        for engine_id, found in rows:
-            if found.running:
-                self._tell(self._ledger.seen_running(engine_id, found.cid))
-            elif found.exit_code is not None:
-                self._tell(self._ledger.ended(engine_id, Exit(found.cid, found.exit_code, "")))
+        for row in rows:
+            if row.found.running:
+                self._tell(self._ledger.seen_running(row.engine_id, row.found.cid))
+            elif row.found.exit_code is not None:
+                self._tell(self._ledger.ended(row.engine_id, Exit(row.found.cid, row.found.exit_code, "")))
 
     def _tell(self, exit_: Exit | None) -> None:
         if exit_ is not None:

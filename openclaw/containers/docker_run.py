@@ -46,9 +46,11 @@ class Known(NamedTuple):
 
 
 class Row(NamedTuple):
-    """One line of `docker ps`: the engine's id and what the labels say."""
+    """One line of `docker ps`: the engine's id, its image, and what the labels say."""
 
     engine_id: str
+    image: str
+    """The name by which it was started, while that means the image it has; the image's id from then on."""
     found: Found
 
     @property
@@ -108,7 +110,7 @@ def config_digest(spec: ContainerSpec, image_id: str, uid: int) -> str:
 def ps_args(installation: str) -> list[str]:
     """The arguments of `docker` that list this installation's containers for `parse_rows`."""
     labels = [f'{{{{.Label "openclaw.{name}"}}}}' for name in LABELS]
-    fields = "\t".join(["{{.ID}}", "{{.Names}}", "{{.State}}", "{{.Status}}", *labels])
+    fields = "\t".join(["{{.ID}}", "{{.Image}}", "{{.Names}}", "{{.State}}", "{{.Status}}", *labels])
     ours = f"--filter=label=openclaw.installation={installation}"
     return ["ps", "--all", "--no-trunc", ours, f"--format={fields}"]
 
@@ -118,13 +120,13 @@ def parse_rows(text: str) -> list[Row]:
     rows = []
     for line in text.splitlines():
         fields = line.split("\t")
-        if len(fields) != 4 + len(LABELS):
+        if len(fields) != 5 + len(LABELS):
             raise RuntimeFailure(f"the docker CLI gave a list that is not understood: {line[:200]!r}")
-        engine_id, name, state, status, role, group, cid, message, config = fields
+        engine_id, image, name, state, status, role, group, cid, message, config = fields
         exited = _EXITED.match(status)
         running = state in _LIVING
         code = int(exited[1]) if exited and not running else None
-        rows.append(Row(engine_id, Found(name, role, group, cid, message, config, running, code)))
+        rows.append(Row(engine_id, image, Found(name, role, group, cid, message, config, running, code)))
     return rows
 
 

@@ -110,8 +110,10 @@ class Runtime(Protocol):
     ) -> None:
         """Begin to watch. `on_exit` comes exactly once for each container that ends after it was started by
         `start` or listed as running; `on_engine_up` each time an engine that was gone answers again;
-        `on_image_changed` when a tick finds that the image's name means another one. What a container wrote last that
-        ended unasked goes to the log before it is removed."""
+        `on_image_changed` when a tick finds that the image of a container has lost its name to another one.
+
+        What a container wrote last that ended unasked goes to the log before it is removed.
+        """
         ...
 
     def start(self, spec: ContainerSpec) -> Future[None]:

@@ -9,6 +9,7 @@ import os
 import queue
 import threading
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -432,9 +433,12 @@ def test_a_stop_ends_in_time_whatever_the_engine_does_and_says_what_is_left(
     for number in range(12):
         runtime.start(make_spec(tmp_path, f"c{number}", runtime.container_uid)).result(WAIT)
     fake.knob("hang", ["rm", "run", "ps", "kill"])
-    for number in range(11):
-        runtime.remove(f"c{number}")
-    runtime.kill("c11")
+    with closing(FileEvents(fake.state)) as events:
+        for number in range(11):
+            runtime.remove(f"c{number}")
+        events.until(lambda: len(removals(fake)) == MAX_CHANGES - 1)
+        runtime.kill("c11")
+        events.until(lambda: fake.calls()[-1][0] == "kill")
     late = runtime.start(make_spec(tmp_path, "late", runtime.container_uid))
     runtime.tick()
 
@@ -443,7 +447,7 @@ def test_a_stop_ends_in_time_whatever_the_engine_does_and_says_what_is_left(
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("docker-")]
     with pytest.raises(EngineUnavailable):
         late.result(0)
-    (told,) = (record.getMessage() for record in caplog.records if "has not removed" in record.getMessage())
+    (told,) = (record.getMessage() for record in caplog.records)
     assert told.startswith("The engine has not removed 13 containers (c0, c1, c10, c11, c2, ")
     assert told.endswith("; the next start of the service does")
 
@@ -505,6 +509,66 @@ def test_words_that_cannot_be_read_hold_up_no_removal(
     runtime.remove("c1").result(WAIT)
 
     assert names(fake) == []
+
+
+def has_looked(fake: FakeDocker, times: int) -> bool:
+    return sum(call[0] == "ps" for call in fake.calls()) == times
+
+
+def inspections(fake: FakeDocker) -> int:
+    return sum(call[:2] == ["image", "inspect"] for call in fake.calls())
+
+
+def test_a_new_image_is_told_by_the_list_alone_and_labels_what_is_started_from_then_on(
+    runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
+) -> None:
+    """The engine shows an image's id for containers whose image has lost its name."""
+    spec = make_spec(tmp_path, "c1", runtime.container_uid)
+    before = runtime.config_digest(spec)
+    runtime.start(spec).result(WAIT)
+    for _ in range(3):
+        runtime.list()
+    assert exits.images.empty()
+    assert inspections(fake) == 1
+
+    fake.knob("image", "sha256:" + "a" * 64)
+    runtime.tick()
+    exits.image_changed()
+
+    runtime.list()
+    assert exits.images.empty(), "it is told once"
+    runtime.start(make_spec(tmp_path, "c2", runtime.container_uid)).result(WAIT)
+    assert inspections(fake) == 2
+    configs = {found.name: found.config for found in runtime.list()}
+    assert configs["c1"] == before
+    assert configs["c2"] == runtime.config_digest(spec) != before
+
+
+def test_one_that_was_never_looked_at_tells_of_a_new_image_too(
+    runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
+) -> None:
+    runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
+    fake.knob("image", "sha256:" + "a" * 64)
+
+    runtime.tick()
+
+    exits.image_changed()
+
+
+def test_where_nothing_runs_that_would_tell_the_image_is_asked_for_when_it_is_needed(
+    fake: FakeDocker, tmp_path: Path
+) -> None:
+    spec = make_spec(tmp_path, "c1")
+    runtime = DockerRuntime(Cli("docker", fake.environ()), SystemClock(), "here", "agent:latest")  # follows no events
+    with closing(runtime), closing(FileEvents(fake.state)) as events:
+        before = runtime.config_digest(spec)
+        fake.knob("image", "sha256:" + "a" * 64)
+        for count in (1, 2):  # the second look begins when the first one is over
+            runtime.tick()
+            events.until(partial(has_looked, fake, count))
+        assert inspections(fake) == 1
+
+        assert runtime.config_digest(spec) != before
 
 
 def test_settings_that_change_change_the_digest(runtime: DockerRuntime, fake: FakeDocker, tmp_path: Path) -> None:

@@ -46,6 +46,15 @@ def image(engine: Cli) -> str:
     return IMAGE
 
 
+def build(engine: Cli, dockerfile: str, name: str) -> None:
+    """Build an image without context or network."""
+    subprocess.run(
+        [engine.program, "build", "--network=none", "--force-rm", f"--tag={name}", "-"],
+        input=dockerfile.encode(), env={**os.environ, "DOCKER_BUILDKIT": "0"},
+        stdout=subprocess.DEVNULL, timeout=120, check=True,
+    )  # fmt: skip
+
+
 @pytest.fixture
 def installation(engine: Cli) -> Iterator[str]:
     """An installation's id; what bears it is removed afterwards, one container at a time."""

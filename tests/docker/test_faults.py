@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import uuid
 from collections.abc import Iterator
 from contextlib import closing
@@ -13,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from openclaw.containers.cli import Cli
-from tests.docker.conftest import main_of, names_of
+from tests.docker.conftest import build, main_of, names_of
 from tests.support.begun import wait_until_begun
 from tests.support.log_lines import LogLines
 from tests.support.service import RunningService
@@ -24,12 +22,7 @@ def broken_image(engine: Cli, image: str) -> Iterator[str]:
     """An image whose runner ends at once with exit code 3 and a word that would turn a terminal red."""
     name = f"openclaw-test:{uuid.uuid4().hex[:12]}"
     command = r'["sh", "-c", "printf \"\\033[31mbroken\\nhere\"; exit 3"]'
-    dockerfile = f"FROM {image}\nENTRYPOINT {command}\n"
-    subprocess.run(
-        [engine.program, "build", "--network=none", "--force-rm", f"--tag={name}", "-"],
-        input=dockerfile.encode(), env={**os.environ, "DOCKER_BUILDKIT": "0"},
-        stdout=subprocess.DEVNULL, timeout=120, check=True,
-    )  # fmt: skip
+    build(engine, f"FROM {image}\nENTRYPOINT {command}\n", name)
     yield name
     engine.run(["rmi", "--force", name], 60)
 

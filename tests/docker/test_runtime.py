@@ -25,6 +25,7 @@ from openclaw.containers.runtime import ContainerSpec, Exit
 from openclaw.errors import ImageMissing, NameConflict
 from openclaw.message import Frame
 from openclaw.spool import Watcher
+from tests.docker.conftest import build
 from tests.support.exits import Exits
 from tests.support.specs import make_spec, make_specs
 
@@ -358,6 +359,32 @@ def test_a_missing_image_says_how_to_make_it(engine: Cli, installation: str, tmp
     with pytest.raises(ImageMissing, match="make image"):
         runtime.start(make_spec(tmp_path, f"{installation}-c1", runtime.container_uid)).result(WAIT)
     runtime.close()
+
+
+def test_an_image_that_loses_its_name_to_another_one_is_told_at_the_next_tick(
+    engine: Cli, image: str, installation: str, tmp_path: Path, exits: Exits
+) -> None:
+    """`docker build` of the same tag, as by `make image` while the service runs; the list alone tells."""
+    name = f"openclaw-test:{installation}"
+    engine.run(["tag", image, name])
+    runtime = DockerRuntime(Cli(engine.program), SystemClock(), installation, name)
+    try:
+        runtime.open(exits.on_exit, exits.on_engine_up, exits.on_image_changed)
+        spec = make_spec(tmp_path, f"{installation}-c1", runtime.container_uid)
+        old = runtime.config_digest(spec)
+        runtime.start(spec).result(WAIT)
+        runtime.list()
+        assert exits.images.empty()
+
+        build(engine, f"FROM {image}\nLABEL changed=yes\n", name)
+        runtime.tick()
+
+        exits.image_changed()
+        assert runtime.config_digest(spec) != old
+        runtime.remove(spec.cid).result(WAIT)
+    finally:
+        runtime.close()
+        engine.run(["rmi", "--force", name], WAIT)
 
 
 # Walls

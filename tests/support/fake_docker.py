@@ -121,6 +121,10 @@ class _State:
         except FileNotFoundError:
             return None
 
+    def image_id(self) -> str:
+        """The id of the image that there is."""
+        return self.knob("image") or DEFAULT_IMAGE
+
     def verbs(self, name: str) -> list[str]:
         return list(json.loads(self.knob(name) or "[]"))
 
@@ -231,7 +235,7 @@ def _image(state: _State, args: _Args) -> None:
     image_id = state.knob("image")
     if image_id == "":
         _fail(f"Error response from daemon: No such image: {args.words[-1]}", 1)
-    print(image_id or DEFAULT_IMAGE)
+    print(state.image_id())
 
 
 def _run(state: _State, args: _Args) -> None:
@@ -247,6 +251,7 @@ def _run(state: _State, args: _Args) -> None:
         "name": args.get("name"),
         "labels": args.pairs("label"),
         "image": image,
+        "image_id": state.image_id(),
         "state": "created",
         "exit_code": None,
         "pid": 0,
@@ -322,6 +327,7 @@ def _ps(state: _State, args: _Args) -> None:
         code = container["exit_code"]
         fields = {
             "ID": container["id"],
+            "Image": container["image"] if container["image_id"] == state.image_id() else container["image_id"],
             "Names": container["name"],
             "State": container["state"],
             "Status": f"Exited ({code}) 1 second ago" if code is not None else "Up 1 second",
