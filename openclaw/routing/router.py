@@ -58,8 +58,10 @@ class Router:
         self._deliver = deliver
         self._agents: Agents | None = None
         self._lock = threading.Lock()
-        # Guarded by _lock: the lanes, the state of each turn in them, and whether turns are dispatched.
+        # Guarded by _lock: the lanes, the state of each turn in them, whether turns are dispatched; and those that an
+        # agent had taken over and has handed back before they are.
         self._lanes = Lanes()
+        self._handed_back: set[Turn] = set()
         self._open = False
 
     # The desk
@@ -139,14 +141,19 @@ class Router:
                 self._lanes.join(turn)
 
     def open(self, agents: Agents, running: list[Turn]) -> None:
-        """Let turns run. Those of `running` do so already, in containers that were taken over."""
+        """Let turns run. Those of `running` do so already, in containers that were taken over.
+
+        One of them may have been handed back by now, since its container has ended: it runs again.
+        """
         with self._lock:
             self._agents = agents
             self._open = True
             for turn in running:
                 if turn in self._lanes:  # it was not cancelled meanwhile
-                    turn.state = "running"
+                    if turn not in self._handed_back:
+                        turn.state = "running"
                     self._lanes.put_first(turn)
+            self._handed_back.clear()
             firsts = [turn for turn in self._lanes.firsts() if turn.state == "queued"]
         self._dispatch(firsts)
 
@@ -239,6 +246,8 @@ class Router:
         """The agents have handed it back."""
         with self._lock:
             turn.state = "queued"
+            if self._agents is None:
+                self._handed_back.add(turn)
         self._dispatch([turn])
 
 

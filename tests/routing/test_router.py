@@ -329,6 +329,25 @@ def test_one_that_was_cancelled_before_its_container_was_found_is_not_taken_up_a
     assert office.submitted() == []
 
 
+@pytest.mark.parametrize("begun", [False, True])
+def test_one_whose_container_ends_before_it_is_open_runs_again_when_it_is(
+    tmp_path: Path, stack: ExitStack, begun: bool
+) -> None:
+    """It was taken over, and its agent has handed it back while others were still being taken over."""
+    last = Office(tmp_path, stack)
+    last.accept("a")
+    last.accept("b")
+    office = Office(tmp_path, stack)
+    turns = {turn.id: turn for turn in office.ledger.load().open}
+    office.router.recover(list(turns.values()))
+    office.lose(turns["b"], begun=begun)
+    office.open(turns["b"])
+    again = office.next_turn()
+    assert (again.id, again.attempt) == ("b", 2 if begun else 1)
+    office.end(again)
+    assert office.next_turn().id == "a"
+
+
 @pytest.mark.parametrize("order", ["ab", "ba"])
 def test_of_two_that_run_in_one_session_neither_is_sent_again_whichever_ends_first(
     tmp_path: Path, stack: ExitStack, order: str
