@@ -79,7 +79,9 @@ class DockerRuntime:
         self._changes = EngineCalls("docker-change", MAX_CHANGES)
         self._looks = EngineCalls("docker-look", 1)
         self._roster = Roster(cli, installation, self._ended, self._abandoned, self._image_moved)
-        self._removals = Removals(self._changes, self._roster.find, self._remove)
+        self._removals = Removals(
+            self._changes, self._roster.find, self._remove, is_starting=self._roster.is_starting
+        )
         self._events = EngineEvents(cli, clock, installation, self._roster.heard, self._connected)
         self._on_exit: Callable[[Exit], None] = _ignore
         self._on_engine_up: Callable[[], None] = _ignore_up
@@ -162,16 +164,17 @@ class DockerRuntime:
         """On a thread of the changes. The exit is told after `done`, even where it came before the engine returned."""
         if not done.set_running_or_notify_cancel():
             self._roster.not_started(spec.cid)
-            return
-        try:
-            engine_id = self._started_id(spec)
-        except Exception as error:  # whatever it is belongs to the caller
-            self._roster.not_started(spec.cid)
-            done.set_exception(error)
-            self.tick()
-            return
-        done.set_result(None)
-        self._roster.started(spec.cid, Known(engine_id, spec.name), self._image)
+        else:
+            try:
+                engine_id = self._started_id(spec)
+            except Exception as error:  # whatever it is belongs to the caller
+                self._roster.not_started(spec.cid)
+                done.set_exception(error)
+                self.tick()
+            else:
+                done.set_result(None)
+                self._roster.started(spec.cid, Known(engine_id, spec.name), self._image)
+        self._removals.start_returned(spec.cid)
 
     def _started_id(self, spec: ContainerSpec) -> str:
         """Start `spec`, and keep count of the engine's health."""

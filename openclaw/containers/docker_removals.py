@@ -1,7 +1,8 @@
 """Removals: the containers that are to go, tried again until each is gone.
 
 A removal that the engine refuses, or does not return from, is not the caller's to repeat: it stays here and is tried
-again at every look. One attempt for a container at a time, so that they do not heap up on an engine that hangs.
+again at every look. One attempt for a container at a time, so that they do not heap up on an engine that hangs. What
+is still being started is not gone because the engine does not list it yet: it is looked for again when it has started.
 Any thread may call; the futures are resolved on the threads of the calls, without a lock held.
 """
 
@@ -46,15 +47,21 @@ class _Removal:
 class Removals:
     """`find` says what the container of a cid is called, None where there is none; `remove` removes it by both.
 
-    They may block and raise RuntimeFailure.
+    They may block and raise RuntimeFailure. `is_starting` tells whether a start of the cid is under way.
     """
 
     def __init__(
-        self, calls: EngineCalls, find: Callable[[str], Known | None], remove: Callable[[str, Known], None]
+        self,
+        calls: EngineCalls,
+        find: Callable[[str], Known | None],
+        remove: Callable[[str, Known], None],
+        *,
+        is_starting: Callable[[str], bool],
     ) -> None:
         self._calls = calls
         self._find = find
         self._remove = remove
+        self._is_starting = is_starting
         self._lock = threading.Lock()
         self._closed = False
         self._left: dict[str, _Removal] = {}  # by key; guarded by _lock as `under_way` in it; the rest is the attempt's
@@ -80,6 +87,13 @@ class Removals:
         for removal in left:
             self._try(removal, Rank.END)
 
+    def start_returned(self, cid: str) -> None:
+        """A start is under way no more: what was to be removed meanwhile is there by now, or never will be."""
+        with self._lock:
+            removal = self._left.get(cid)
+        if removal is not None:
+            self._try(removal, Rank.END)
+
     def left(self) -> list[str]:
         """The containers that are to go and are not known to be gone, by cid."""
         with self._lock:
@@ -100,11 +114,12 @@ class Removals:
     def _attempt(self, removal: _Removal) -> None:
         """On a thread of the calls."""
         gone = False
+        starting = self._is_starting(removal.cid)  # before the look, which may be too early for what comes of it
         try:
             removal.known = removal.known or self._find(removal.cid)
             if removal.known is not None:
                 self._remove(removal.cid, removal.known)
-            gone = True
+            gone = removal.known is not None or not starting
         except RuntimeFailure as error:
             if not removal.told and not self._closed:
                 log.warning("The container %s is not removed yet; each tick tries again: %s", removal.name, error)
@@ -116,3 +131,5 @@ class Removals:
                     del self._left[removal.key]
         if gone:
             removal.gone.set_result(None)
+        elif starting and not self._is_starting(removal.cid):  # it has returned during the attempt
+            self._try(removal, Rank.END)

@@ -77,6 +77,11 @@ class Roster:
             if len(self._abandoned) > MAX_ABANDONED:
                 self._abandoned.popitem(last=False)
 
+    def is_starting(self, cid: str) -> bool:
+        """Whether a start of that container is under way."""
+        with self._lock:
+            return cid in self._starting
+
     def find(self, cid: str) -> Known | None:
         """What that container is called, None where there is none. May block; raises RuntimeFailure."""
         with self._lock:

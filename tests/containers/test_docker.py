@@ -409,6 +409,25 @@ def test_however_often_one_looks_a_container_is_removed_once(
     assert len(removals(fake)) == 1
 
 
+def test_one_that_is_removed_while_it_is_being_started_does_not_stay(
+    runtime: DockerRuntime, fake: FakeDocker, tmp_path: Path
+) -> None:
+    """Its turn was cancelled in the first moments: the engine does not list it yet."""
+    (fake.state / "locks").mkdir()
+    os.mkfifo(fake.state / "locks/run")
+    program = fake.state / "bin/docker"
+    program.write_text(program.read_text().replace("exec", f'[ "$1" != run ] || cat "{fake.state}/locks/run"; exec'))
+    started = runtime.start(make_spec(tmp_path, "c1", runtime.container_uid))
+    with open(fake.state / "locks/run", "wb"):  # the start has got so far
+        removed = runtime.remove("c1")
+        runtime.remove("nobody").result(WAIT)  # so the first one has been looked for as well
+        assert not removed.done()
+
+    started.result(WAIT)
+    removed.result(WAIT)
+    assert names(fake) == []
+
+
 def test_a_removal_that_is_refused_is_tried_again_at_the_next_tick(
     runtime: DockerRuntime, fake: FakeDocker, tmp_path: Path
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -21,15 +21,19 @@ class Engine:
     def __init__(self) -> None:
         self.ids = {"c1": Known("id-of-c1", "name-of-c1")}
         self.away = False
+        self.starting: set[str] = set()
+        self.on_look: Callable[[str], Known | None] = self.ids.get
         self.asked: queue.SimpleQueue[str] = queue.SimpleQueue()
         self.words: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
         self.calls = EngineCalls("removal", 4)
-        self.removals = Removals(self.calls, self._find, self._remove)
+        self.removals = Removals(
+            self.calls, self._find, self._remove, is_starting=lambda cid: cid in self.starting
+        )
 
     def _find(self, cid: str) -> Known | None:
         if self.away:
             raise EngineUnavailable("no engine answers")
-        return self.ids.get(cid)
+        return self.on_look(cid)
 
     def _remove(self, cid: str, known: Known) -> None:
         self.asked.put(known.engine_id)
@@ -92,6 +96,43 @@ def test_one_that_could_not_be_looked_for_is_looked_for_again(engine: Engine) ->
 
     engine.away = False
     engine.removals.again()
+
+    gone.result(WAIT)
+
+
+@pytest.mark.parametrize("comes_up", [True, False])
+def test_what_is_still_being_started_is_looked_for_again_when_that_is_over(engine: Engine, comes_up: bool) -> None:
+    engine.starting.add("c2")
+    gone = engine.removals.ask("c2")
+    assert engine.calls.finish(WAIT) == []
+    assert not gone.done(), "the engine does not list it yet"
+
+    if comes_up:
+        engine.ids["c2"] = Known("id-of-c2", "name-of-c2")
+    engine.starting.clear()
+    engine.removals.start_returned("c2")
+    if comes_up:
+        assert engine.next_asked() == "id-of-c2"
+        engine.answer(None)
+
+    gone.result(WAIT)
+
+
+def test_a_start_that_returns_during_the_look_is_not_overlooked(engine: Engine) -> None:
+    engine.starting.add("c2")
+
+    def look(cid: str) -> Known | None:
+        """The engine's list is from before the container, and its start returns before the attempt is over."""
+        before = engine.ids.get(cid)
+        engine.ids["c2"] = Known("id-of-c2", "name-of-c2")
+        engine.starting.clear()
+        engine.removals.start_returned("c2")
+        return before
+
+    engine.on_look = look
+    gone = engine.removals.ask("c2")
+    assert engine.next_asked() == "id-of-c2"
+    engine.answer(None)
 
     gone.result(WAIT)
 
