@@ -196,9 +196,7 @@ class Router:
             why = f"{loss.reason} before it began, {turn.sends} times; see `openclaw status`"
             self._finish(turn, Answer.failed(why))
             return
-        attachment, turn.attachment = turn.attachment, None
-        if attachment is not None:
-            attachment.settle(turn.id)
+        self._clear_traces(turn)
         log.info("Message %s had not begun when %s; sending it again", turn.id, loss.reason)
         self._dispatch_again(turn)
 
@@ -213,10 +211,18 @@ class Router:
         """On the committer's thread: only hands over."""
         if (error := stored.exception()) is not None:
             log.error("attempt %d of %s could not be noted on disk: %s", turn.attempt, turn.id, error)
-        attachment, turn.attachment = turn.attachment, None
-        if attachment is not None and error is None:
-            attachment.settle(turn.id)
+            turn.attachment = None  # its traces stay: they tell the next start that the turn had begun
+        self._clear_traces(turn)
         self._dispatch_again(turn)
+
+    def _clear_traces(self, turn: Turn) -> None:
+        """What the last attempt has left in its channel; it is no reason not to make the next one."""
+        attachment, turn.attachment = turn.attachment, None
+        try:
+            if attachment is not None:
+                attachment.settle(turn.id)
+        except OSError as error:
+            log.error("the frames of %s could not be removed: %s; the next start does it", turn.id, error)
 
     # Dispatch
 

@@ -268,6 +268,22 @@ def test_an_attempt_that_cannot_be_noted_is_sent_all_the_same_and_its_traces_sta
     assert "attempt 2 of a could not be noted" in caplog.text
 
 
+@pytest.mark.parametrize("begun", [False, True])
+def test_traces_that_cannot_be_removed_do_not_hold_up_the_next_attempt(
+    office: Office, caplog: pytest.LogCaptureFixture, begun: bool
+) -> None:
+    office.accept("a")
+    turn = office.next_turn()
+    channel = office.attach(turn)
+    assert turn.attachment is not None
+    turn.attachment.channel.send("request", "a", {})
+    (channel / "in/a.request.json").unlink()
+    (channel / "in/a.request.json").mkdir()  # which no file system unlinks
+    office.lose(turn, begun=begun)
+    assert office.next_turn() is turn
+    assert "the frames of a could not be removed" in caplog.text
+
+
 # Start and stop
 
 
