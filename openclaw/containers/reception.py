@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import logging
 import os
+import stat
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -289,6 +290,8 @@ class Reception:
     def _drop_unasked(self, name: str, turn_id: str) -> None:
         """Remove what is about no turn in flight here: one that was given up, or somebody else's."""
         if not self._remove(name):
+            if self._is_in_the_way(name):  # else it could be moved there, and be said in the log, without end
+                raise ChannelViolation(f"{name} from container {self._cid} is no file that can be removed")
             return  # a turn that was given up may still append to events that are deleted
         self._late += 1
         if self._late > MAX_LATE:
@@ -300,6 +303,13 @@ class Reception:
             log.warning("%s from container %s is about nothing that it was given: dropped", name, self._cid)
         else:
             log.debug("%s from container %s answers nothing in flight, dropped", name, self._cid)
+
+    def _is_in_the_way(self, name: str) -> bool:
+        """Whether the container has put there what it knows that the host cannot remove."""
+        try:
+            return not stat.S_ISREG(os.stat(name, dir_fd=self._directory.fd, follow_symlinks=False).st_mode)
+        except OSError:
+            return False
 
     def _remove(self, name: str) -> bool:
         try:

@@ -260,6 +260,19 @@ def test_what_is_no_honest_file_is_a_violation(
     assert heard.frames.empty()
 
 
+@pytest.mark.parametrize("name", ["m2.response.json", "m2.events.jsonl"])
+def test_a_directory_that_is_called_as_what_nobody_asked_for_is_a_violation(
+    channel: Channel, heard: Heard, name: str
+) -> None:
+    """It cannot be unlinked: a container could move it back and forth, and fill the log with that."""
+    channel.send("request", "m1", {})
+    listen(channel, heard)
+    directory(channel.path / "out", ".hidden")
+    (channel.path / "out/.hidden").rename(channel.path / "out" / name)
+
+    assert heard.violation() == f"{name} from container c1 is no file that can be removed"
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can make a file of another user")
 def test_a_file_of_another_user_is_a_violation(channel: Channel, heard: Heard) -> None:
     channel.send("request", "m1", {})
