@@ -54,9 +54,9 @@ class _Published(NamedTuple):
 class Outbox:
     """Delivers each reply once.
 
-    `remember` is asked first, to note what the session keeps; it may raise NotDurable, and is asked again then. `told`
-    hears of each reply that is durable, `settled` when nothing of the turn is left to do. All are called on delivery's
-    thread and raise nothing else.
+    `remember` is asked first, to note what the session keeps. `told` hears of each reply that is durable, and notes it
+    for the session that asked for it. Both may raise NotDurable, and are called again then. `settled` hears when
+    nothing of the turn is left to do. All are called on delivery's thread and raise nothing else.
     """
 
     def __init__(
@@ -192,7 +192,11 @@ class Outbox:
 
     def _finish(self, published: _Published) -> None:
         turn, record = published.parcel.turn, published.record
-        self._told(turn, record)  # before anybody can act on the reply
+        try:
+            self._told(turn, record)  # before anybody can act on the reply
+        except NotDurable as error:
+            self._try_again(published.parcel, error)
+            return
         self._waiters.tell(turn.id, record)
         if published.first:
             timing = record["timing"]

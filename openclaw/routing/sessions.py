@@ -80,7 +80,10 @@ class Sessions:
         return list(_within(MAX_RESULTS, waiting))
 
     def add_result(self, reply: dict[str, Any]) -> None:
-        """A subagent has its reply: note it for its session, once. Raises OSError."""
+        """A subagent has its reply: note it for its session, once, durably.
+
+        Raises NotDurable where the disk is full, and OSError where it fails otherwise.
+        """
         group, session, message_id = reply["group"], reply["session"], reply["id"]
         file = self._file(group, session)
         known = self._recall(file, group, session)
@@ -90,7 +93,7 @@ class Sessions:
         if len(text) > MAX_RESULT:
             text = f"{text[:MAX_RESULT]}… (the whole text is the reply {message_id})"
         entry = {"kind": "subagent", "id": message_id, "status": reply["status"], "text": text}
-        self._write(file, known, [entry], message_id)
+        self._write_durably(file, known, [entry], message_id)
 
     def add_turn(self, group: str, session: str, turn_id: str, results: list[str], record: Record | None) -> None:
         """A turn is over that was told of `results` and leaves `record`: note it, once, durably.
@@ -100,14 +103,8 @@ class Sessions:
         file = self._file(group, session)
         known = self._recall(file, group, session)
         entries = self._entries(known.session, turn_id, results, record)
-        if not entries:
-            return
-        try:
-            self._write(file, known, entries, turn_id)
-        except OSError as error:
-            if error.errno in _FULL:
-                raise NotDurable(f"the session of {turn_id} could not be written: {error.strerror}") from error
-            raise
+        if entries:
+            self._write_durably(file, known, entries, turn_id)
 
     def _entries(self, known: Session, turn_id: str, results: list[str], record: Record | None) -> list[Entry]:
         """The lines that are missing."""
@@ -148,6 +145,15 @@ class Sessions:
             while len(self._known) > MAX_KNOWN:
                 self._known.popitem(last=False)
         return known
+
+    def _write_durably(self, file: SessionFile, known: _Known, entries: list[Entry], cause: str) -> None:
+        """Add lines. Raises NotDurable where the disk is full, and OSError where it fails otherwise."""
+        try:
+            self._write(file, known, entries, cause)
+        except OSError as error:
+            if error.errno in _FULL:
+                raise NotDurable(f"the session of {cause} could not be written: {error.strerror}") from error
+            raise
 
     def _write(self, file: SessionFile, known: _Known, entries: list[Entry], cause: str) -> None:
         """Add lines, and let older ones leave the file where these say so, or where it has grown too large."""

@@ -405,16 +405,16 @@ class Service:
         self._router.remembered(turn)
 
     def _published(self, turn: Turn, reply: dict[str, Any]) -> None:
-        """A reply is durable: tell whom it concerns. On delivery's thread."""
+        """A reply is durable: tell whom it concerns. On delivery's thread. Raises NotDurable before anybody is told."""
         if not reply:  # damaged, which the ledger has said
             self._events.done(turn.id)
             return
-        for name, milliseconds in reply["timing"].items():
-            self._totals.observe(milliseconds, name, reply["route"])
         try:
             if turn.parent:
                 self._sessions.add_result(reply)
         except OSError as error:
             log.error("the session of %s could not be written: %s", turn.id, error)
+        for name, milliseconds in reply["timing"].items():
+            self._totals.observe(milliseconds, name, reply["route"])
         self._subagents.finished(turn, reply)
         self._events.done(turn.id)

@@ -51,10 +51,11 @@ class Desk:
         self.settled: queue.Queue[Turn] = queue.Queue()
         self.told: queue.Queue[dict[str, Any]] = queue.Queue()
         self.remember: Callable[[Turn, Answer], None] = lambda *_: None
+        self.tell: Callable[[Turn, dict[str, Any]], None] = lambda _, reply: self.told.put(reply)
         self.outbox = Outbox(
             self.ledger, self.waiters, callbacks, self.alarms.clock, self.alarms,
             remember=self._remember, settled=self.settled.put,
-            told=lambda _, reply: self.told.put(reply),
+            told=lambda turn, reply: self.tell(turn, reply),
         )  # fmt: skip
         self.outbox.start()
         stack.callback(self.outbox.close)
@@ -279,6 +280,25 @@ def test_a_session_that_cannot_be_written_yet_keeps_its_reply_alone(desk: Desk) 
     desk.alarms.advance(FIRST_PAUSE)
     assert desk.next_settled() is turn
     assert desk.reply("a")["text"] == "hi"
+
+
+def test_a_reply_that_its_session_cannot_be_told_of_yet_is_told_later_and_its_message_stays(desk: Desk) -> None:
+    tell, full = desk.tell, {"a"}
+
+    def told(turn: Turn, reply: dict[str, Any]) -> None:
+        if turn.id in full:
+            raise NotDurable("the session of a could not be written: No space left on device")
+        tell(turn, reply)
+
+    desk.tell = told
+    turn = desk.deliver("a")
+    desk.alarms.wait_set(FIRST_PAUSE)
+    assert desk.left()[0] == ["a.json"]
+    assert desk.settled.empty()
+    full.clear()
+    desk.alarms.advance(FIRST_PAUSE)
+    assert desk.next_settled() is turn
+    assert desk.told.get_nowait() == desk.ledger.reply("a")
 
 
 def test_a_turn_whose_reply_was_out_at_the_start_is_not_remembered_again(desk: Desk) -> None:

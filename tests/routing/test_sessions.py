@@ -357,6 +357,9 @@ def test_a_full_disk_leaves_no_part_of_a_line_and_says_that_it_is_to_be_tried_ag
         patched.setattr("os.write", half)
         with pytest.raises(NotDurable, match="No space left"):
             keep(sessions, "b", said("then"))
+        with pytest.raises(NotDurable, match="No space left"):
+            sessions.add_result(reply("a.s1"))
     assert kept(tmp_path) == [("messages", "a")]
     keep(sessions, "b", said("then"))
-    assert kept(tmp_path) == [("messages", "a"), ("messages", "b")]
+    sessions.add_result(reply("a.s1"))
+    assert kept(tmp_path) == [("messages", "a"), ("messages", "b"), ("subagent", "a.s1")]
