@@ -81,6 +81,7 @@ class Outbox:
         self._told = told
         # One parcel for each turn in flight, and the end: its bound is that of what may be in flight.
         self._parcels: queue.SimpleQueue[_Parcel | Callable[[], None] | None] = queue.SimpleQueue()
+        self._seen_to: set[str] = set()  # the thread's own: ids of the batch that are delivered, or tried again later
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
 
     def start(self) -> None:
@@ -109,10 +110,7 @@ class Outbox:
         while not ending:
             batch = self._next_batch()
             ending = batch[-1] is None
-            try:
-                self._deliver([one for one in batch if isinstance(one, _Parcel)])
-            except Exception:  # the top of the thread: the turns stay in work/ and are taken up at the next start
-                log.exception("replies could not be delivered")
+            self._deliver_all([one for one in batch if isinstance(one, _Parcel)])
             for one in batch:
                 if callable(one):
                     one()
@@ -124,6 +122,17 @@ class Outbox:
             while batch[-1] is not None and len(batch) < MAX_BATCH:
                 batch.append(self._parcels.get_nowait())
         return batch
+
+    def _deliver_all(self, batch: list[_Parcel]) -> None:
+        """Deliver a batch; where that fails on one of them, the others each by itself."""
+        self._seen_to.clear()
+        try:
+            self._deliver(batch)
+        except Exception:  # the top of the thread: a turn stays in work/ and is taken up at the next start
+            log.exception("%s could not be delivered", batch[0].turn.id if len(batch) == 1 else f"{len(batch)} replies")
+            if len(batch) > 1:
+                for parcel in [parcel for parcel in batch if parcel.turn.id not in self._seen_to]:
+                    self._deliver_all([parcel])
 
     def _deliver(self, batch: list[_Parcel]) -> None:
         for published in self._note_debts(self._publish(batch)):
@@ -186,6 +195,7 @@ class Outbox:
         return noted
 
     def _try_again(self, parcel: _Parcel, error: Exception) -> None:
+        self._seen_to.add(parcel.turn.id)
         log.error("The reply to %s could not be stored: %s; next try in %.0f s", parcel.turn.id, error, parcel.pause)
         later = parcel._replace(pause=min(2 * parcel.pause, LONGEST_PAUSE))
         self._alarms.call_later(parcel.pause, lambda: self._parcels.put(later))
@@ -216,3 +226,4 @@ class Outbox:
         self._settled(turn)
         if turn.message.callback_url:
             self._callbacks.send(turn.id, turn.message.callback_url)
+        self._seen_to.add(turn.id)

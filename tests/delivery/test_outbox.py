@@ -55,7 +55,7 @@ class Desk:
         self.outbox = Outbox(
             self.ledger, self.waiters, callbacks, self.alarms.clock, self.alarms,
             remember=self._remember, settled=self.settled.put,
-            told=lambda turn, reply: self.tell(turn, reply),
+            told=self._tell,
         )  # fmt: skip
         self.outbox.start()
         stack.callback(self.outbox.close)
@@ -90,6 +90,9 @@ class Desk:
 
     def _remember(self, turn: Turn, answer: Answer) -> None:
         self.remember(turn, answer)
+
+    def _tell(self, turn: Turn, reply: dict[str, Any]) -> None:
+        self.tell(turn, reply)
 
     def next_settled(self) -> Turn:
         return self.settled.get(timeout=10)
@@ -307,6 +310,34 @@ def test_a_turn_whose_reply_was_out_at_the_start_is_not_remembered_again(desk: D
     desk.ledger.store_reply(turn, turn.reply(DONE, 0.0)).result(10)
     desk.outbox.resume(turn)
     assert desk.next_settled() is turn
+
+
+@pytest.mark.parametrize("where", ["remember", "tell"])
+def test_a_fault_in_one_costs_the_others_of_its_batch_nothing(
+    desk: Desk, caplog: pytest.LogCaptureFixture, where: str
+) -> None:
+    heard: list[str] = []
+
+    def fault(turn: Turn, _: object) -> None:
+        heard.append(turn.id)
+        if turn.id == "b":
+            raise ValueError("a fault of ours")
+
+    setattr(desk, where, fault)
+    turns = [desk.turn(message_id) for message_id in "abc"]
+    desk.replies.hold()
+    desk.deliver("first", stored=False)
+    desk.replies.wait_held()
+    for turn in turns:  # one batch
+        desk.outbox.deliver(turn, DONE)
+    desk.replies.release()
+    assert {desk.next_settled().id for _ in range(3)} == {"first", "a", "c"}
+    desk.outbox.close()
+    assert desk.settled.empty()
+    assert desk.left()[0] == ["b.json"], "the next start takes it up"
+    assert "b could not be delivered" in caplog.text
+    if where == "tell":
+        assert heard.count("a") == 1
 
 
 # What is owed to a callback_url
