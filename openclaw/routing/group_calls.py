@@ -39,7 +39,11 @@ class GroupCalls:
         name, config = _checked(arguments)
         if not self._free.acquire(blocking=False):
             raise CallRefused(f"{AT_ONCE} groups are being made at this moment; try again")
-        threading.Thread(target=self._make, args=(name, config, answer), name="register-group", daemon=True).start()
+        try:
+            threading.Thread(target=self._make, args=(name, config, answer), name="register-group", daemon=True).start()
+        except RuntimeError as error:  # "can't start new thread"
+            self._free.release()
+            raise CallRefused(f"the machine gives no thread for it ({error}); try again") from error
 
     def _make(self, name: str, config: GroupConfig, answer: Answer) -> None:
         try:

@@ -77,8 +77,13 @@ class Watchdog:
         self._alarms.call_later(self._interval, self._begin)
 
     def _begin(self) -> None:
-        if not self._closed.is_set():
+        if self._closed.is_set():
+            return
+        try:
             threading.Thread(target=self._run, name="watchdog", daemon=True).start()
+        except RuntimeError as error:  # "can't start new thread", which may be over by the next time
+            log.error("The watchdog's probe was lost: %s; raise the limit of processes (ulimit -u)", error)
+            self._later()
 
     def _run(self) -> None:
         try:

@@ -122,3 +122,17 @@ def test_only_a_few_are_made_at_once_and_the_caller_never_waits(
     made = {answers.get(timeout=10)["value"]["group"] for _ in range(AT_ONCE)}
     assert made == {f"group{number}" for number in range(AT_ONCE)}
     assert "value" in ask(calls, name="one-more")
+
+
+def test_where_there_is_no_thread_the_call_says_so_and_the_next_ones_are_served(
+    calls: AgentCalls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_thread(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", no_thread)
+        for _ in range(AT_ONCE):
+            assert "gives no thread for it (can't start new thread)" in ask(calls, name="friends")["error"]
+
+    assert ask(calls, name="friends")["value"]["status"] == "registered"

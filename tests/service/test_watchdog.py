@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -61,6 +62,24 @@ def test_the_manager_is_told_several_times_in_a_period(parts: Parts) -> None:
         parts.alarms.wait_set(PERIOD / PER_PERIOD)
         parts.alarms.advance(PERIOD / PER_PERIOD)
         assert parts.told.get(timeout=30) == "alive"
+
+
+def test_where_there_is_no_thread_for_one_probe_there_is_the_next(
+    parts: Parts, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    parts.watchdog()
+    with monkeypatch.context() as patched:
+        patched.setattr("openclaw.service.watchdog.threading.Thread.start", no_thread)
+        parts.alarms.wait_set(PERIOD / PER_PERIOD)
+        parts.alarms.advance(PERIOD / PER_PERIOD)
+    assert "raise the limit of processes" in caplog.text
+    parts.alarms.wait_set(PERIOD / PER_PERIOD)
+    parts.alarms.advance(PERIOD / PER_PERIOD)
+    assert parts.told.get(timeout=30) == "alive"
+
+
+def no_thread(_: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
 
 
 def test_a_service_that_does_not_answer_is_no_living_one(parts: Parts) -> None:
