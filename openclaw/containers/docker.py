@@ -21,7 +21,7 @@ from openclaw.containers.docker_calls import EngineCalls, Rank
 from openclaw.containers.docker_events import EngineEvents
 from openclaw.containers.docker_removals import Removals
 from openclaw.containers.docker_roster import Roster
-from openclaw.containers.docker_run import Known
+from openclaw.containers.docker_run import Known, Row
 from openclaw.containers.handover import hand_over
 from openclaw.containers.health import EngineHealth
 from openclaw.containers.runtime import ContainerSpec, Exit, Found
@@ -88,7 +88,7 @@ class DockerRuntime:
         self._on_image_changed: Callable[[], None] = _ignore_up
         self._lock = threading.Lock()
         # Guarded by _lock: _image_id, _look_waits, _closed; and _asked: for each container that is to end or has ended,
-        # until it is removed, whether somebody here had asked for that.
+        # until a look does not find it any more, whether somebody here had asked for that.
         self._asked: dict[str, bool] = {}
         self._image_id = ""
         self._look_waits = False
@@ -140,9 +140,7 @@ class DockerRuntime:
     def remove(self, cid: str, *, urgent: bool = False) -> Future[None]:
         with self._lock:
             self._asked.setdefault(cid, True)
-        gone = self._removals.ask(cid, urgent=urgent)
-        gone.add_done_callback(lambda _: self._forget(cid))
-        return gone
+        return self._removals.ask(cid, urgent=urgent)
 
     def list(self) -> Sequence[Found]:
         return [row.found for row in self._roster.take_stock()]
@@ -271,10 +269,6 @@ class DockerRuntime:
         if output.code == 0:
             last_words.tell(known.name, f"{output.stdout}\n{output.stderr}")
 
-    def _forget(self, cid: str) -> None:
-        with self._lock:
-            self._asked.pop(cid, None)
-
     def _end(self, *args: str) -> None:
         try:
             output = self._cli.run(args, self._timeouts.end)
@@ -294,15 +288,21 @@ class DockerRuntime:
         with self._lock:
             self._look_waits = False
         try:
-            rows = self._roster.look()
-            self._removals.again()
-            if all(row.image != self._image for row in rows):
-                self._forget_image()  # nothing runs that would tell that the name has moved
+            self._looked(self._roster.look())
         except RuntimeFailure as error:
             if not self._closed:
                 log.warning("The engine's list cannot be read: %s", error)
         except Exception:  # the top of the job
             log.exception("the engine's list cannot be read")
+
+    def _looked(self, rows: Sequence[Row]) -> None:
+        """What follows from a look beside what the roster makes of it."""
+        listed = {row.found.cid for row in rows}
+        with self._lock:
+            self._asked = {cid: asked for cid, asked in self._asked.items() if cid in listed}
+        self._removals.again()
+        if all(row.image != self._image for row in rows):
+            self._forget_image()  # nothing is there that would tell that the name has moved
 
     def _image_moved(self) -> None:
         """The image's name means another one than before: `make image` while the service runs."""
@@ -317,8 +317,7 @@ class DockerRuntime:
             self._image_id = ""
 
     def _connected(self, again: bool) -> None:
-        self._roster.look()
-        self._removals.again()
+        self._looked(self._roster.look())
         self._forget_image()
         if again and not self._closed:
             log.info("The engine answers again")
