@@ -10,6 +10,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from openclaw.agents.attachment import Attachment
+from openclaw.containers.runtime import Exit
 from openclaw.errors import RuntimeFailure
 
 if TYPE_CHECKING:
@@ -51,6 +52,7 @@ class Recovery:
         """Adopt, bury and remove. `turns` are those in flight, by id; `now` is monotonic. Raises RuntimeFailure."""
         found = {container.cid: container for container in self._runtime.list()}
         main_lives = False
+        adopted: set[str] = set()
         self._channels.sweep()
         for cid in self._channels.list():
             try:
@@ -64,6 +66,7 @@ class Recovery:
             if container is not None and container.running and (container.role == "main" or mine):
                 main_lives |= container.role == "main"
                 self._adopt(container, channel, mine)
+                adopted.add(cid)
             else:
                 self._bury(channel, mine, now)
                 if container is not None:
@@ -72,6 +75,22 @@ class Recovery:
             self._runtime.remove(cid)
         if not main_lives:
             self._main.begin()
+        if adopted:
+            self._tell_ends(adopted)
+
+    def _tell_ends(self, adopted: set[str]) -> None:
+        """Look once more: of a container that ended before its agent knew it, the runtime has told nobody."""
+        try:
+            now = {container.cid: container for container in self._runtime.list()}
+        except RuntimeFailure as error:
+            log.warning("Whether the containers that were taken over still run is not known: %s", error)
+            return
+        for cid in adopted:
+            container = now.get(cid)
+            if container is None or not container.running:
+                gone = Exit(cid, container and container.exit_code, "")
+                self._main.exited(gone)
+                self._dedicated.exited(gone)
 
     def _turns_of(self, channel: Channel, turns: dict[str, Turn]) -> list[Turn]:
         """The turns that the channel is about; what is answered already is cleared away.

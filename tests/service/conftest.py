@@ -34,13 +34,19 @@ class Engine(HandRuntime):
     def __init__(self) -> None:
         super().__init__()
         self.containers: list[Found] = []
+        self.dies_after_the_list = False
+        self.goes_away_after_the_list = False
         self.away = False
         self.has_image = True
 
     def list(self) -> Sequence[Found]:
         if self.away:
             raise EngineUnavailable("the engine does not answer")
-        return self.containers
+        listed = list(self.containers)
+        self.away = self.goes_away_after_the_list
+        if self.dies_after_the_list:
+            self.containers = [found._replace(running=False, exit_code=137) for found in self.containers]
+        return listed
 
     def config_digest(self, spec: ContainerSpec) -> str:
         if not self.has_image:

@@ -221,6 +221,31 @@ def test_a_channel_that_is_half_there_goes_and_its_container_too(crew: Crew) -> 
     assert not (crew.root / "c1").exists()
 
 
+@pytest.mark.parametrize("role", ["main", "dedicated"])
+def test_a_container_that_ends_before_its_agent_knows_it_loses_its_turns_all_the_same(crew: Crew, role: str) -> None:
+    turn = crew.turn("a", group="main" if role == "main" else "friends")
+    crew.left_channel("c1", turn)
+    crew.left_container("c1", role)
+    crew.frame("c1", "started", "a")
+    crew.engine.dies_after_the_list = True
+    crew.recover(turn)
+    ended, outcome = crew.next_end()
+    assert ended is turn
+    assert isinstance(outcome, Loss)
+    assert "exit 137" in outcome.reason
+    assert outcome.begun
+
+
+def test_where_the_engine_goes_away_after_the_list_what_was_taken_over_goes_on(crew: Crew) -> None:
+    turn = crew.turn("a")
+    crew.left_channel("c1", turn)
+    crew.left_container("c1", "main")
+    crew.engine.goes_away_after_the_list = True
+    crew.recover(turn)
+    crew.answer("c1", "a")
+    assert crew.next_end() == (turn, DONE)
+
+
 # Messages and channels
 
 
