@@ -16,4 +16,5 @@ def test_a_container_for_each_message_is_measured_against_docker_run(tmp_path: P
     message, run = row.beside
     assert run.number > 0 < message.number
     assert row.number == message.number - run.number
-    assert list((tmp_path / "floor-home" / "channels").iterdir()) == []
+    left = (tmp_path / "floor-home" / "channels").iterdir()
+    assert [channel for channel in left if not channel.name.startswith(".")] == []  # those are being removed
