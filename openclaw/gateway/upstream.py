@@ -90,6 +90,7 @@ class Upstream:
         self._beta = "" if api_key or not oauth_token else OAUTH_BETA
         self._timeout = (connect_s, silence_s)
         self._session = BareSession(KEPT_CONNECTIONS)
+        self._prepared: dict[str, requests.PreparedRequest] = {}  # by target, of which there are few; never changed
 
     def close(self) -> None:
         """Close what is idle; calls under way end by themselves, or are cut."""
@@ -102,14 +103,8 @@ class Upstream:
         and lets through what `body` raises.
         """
         try:
-            response = self._session.post(
-                self._base + target,
-                data=body,
-                headers=self._headers(fields),
-                timeout=self._timeout,
-                stream=True,
-                allow_redirects=False,
-            )
+            request = self._request(target, fields, body)
+            response = self._session.send(request, timeout=self._timeout, stream=True, allow_redirects=False)
         except requests.ReadTimeout:
             raise ApiError(504, f"{self.silence}; ask again, or for less at once") from None
         except (requests.RequestException, OSError, ValueError) as error:
@@ -143,6 +138,17 @@ class Upstream:
         hint = _HINT.get(status)
         return f"{self.host} answers {status}{f': {hint}' if hint else ''}"
 
+    def _request(self, target: str, fields: Mapping[str, str], body: Body) -> requests.PreparedRequest:
+        """A copy of what is the same for each call of `target`: to prepare it anew is a fifth of what asking costs."""
+        prepared = self._prepared.get(target)
+        if prepared is None:
+            prepared = self._session.prepare_request(requests.Request("POST", self._base + target))
+            self._prepared[target] = prepared
+        request = prepared.copy()
+        request.headers.update({**self._headers(fields), "content-length": str(len(body))})
+        request.body = body  # type: ignore[assignment]  # it is iterated or read
+        return request
+
     def _headers(self, fields: Mapping[str, str]) -> dict[str, str]:
         headers = {name: fields[name] for name in _TO_UPSTREAM if name in fields}
         headers.setdefault("user-agent", f"openclaw/{__version__}")
@@ -150,7 +156,6 @@ class Upstream:
             headers["anthropic-beta"] = ",".join(filter(None, (headers.get("anthropic-beta"), self._beta)))
         # Unpacked: what passes by is read, and whatever is packed would have to be unpacked for that.
         return {**headers, "accept-encoding": "identity", **self._credential}
-
 
 
 class Answer:
