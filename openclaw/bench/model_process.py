@@ -47,6 +47,10 @@ class ModelProcess:
         self._heard = b""  # of a line that has not ended
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def url(self) -> str:
         """Where it listens."""
         return self._url

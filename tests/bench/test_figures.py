@@ -8,7 +8,7 @@ import pytest
 
 from openclaw.agents.slots import Slots
 from openclaw.bench.figure import Figure, NotMeasured
-from openclaw.bench.figures import FIGURES, alive, hundred_subagents, spawn, thousand
+from openclaw.bench.figures import FIGURES, alive, hundred_subagents, seed_table, spawn, thousand
 from openclaw.containers.runtime import Found
 
 
@@ -78,3 +78,11 @@ def test_containers_that_serve_somebody_are_those_that_run_and_are_not_mains_own
 
     listed = [found("main", running=True), found("dedicated", running=True), found("dedicated", running=False)]
     assert alive.serving(listed) == 1
+
+
+def test_the_line_of_the_table_is_that_of_one_message_the_one_in_the_middle() -> None:
+    def answered(seconds: float) -> seed_table.Answered:
+        return seed_table.Answered(seconds, seed_table.Line(0, 0, seconds * 1000))
+
+    assert seed_table.middle([answered(5.4), answered(5.2), answered(5.3)]) == answered(5.3)
+    assert seed_table.middle([answered(5.4), answered(5.2)]) == answered(5.2)

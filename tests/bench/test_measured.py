@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from openclaw.bench.bench import Bench
 from openclaw.bench.figure import Figure, Row
-from openclaw.bench.figures import alive, hundred_sessions, hundred_subagents, spawn, twenty_groups
+from openclaw.bench.figures import (
+    alive,
+    cancel,
+    hundred_sessions,
+    hundred_subagents,
+    model,
+    seed_table,
+    spawn,
+    twenty_groups,
+)
 from tests.support.fake_docker import FakeDocker
 
 
@@ -58,3 +67,41 @@ def test_what_is_alive_together_is_counted_and_what_is_left_behind(engine_bench:
     assert rows["memory"].number > 0
     assert rows["children beyond docker events"].number == 0
     assert rows["left behind"].number == rows["channels left behind"].number == 0
+
+
+def test_what_is_added_to_a_model_is_told_beside_the_model_alone(engine_bench: Bench, fake: FakeDocker) -> None:
+    rows = _measured(engine_bench, fake, model.FIGURE)
+    reply, tool = rows["reply p50"], rows["one tool call more"]
+    alone = next(one for one in reply.beside if one.what == "the model alone")
+    assert alone.number > 0 < reply.number
+    (with_tool,) = tool.beside
+    assert tool.number == with_tool.number - reply.number
+    assert rows["first delta after the model's"].number > 0
+    assert rows["runner memory"].number > 5  # a Python, not what it was started by
+
+
+def test_the_hybrids_table_has_our_line_beside_its_own(engine_bench: Bench, fake: FakeDocker) -> None:
+    rows = _measured(engine_bench, fake, seed_table.FIGURE)
+    for row in rows.values():
+        assert row.number > 1  # the model's second
+        beside = {one.what: one.number for one in row.beside}
+        assert beside["our agentTime"] >= 1000
+        assert beside["our totalTime"] <= row.number * 1000
+    shown = [str(one) for one in rows["persistent totalTime"].beside]
+    assert shown[3:] == [
+        "the hybrid's prepTime 50 ms",
+        "the hybrid's agentTime 5,200 ms",
+        "the hybrid's totalTime 6,100 ms",
+    ]
+    assert rows["on-demand totalTime"].beside[-1].number > 0  # the floor
+
+
+def test_cancelled_messages_are_timed_until_their_containers_are_gone(engine_bench: Bench, fake: FakeDocker) -> None:
+    rows = _measured(engine_bench, fake, cancel.FIGURE)
+    (median,) = rows["one gone after"].beside
+    assert 0 < median.number <= rows["one gone after"].number
+    share = rows["many gone / bare removals"]
+    gone, bare = share.beside[:2]
+    assert share.number == gone.number / bare.number
+    names = [next(word for word in call if word.startswith("--name=")) for call in fake.calls() if call[0] == "run"]
+    assert sum("-subagent-" in name for name in names) == 2 + 8  # as many as a quick run asks for

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -125,3 +126,22 @@ def test_it_can_be_started_by_hand(by_hand: str) -> None:
     body["messages"] = [HI, {"role": "assistant", "content": first["content"]}, {"role": "user", "content": results}]
     second = requests.post(f"{by_hand}/v1/messages", json=body, headers=VERSION, timeout=10).json()
     assert second["content"] == [{"type": "text", "text": "as told"}]
+
+
+def test_by_hand_a_tool_is_called_where_the_words_are_and_the_first_text_of_a_stream_is_told() -> None:
+    command = [sys.executable, "-m", "tests.support.messages_api", "--tool=Bash", "--tool-when=do it", "--first-delta"]
+    with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[-1]
+        body = {"model": "m", "max_tokens": 9, "stream": True, "messages": [HI]}
+        before = time.monotonic()
+        said = requests.post(f"{url}/v1/messages", json=body, headers=VERSION, timeout=10).text
+        line = process.stdout.readline()
+        body["messages"] = [{"role": "user", "content": "do it now"}]
+        called = requests.post(f"{url}/v1/messages", json=body, headers=VERSION, timeout=10).text
+        process.terminate()
+        assert process.stdout.read() == ""  # the answer with the tool had no text
+    assert "tool_use" not in said
+    assert "tool_use" in called
+    assert line.startswith("first delta at ")
+    assert before < float(line.split()[-1]) < time.monotonic()

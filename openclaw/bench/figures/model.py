@@ -54,7 +54,7 @@ def measure(bench: Bench) -> list[Row]:
         closing(service.client()) as client,
     ):
         for number in range(WARM_UP):
-            _ask(bench, model, client, f"warm up, and {USE}", f"warm-{number}")
+            _warm_up(model, client, f"warm-{number}")
         for number in range(count):
             session = f"s{number // TURNS}"
             times.plain.append(_ask(bench, model, client, f"message {number}", session))
@@ -80,6 +80,13 @@ def _rows(times: Times, writes: DurableWrites, memory: float) -> list[Row]:
         Row(DELTA, median_ms(times.delta), (p90,), f"{len(times.delta)} streams"),
         Row(MEMORY, memory, (), f"by /proc, after {3 * len(times.plain)} messages"),
     ]
+
+
+def _warm_up(model: ModelProcess, client: Client, session: str) -> None:
+    """Raises NotMeasured where no tool is used."""
+    if "tool" not in [name for name, _ in client.events(f"warm up, and {USE}", session)]:
+        raise NotMeasured("the model's call of a tool was not heard of")
+    model.first_delta()
 
 
 def _ask(bench: Bench, model: ModelProcess, client: Client, text: str, session: str) -> float:
