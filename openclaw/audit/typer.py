@@ -151,6 +151,8 @@ class Typer:
             )
         if name in GIVES:
             return GIVES[name]
+        if name == "contextlib.closing" and node.args:
+            return self.of(node.args[0], function)
         prefix = self._module.name + "."
         if name.startswith(prefix) and name.removeprefix(prefix) in self._module.returns:
             return self._module.returns[name.removeprefix(prefix)]

@@ -16,7 +16,7 @@ from openclaw.audit.syntax import argument, calls, constant, source, text
 _CONTAINERS = ("list", "dict", "set", "deque", "bytearray")
 _GROWS = frozenset({"append", "appendleft", "add", "extend", "insert", "[]=", "+=", "update", "push"})
 _REGISTERS = re.compile(
-    r"^(_?register\w*|subscribe\w*|add_(handler|route|listener|hook|plugin|source|observer)\w*|route|use|on|configure\w*|_?load\w*|setup|_?build\w*|start|open|connect|__init__|__enter__|reload|_?init\w*|_?scan|parse\w*|include|install)$"
+    r"^(_?register\w*|subscribe\w*|add_(handler|route|listener|hook|plugin|source|observer)\w*|route|use|on|configure\w*|_?load\w*|setup|start|open|connect|__init__|__enter__|reload|_?init\w*|_?scan|install)$"
 )
 _KEYS = re.compile(
     r"time|uuid|id\b|_id|request|path|url|token|addr|client|task|msg|message|query|session|key|prompt|digest|hash|text|event|sha|line",

@@ -155,7 +155,7 @@ def _into_one(call: Call) -> bool:
     """Whether a call adds to an archive that the loop did not open: its parts can only come one by one."""
     loop = call.loop
     return (
-        call.name in ("zipfile.ZipFile.write", "zipfile.ZipFile.writestr", "tarfile.open.add")
+        call.name in ("zipfile.ZipFile.write", "zipfile.ZipFile.writestr", "tarfile.open.add", "hash.update")
         and loop is not None
         and call.receiver not in {name for around in loop.chain() for name in around.assigned}
         and call.function.types.get(call.receiver, "") != ""

@@ -59,7 +59,7 @@ def _started(project: Project, call: Call, function: Function) -> Iterator[Findi
         points.append("5.2")
     elif around is not None and call.method != "fork":
         points += [] if pauses_long(project, around) or around.deadline else ["5.2"]
-    elif hot and not (hot == model.CYCLE and called_rarely(project, function)):
+    elif hot & (model.HANDLER | model.CYCLE) and not (hot == model.CYCLE and called_rarely(project, function)):
         points.append("5.1")
     if (_interpreter(node) or call.name == "multiprocessing.Process") and (points and points[-1] in ("5.1", "5.2")):
         points.append("5.6")
