@@ -94,6 +94,10 @@ class Project:
                 return self._modules[candidate]
         return None
 
+    def _parents(self, cls: Class) -> Iterator[Class]:
+        """The project's classes that a class inherits."""
+        return (found for base in self.bases(cls) if (found := self.find_class(cls.module, base)) is not None)
+
     def is_passing(self, cls: Class) -> bool:
         """Whether objects of a class are only ever made for one call of something: what they gather goes with them."""
         made = self._made.get(cls, ())
@@ -134,7 +138,8 @@ class Project:
         for call in function.calls:
             found = self._resolve(function.module, call.name)
             if call.method[:1].isupper() and (made := self.find_class(function.module, call.name)) is not None:
-                self._made[made].append(call)
+                for cls in [made, *self._parents(made)]:
+                    self._made[cls].append(call)
             if found is None and call.name.startswith("?."):
                 found = self._by_method(function.module, call.name[2:])
             if found is not None and found is not function.module.functions[0]:
