@@ -177,7 +177,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("OPENCLAW_CONTEXT_TOKENS", "200000", _number(4096, 10_000_000), "tokens that the model's window holds; older turns are summarised before it is full"),
     Setting("ASSISTANT_NAME", "Claw", _printable, "what the assistant calls itself"),
     Setting("TZ", "", _zone, "time zone for the assistant; empty: the machine's"),
-    Setting("OPENCLAW_HOME", "", _printable, "folder of groups/, ipc/ and logs/; empty: the checkout"),
+    Setting("OPENCLAW_HOME", "", _printable, "folder of .env, groups/, ipc/ and logs/, so not to be set here; empty: the checkout"),
     Setting("OPENCLAW_HOST", "127.0.0.1", _address, "address to listen on; other than loopback needs OPENCLAW_TOKEN"),
     Setting("OPENCLAW_PORT", "8765", _number(0, 65535), "port to listen on; 0 takes a free one"),
     Setting("OPENCLAW_TOKEN", "", _matching(r"[!-~]{0,512}", "printable ASCII without spaces"), "callers that bear it are let in (Authorization: Bearer …)"),
@@ -243,6 +243,8 @@ def load(environ: Mapping[str, str]) -> Config:
     home = _home(environ.get("OPENCLAW_HOME") or str(CHECKOUT))
     file = _read_env_file(home / ".env")
     warnings = [warning for name in file if (warning := _doubt(name))]
+    if "OPENCLAW_HOME" in file and "OPENCLAW_HOME" not in environ:
+        warnings.append("OPENCLAW_HOME in .env is passed over: it says where .env is; set it in the environment")
     values = {**file, **environ}
     try:
         _zone(environ.get("TZ", ""))

@@ -61,6 +61,13 @@ def test_the_time_zone_may_be_all_that_posix_allows(tmp_path: Path, given: str, 
     assert (config.tz, config.warnings) == (zone, ())
 
 
+def test_a_home_cannot_be_named_in_its_own_file(tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("OPENCLAW_HOME=/elsewhere\n")
+    config = load({"OPENCLAW_HOME": str(tmp_path)})
+    assert config.warnings == ()  # the environment has said it
+    assert config.home == tmp_path
+
+
 def test_a_time_zone_of_the_environment_that_is_none_is_passed_over_with_a_warning(tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("TZ=Asia/Tokyo")
     config = load({"OPENCLAW_HOME": str(tmp_path), "TZ": "Mars/Olympus"})

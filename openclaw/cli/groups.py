@@ -83,10 +83,12 @@ def _show(book: _Book, _config: Config, arguments: argparse.Namespace) -> None:
 
 
 def _add(book: _Book, config: Config, arguments: argparse.Namespace) -> None:
-    settings = _settings(arguments)
+    there = next((entry for entry in book.list() if entry["name"] == arguments.name), {})
+    settings = _settings(arguments, there)
     book.add(arguments.name, settings)
     entry = book.show(arguments.name)
-    print(printable(f"{arguments.name} can be spoken to; its folder is {entry['folder']}"))
+    kept = "" if not there or "damaged" in there else "; settings that were not named stay as they were"
+    print(printable(f"{arguments.name} can be spoken to; its folder is {entry['folder']}{kept}"))
     try:
         MountAllowlist(config.home).resolve(settings.mounts)
     except MountRefused as refused:
@@ -106,8 +108,8 @@ _ACTIONS: dict[str, Callable[[_Book, Config, argparse.Namespace], None]] = {
 }
 
 
-def _settings(arguments: argparse.Namespace) -> GroupConfig:
-    """The settings that were given as options. Raises InvalidGroup."""
+def _settings(arguments: argparse.Namespace, there: Entry) -> GroupConfig:
+    """The settings that were given as options, over those that are there. Raises InvalidGroup."""
     given = {
         "trigger": arguments.trigger,
         "allowed_senders": arguments.allow,
@@ -118,7 +120,8 @@ def _settings(arguments: argparse.Namespace) -> GroupConfig:
         "cpus": arguments.cpus,
         "model": arguments.model,
     }
-    return GroupConfig.from_json({key: value for key, value in given.items() if value is not None})
+    kept = {key: there[key] for key in given if key in there}
+    return GroupConfig.from_json({**kept, **{key: value for key, value in given.items() if value is not None}})
 
 
 def _mount(text: str) -> dict[str, Any]:

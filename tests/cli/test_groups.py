@@ -80,6 +80,15 @@ def test_every_option_is_a_setting(run: Run, home: Path, tmp_path: Path, monkeyp
     }
 
 
+def test_settings_that_are_not_named_again_stay(run: Run, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run("add", "friends", "--allow", "ann", "--network", "bridge")
+    run("add", "friends", "--pids", "99")
+
+    assert "settings that were not named stay as they were" in capsys.readouterr().out
+    shown = Groups(home / "groups").show("friends")
+    assert (shown["allowed_senders"], shown["network"], shown["pids"]) == (["ann"], "bridge", 99)
+
+
 def test_a_mount_that_is_not_allowed_yet_is_said_and_the_group_is_added(
     run: Run, home: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

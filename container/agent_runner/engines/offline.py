@@ -23,7 +23,7 @@ ECHO_LIMIT = 200
 
 _ABOUT = (
     "I am the offline engine: I answer by a few rules and no model is behind me. "
-    "This version has no other engine; agents with a model come with a later one."
+    "With a model's key or address in .env a model answers in my place."
 )
 _SKILLS = (
     "I return greetings, tell the time and do small sums such as 6 * 7. In the main group I leave to a subagent, which "
