@@ -274,7 +274,7 @@ def test_a_start_given_up_is_removed_when_it_comes_up_late(
 def test_one_that_comes_up_late_leaves_its_name_to_the_next(
     make_runtime: MakeRuntime, fake: FakeDocker, tmp_path: Path
 ) -> None:
-    runtime = make_runtime(start_timeout=0.5, end=0.5)
+    runtime = make_runtime(start_timeout=4, end=4)  # the second start must come within it
     fake.knob("hang", ["run"])
     with pytest.raises(EngineOverdue):
         runtime.start(make_spec(tmp_path, "main", runtime.container_uid, cid="late")).result(WAIT)
