@@ -25,6 +25,7 @@ class ChannelWatch(FileWatch):
         super().__init__(clock, service.channels)
         self._service = service
         self._heard: set[Path] = set()  # channels whose runner has written something
+        self._used: set[Path] = set()  # and those whose runner has begun on a turn
         for channel in service.open_channels():
             self._follow(channel)
 
@@ -34,7 +35,9 @@ class ChannelWatch(FileWatch):
             if one.directory == self._service.channels and one.came:
                 names = self._follow(one.directory / one.name)
                 seen += [Seen(one.directory / one.name / "out", name, True, one.at) for name in names]
-        self._heard.update(one.directory.parent for one in seen if one.directory.name == "out" and one.came)
+        frames = [one for one in seen if one.directory.name == "out" and one.came]
+        self._heard.update(one.directory.parent for one in frames)
+        self._used.update(one.directory.parent for one in frames if one.name.endswith(".started.json"))
         return seen
 
     def until_at_rest(self, client: Client, standby: int) -> None:
@@ -51,9 +54,9 @@ class ChannelWatch(FileWatch):
         raise NotMeasured(f"/status does not come to {standby} containers that stand by: {dedicated}")
 
     def _seems_at_rest(self, standby: int) -> bool:
-        """Whether there are Main's channel and those that stand by, and each has a runner that was heard."""
-        channels = self._service.open_channels()
-        return len(channels) == 1 + standby and self._heard.issuperset(channels)
+        """Whether there are Main's channel and those that stand by, unused, and each has a runner that was heard."""
+        channels = set(self._service.open_channels())
+        return len(channels) == 1 + standby == 1 + len(channels - self._used) and self._heard >= channels
 
     def _follow(self, channel: Path) -> list[str]:
         """Watch a channel, unless it is gone again; the frames that were there before it was watched."""
