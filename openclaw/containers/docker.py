@@ -1,7 +1,8 @@
 """DockerRuntime: containers of a Docker engine, by its command line program.
 
-Owns at most 8 threads for the calls that change the engine, one to look at the engine's list, and the one that
-follows its events. No lock is held over a call to the engine or over a callback.
+Puts the parts together and looks at the engine's list, at each tick and whenever the events are followed anew. Owns at
+most 8 threads for the calls that change the engine, one for the looks, and the one that follows its events. No lock is
+held over a call to the engine or over a callback.
 """
 
 from __future__ import annotations
@@ -11,21 +12,20 @@ import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from functools import partial
 from typing import Final, Literal, NamedTuple
 
 from openclaw.clock import Clock
-from openclaw.containers import docker_run, last_words
 from openclaw.containers.cli import Cli
 from openclaw.containers.docker_calls import EngineCalls, Rank
+from openclaw.containers.docker_ends import Ends
 from openclaw.containers.docker_events import EngineEvents
-from openclaw.containers.docker_removals import Removals
+from openclaw.containers.docker_image import DockerImage
 from openclaw.containers.docker_roster import Roster
 from openclaw.containers.docker_run import Known, Row
-from openclaw.containers.handover import hand_over
+from openclaw.containers.docker_starts import Starts
 from openclaw.containers.health import EngineHealth
 from openclaw.containers.runtime import ContainerSpec, Exit, Found
-from openclaw.errors import EngineOverdue, EngineUnavailable, NameConflict, RuntimeFailure, StartFailed
+from openclaw.errors import RuntimeFailure
 
 log = logging.getLogger(__name__)
 
@@ -36,13 +36,8 @@ ABORT_GRACE: Final = 0.5
 """Seconds in which a thread ends whose call was broken off."""
 UNPRIVILEGED_UID: Final = 64321
 """The containers' uid where the service runs as root; else it is the service's own."""
-LAST_LINES: Final = 50
-"""Lines of a container that ended unasked which are read for the log."""
 MAX_NAMED: Final = 10
 """Containers that a line of the log names."""
-
-_OVER: Final = ("No such container", "is not running", "already in progress")
-"""What the engine says of a container that is over already."""
 
 
 class Timeouts(NamedTuple):
@@ -70,27 +65,27 @@ class DockerRuntime:
         image: str,
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - it is immutable
     ) -> None:
-        self._cli = cli
-        self._installation = installation
-        self._image = image
-        self._timeouts = timeouts
         self.container_uid: Final = os.getuid() or UNPRIVILEGED_UID
+        self._cli = cli
+        self._timeouts = timeouts
         self._health = EngineHealth(clock)
+        self._image = DockerImage(cli, image)
         self._changes = EngineCalls("docker-change", MAX_CHANGES)
         self._looks = EngineCalls("docker-look", 1)
         self._roster = Roster(cli, installation, self._ended, self._abandoned, self._image_moved)
-        self._removals = Removals(
-            self._changes, self._roster.find, self._remove, is_starting=self._roster.is_starting
-        )
+        self._ends = Ends(cli, self._changes, self._roster, timeouts.end)
+        self._starts = Starts(
+            cli, self._changes, self._roster, self._health, self._image,
+            installation=installation, uid=self.container_uid, timeout=timeouts.start,
+            remove=self._ends.remove_now, failed=self.tick,
+            returned=self._ends.removals.start_returned,
+        )  # fmt: skip
         self._events = EngineEvents(cli, clock, installation, self._roster.heard, self._connected)
         self._on_exit: Callable[[Exit], None] = _ignore
         self._on_engine_up: Callable[[], None] = _ignore_up
         self._on_image_changed: Callable[[], None] = _ignore_up
         self._lock = threading.Lock()
-        # Guarded by _lock: _image_id, _look_waits, _closed; and _asked: for each container that is to end or has ended,
-        # until a look does not find it any more, whether somebody here had asked for that.
-        self._asked: dict[str, bool] = {}
-        self._image_id = ""
+        # Guarded by _lock: both.
         self._look_waits = False
         self._closed = False
 
@@ -111,8 +106,9 @@ class DockerRuntime:
         """
         with self._lock:
             self._closed = True
+        self._starts.close()
         self._events.end()
-        left = {*self._changes.finish(self._timeouts.close), *self._removals.close()}
+        left = {*self._changes.finish(self._timeouts.close), *self._ends.removals.close()}
         self._cli.abort()
         self._changes.close(ABORT_GRACE)
         self._looks.close(ABORT_GRACE)
@@ -124,29 +120,19 @@ class DockerRuntime:
             )  # fmt: skip
 
     def start(self, spec: ContainerSpec) -> Future[None]:
-        self._roster.starting(spec.cid)
-        done: Future[None] = Future()
-        rank = Rank.MAIN if spec.role == "main" else Rank.START
-        self._changes.submit(rank, spec.cid, partial(self._start, spec, done))
-        return done
+        return self._starts.start(spec)
 
     def kill(self, cid: str) -> Future[None]:
-        with self._lock:
-            self._asked.setdefault(cid, True)
-        done: Future[None] = Future()
-        self._changes.submit(Rank.MAIN, cid, partial(self._kill, cid, done))
-        return done
+        return self._ends.kill(cid)
 
     def remove(self, cid: str, *, urgent: bool = False) -> Future[None]:
-        with self._lock:
-            self._asked.setdefault(cid, True)
-        return self._removals.ask(cid, urgent=urgent)
+        return self._ends.remove(cid, urgent=urgent)
 
     def list(self) -> Sequence[Found]:
         return [row.found for row in self._roster.take_stock()]
 
     def config_digest(self, spec: ContainerSpec) -> str:
-        return docker_run.config_digest(spec, self._current_image(), self.container_uid)
+        return self._starts.config_digest(spec)
 
     def start_delay(self) -> float:
         return self._health.delay()
@@ -158,133 +144,10 @@ class DockerRuntime:
             self._look_waits = True
         self._looks.submit(Rank.START, "", self._look)
 
-    def _start(self, spec: ContainerSpec, done: Future[None]) -> None:
-        """On a thread of the changes. The exit is told after `done`, even where it came before the engine returned."""
-        if not done.set_running_or_notify_cancel():
-            self._roster.not_started(spec.cid)
-        else:
-            try:
-                engine_id = self._started_id(spec)
-            except Exception as error:  # whatever it is belongs to the caller
-                self._roster.not_started(spec.cid)
-                done.set_exception(error)
-                self.tick()
-            else:
-                done.set_result(None)
-                self._roster.started(spec.cid, Known(engine_id, spec.name), self._image)
-        self._removals.start_returned(spec.cid)
-
-    def _started_id(self, spec: ContainerSpec) -> str:
-        """Start `spec`, and keep count of the engine's health."""
-        wait = self._health.delay()
-        if wait > 0:
-            raise EngineUnavailable(f"the engine does not start containers; the next try is in {wait:.1f} s")
-        if self._closed:
-            raise EngineUnavailable("the service is stopping")
-        try:
-            engine_id = self._run(spec)
-        except EngineOverdue:
-            self._health.overdue()
-            self._changes.doubt()
-            return self._look_up(spec)
-        except EngineUnavailable as error:
-            if not self._closed:
-                self._health.unavailable(str(error))
-            raise
-        self._health.started()
-        self._changes.trust()
-        return engine_id
-
-    def _run(self, spec: ContainerSpec) -> str:
-        self._hand_over(spec)
-        config = self.config_digest(spec)
-        args = docker_run.run_args(spec, self._image, self._installation, self.container_uid, config)
-        output = self._cli.run(args, self._timeouts.start)
-        if docker_run.is_name_taken(output):
-            self._clear_name(spec.name)
-            output = self._cli.run(args, self._timeouts.start)
-        if docker_run.is_name_taken(output):
-            raise NameConflict(
-                f"another installation has a container named {spec.name}: set CONTAINER_PREFIX to another word"
-            )
-        if output.code != 0:
-            self._forget_image()  # it may be the one that has changed
-            raise docker_run.failure(output, self._image)
-        return output.stdout.split()[-1]
-
-    def _hand_over(self, spec: ContainerSpec) -> None:
-        if os.getuid() == self.container_uid:
-            return
-        for folder in (spec.group_dir, *(mount.source for mount in spec.mounts if mount.ours)):
-            try:
-                hand_over(folder, self.container_uid)
-            except OSError as error:
-                raise StartFailed(f"{folder} cannot be handed over to the container: {error.strerror}") from error
-
-    def _clear_name(self, name: str) -> None:
-        """Remove our own leftover of that name, where it is not gone already; somebody else's is left alone."""
-        for row in self._roster.look():
-            if row.found.name == name:
-                self._remove(row.found.cid, row.known)
-
-    def _look_up(self, spec: ContainerSpec) -> str:
-        """The engine was overdue with this start: the id where it runs after all, else EngineOverdue."""
-        try:
-            for row in self._roster.look():
-                if row.found.cid == spec.cid and row.found.running:
-                    return row.engine_id
-        except RuntimeFailure as error:
-            log.warning("The engine does not tell whether %s has started: %s", spec.name, error)
-        raise EngineOverdue(f"the engine has not started {spec.name} within {self._timeouts.start:g} s")
-
-    def _kill(self, cid: str, done: Future[None]) -> None:
-        """On a thread of the changes. By the engine's id: the next container of that name is not touched."""
-        if not done.set_running_or_notify_cancel():
-            return
-        try:
-            known = self._roster.find(cid)
-            if known is not None:
-                self._end("kill", known.engine_id)
-        except Exception as error:  # whatever it is belongs to the caller
-            done.set_exception(error)
-        else:
-            done.set_result(None)
-
-    def _remove(self, cid: str, known: Known) -> None:
-        """Blocks; raises RuntimeFailure."""
-        with self._lock:
-            unasked = self._asked.get(cid) is False
-        if unasked:
-            self._tell_last_words(known)
-            with self._lock:
-                self._asked[cid] = True  # it is told once
-        self._end("rm", "--force", "--volumes", known.engine_id)
-
-    def _tell_last_words(self, known: Known) -> None:
-        try:
-            output = self._cli.run(["logs", f"--tail={LAST_LINES}", known.engine_id])
-        except RuntimeFailure as error:
-            log.warning("What %s wrote last cannot be read: %s", known.name, error)
-            return
-        if output.code == 0:
-            last_words.tell(known.name, f"{output.stdout}\n{output.stderr}")
-
-    def _end(self, *args: str) -> None:
-        try:
-            output = self._cli.run(args, self._timeouts.end)
-        except EngineOverdue:
-            self._changes.doubt()
-            raise
-        self._changes.trust()
-        if output.code != 0 and not any(text in output.stderr for text in _OVER):
-            raise RuntimeFailure(f"the engine does not end container {args[-1][:12]}: {output.stderr[:500]}")
-
-    def _abandoned(self, cid: str, known: Known) -> None:
-        if not self._closed:
-            self._removals.found(cid, known)
+    # Looks
 
     def _look(self) -> None:
-        """The job of a tick."""
+        """On the thread of the looks."""
         with self._lock:
             self._look_waits = False
         try:
@@ -292,57 +155,39 @@ class DockerRuntime:
         except RuntimeFailure as error:
             if not self._closed:
                 log.warning("The engine's list cannot be read: %s", error)
-        except Exception:  # the top of the job
-            log.exception("the engine's list cannot be read")
-
-    def _looked(self, rows: Sequence[Row]) -> None:
-        """What follows from a look beside what the roster makes of it."""
-        listed = {row.found.cid for row in rows}
-        with self._lock:
-            self._asked = {cid: asked for cid, asked in self._asked.items() if cid in listed}
-        self._removals.again()
-        if all(row.image != self._image for row in rows):
-            self._forget_image()  # nothing is there that would tell that the name has moved
-
-    def _image_moved(self) -> None:
-        """The image's name means another one than before: `make image` while the service runs."""
-        self._forget_image()
-        if not self._closed:
-            log.info("The image %s is another one than before", self._image)
-            self._on_image_changed()
-
-    def _forget_image(self) -> None:
-        """Ask for the image's id again when it is needed."""
-        with self._lock:
-            self._image_id = ""
 
     def _connected(self, again: bool) -> None:
+        """The events are followed, on whose thread this is. Raises RuntimeFailure."""
         self._looked(self._roster.look())
-        self._forget_image()
+        self._image.forget()
         if again and not self._closed:
             log.info("The engine answers again")
             self._health.reached()
             self._on_engine_up()
 
-    def _ended(self, exit_: Exit) -> None:
-        if self._closed:
-            return
-        with self._lock:
-            self._asked.setdefault(exit_.cid, False)
-        self._on_exit(exit_)
+    def _looked(self, rows: Sequence[Row]) -> None:
+        """What follows from a look, beside what the roster makes of it."""
+        self._ends.looked({row.found.cid for row in rows})
+        if all(row.image != self._image.name for row in rows):
+            self._image.forget()  # nothing is there that would tell that the name has moved
 
-    def _current_image(self) -> str:
-        """The image's id: asked for once, and again where the name may mean another one by now."""
-        with self._lock:
-            image_id = self._image_id
-        if image_id:
-            return image_id
-        output = self._cli.run(["image", "inspect", "--format={{.Id}}", self._image])
-        if output.code != 0:
-            raise docker_run.failure(output, self._image)
-        with self._lock:
-            self._image_id = output.stdout
-        return output.stdout
+    # What the roster tells
+
+    def _ended(self, exit_: Exit) -> None:
+        if not self._closed:
+            self._ends.ended(exit_.cid)
+            self._on_exit(exit_)
+
+    def _abandoned(self, cid: str, known: Known) -> None:
+        if not self._closed:
+            self._ends.removals.found(cid, known)
+
+    def _image_moved(self) -> None:
+        """The image's name means another one than before: `make image` while the service runs."""
+        self._image.forget()
+        if not self._closed:
+            log.info("The image %s is another one than before", self._image.name)
+            self._on_image_changed()
 
 
 def _ignore(_: Exit) -> None:

@@ -18,7 +18,8 @@ import pytest
 from openclaw.clock import SystemClock
 from openclaw.containers import docker_run
 from openclaw.containers.cli import Cli
-from openclaw.containers.docker import LAST_LINES, MAX_CHANGES, DockerRuntime, Timeouts
+from openclaw.containers.docker import MAX_CHANGES, DockerRuntime, Timeouts
+from openclaw.containers.docker_ends import LAST_LINES
 from openclaw.containers.runtime import Exit, Mount
 from openclaw.errors import EngineOverdue, EngineUnavailable, ImageMissing, NameConflict, StartFailed
 from tests.containers.conftest import MakeRuntime
@@ -542,13 +543,17 @@ def test_a_new_image_is_told_by_the_list_alone_and_labels_what_is_started_from_t
     runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
 ) -> None:
     """The engine shows an image's id for containers whose image has lost its name."""
+    runtime.start(make_spec(tmp_path, "c0", runtime.container_uid)).result(WAIT)
+    runtime.kill("c0").result(WAIT)
+    exits.next()  # so the events are followed, and the look at their beginning is over
     spec = make_spec(tmp_path, "c1", runtime.container_uid)
     before = runtime.config_digest(spec)
+    asked = inspections(fake)
     runtime.start(spec).result(WAIT)
     for _ in range(3):
         runtime.list()
     assert exits.images.empty()
-    assert inspections(fake) == 1
+    assert inspections(fake) == asked
 
     fake.knob("image", "sha256:" + "a" * 64)
     runtime.tick()
@@ -557,7 +562,7 @@ def test_a_new_image_is_told_by_the_list_alone_and_labels_what_is_started_from_t
     runtime.list()
     assert exits.images.empty(), "it is told once"
     runtime.start(make_spec(tmp_path, "c2", runtime.container_uid)).result(WAIT)
-    assert inspections(fake) == 2
+    assert inspections(fake) == asked + 1
     configs = {found.name: found.config for found in runtime.list()}
     assert configs["c1"] == before
     assert configs["c2"] == runtime.config_digest(spec) != before
