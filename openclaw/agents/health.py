@@ -1,44 +1,93 @@
-"""The health check of one container: pings out, pongs in, and a verdict when they stay out.
+"""The health check of one container: pings out, pongs in, and a word to its owner when they stay out.
 
-Pure bookkeeping, owned by the main agent's thread; it is told the time's passing and asks for pings.
+Belongs to the main agent's thread, which calls everything here; lives as long as the container, or until `stop`.
 """
 
 from __future__ import annotations
 
-MISSES = 2
+import logging
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final
+
+from openclaw.errors import RuntimeFailure
+
+if TYPE_CHECKING:
+    from openclaw.agents.running_turns import Later
+
+log = logging.getLogger(__name__)
+
+MISSES: Final = 2
 """Unanswered checks in a row after which a container counts as hung: one may fall into a moment of load."""
 
-PATIENCE = 10.0
+PATIENCE: Final = 10.0
 """Longest time in seconds that a pong is waited for."""
+
+RETRY: Final = 1.0
+"""Seconds until a ping that the disk did not take is written again; it says nothing about the container."""
 
 
 class HealthCheck:
-    """At most one ping is out at a time. `ping` names the next one, `missed` tells whether it is the last straw."""
+    """At most one ping is out at a time, and the next one follows `interval` seconds after it was answered.
 
-    def __init__(self, interval: float) -> None:
-        self.interval = interval
+    `send` writes a ping to the container. `answered` is told of each pong that counts, `missed` of each check that
+    went unanswered, and whether that was the last straw.
+    """
+
+    def __init__(
+        self,
+        interval: float,
+        *,
+        send: Callable[[str], None],
+        later: Later,
+        answered: Callable[[], None],
+        missed: Callable[[bool], None],
+    ) -> None:
         self.patience = min(interval, PATIENCE)
+        self._interval = interval
+        self._send = send
+        self._later = later
+        self._answered = answered
+        self._missed = missed
         self._count = 0
         self._misses = 0
         self._waiting_for = ""
+        self._has_answered = False  # how long the first pong may take is the owner's to say
+        self._stopped = False
 
-    def ping(self) -> str:
-        """The id of a new ping; a pong to an older one no longer counts."""
+    def begin(self) -> None:
+        """Send the first ping, or another one now; a pong to an older one no longer counts."""
+        if self._stopped:
+            return
         self._count += 1
-        self._waiting_for = f"h{self._count}"
-        return self._waiting_for
+        self._waiting_for = ping_id = f"h{self._count}"
+        try:
+            self._send(ping_id)
+        except (OSError, RuntimeFailure) as error:
+            log.warning("Health check: the ping could not be written: %s", error)
+            self._later(RETRY, self.begin)
+            return
+        if self._has_answered:
+            self._later(self.patience, self._overdue, ping_id)
 
-    def pong(self, ping_id: str) -> bool:
-        """Whether this answers the ping that is out."""
-        if ping_id != self._waiting_for:
-            return False
+    def stop(self) -> None:
+        """Send no more, and judge nothing."""
+        self._stopped = True
+
+    def pong(self, ping_id: str) -> None:
+        """The container has answered a ping."""
+        if self._stopped or ping_id != self._waiting_for:
+            return
         self._waiting_for = ""
         self._misses = 0
-        return True
+        self._has_answered = True
+        self._later(self._interval, self.begin)
+        self._answered()
 
-    def missed(self, ping_id: str) -> bool | None:
-        """A ping is overdue: True where that makes it hung, False where one more is due, None where it was answered."""
-        if ping_id != self._waiting_for:
-            return None
+    def _overdue(self, ping_id: str) -> None:
+        if self._stopped or ping_id != self._waiting_for:
+            return
         self._misses += 1
-        return self._misses >= MISSES
+        hung = self._misses >= MISSES
+        self._missed(hung)
+        if not hung:
+            self.begin()

@@ -8,7 +8,8 @@ from contextlib import closing
 
 import pytest
 
-from openclaw.agents.main_agent import ENGINE_RETRY, REMOVAL_PATIENCE, START_TIMEOUT, MainAgentManager
+from openclaw.agents.main_agent import MainAgentManager
+from openclaw.agents.main_machine import ENGINE_RETRY, REMOVAL_PATIENCE, START_TIMEOUT
 from openclaw.agents.turn import Answer, Loss, Turn
 from openclaw.containers.runtime import Exit
 from openclaw.errors import EngineOverdue, StartFailed
