@@ -198,6 +198,8 @@ class DedicatedAgents:
             if turn is None:
                 return
             self._run(turn)
+        if self._engine_down:
+            self._probe_later()
 
     def _next(self) -> Turn | None:
         if self._people and self._slots.free(subagent=False):

@@ -13,7 +13,7 @@ from openclaw.agents.standby import FIRST_PAUSE
 from openclaw.agents.turn import Answer, Loss
 from openclaw.config import load
 from openclaw.containers.runtime import Exit
-from openclaw.errors import EngineUnavailable, ImageMissing
+from openclaw.errors import EngineOverdue, EngineUnavailable, ImageMissing
 from openclaw.message import FrameKind
 from tests.agents.conftest import Stage
 from tests.support.runtime import Start
@@ -218,3 +218,22 @@ def test_a_standby_container_that_goes_wrong_in_our_own_code_is_made_anew(tmp_pa
         stage.alarms.wait_set(FIRST_PAUSE)
         stage.alarms.advance(FIRST_PAUSE)
         assert stage.next_start().spec.role == "standby"
+
+
+# The engine is away
+
+
+def test_an_engine_that_failed_a_standby_container_is_tried_again_for_the_next_turn(
+    tmp_path: Path, stage: Stage
+) -> None:
+    """Though nobody wanted anything when it was due to be tried, and nothing else tells that it is back."""
+    stage.config = load({"OPENCLAW_HOME": str(tmp_path), "SUBAGENT_STANDBY": "1"})
+    with running(stage) as agents:
+        agents.keep_standby()
+        stage.next_start().done.set_exception(EngineOverdue("the engine has not started it within 30 s"))
+        stage.alarms.wait_set(ENGINE_RETRY)
+        stage.alarms.advance(ENGINE_RETRY)
+        agents.submit(stage.turn("a"))
+        stage.alarms.wait_pending(2)  # beside the pause after a lost standby container
+        stage.alarms.advance(ENGINE_RETRY)
+        assert stage.next_start().spec.message_id == "a"
