@@ -50,7 +50,7 @@ class Disposal:
             return
         with self._lock:
             self._waiting.append((gone, 0))
-            if self._thread is None:
+            if self._thread is None or not self._thread.is_alive():
                 self._thread = threading.Thread(target=self._run, name="disposal", daemon=True)
                 self._thread.start()
             self._changed.notify_all()
@@ -60,9 +60,13 @@ class Disposal:
         with self._lock:
             self._closed = True
             self._changed.notify_all()
-            if not self._changed.wait_for(lambda: not self._waiting and not self._busy, timeout):
+            done = self._changed.wait_for(lambda: not self._waiting and not self._busy, timeout)
+            if not done:
                 log.warning("%d folders could not be removed in time; the next start goes on", len(self._waiting) + 1)
                 self._waiting.clear()
+            thread = self._thread
+        if done and thread is not None:
+            thread.join()
 
     def _run(self) -> None:
         while (item := self._next()) is not None:
@@ -87,7 +91,6 @@ class Disposal:
         with self._lock:
             self._changed.wait_for(lambda: self._waiting or self._closed)
             if not self._waiting:
-                self._thread = None
                 return None
             self._busy = True
             return self._waiting.popleft()

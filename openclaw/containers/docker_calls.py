@@ -109,7 +109,11 @@ class EngineCalls:
         with self._lock:
             self._closed = True
             self._work.notify_all()
+            threads = set(self._threads)
             self._rest.wait_for(lambda: not self._threads, timeout)
+            ended = threads - self._threads
+        for thread in ended:
+            thread.join()
 
     def _run(self) -> None:
         while (call := self._next()) is not None:
