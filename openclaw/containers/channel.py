@@ -155,9 +155,7 @@ class Channel:
         self._in = DropDir(path / "in")
         self._in.sweep_staging()
         self._out = DropDir(path / "out")
-        self._reception = Reception(
-            cid, self._out, uid, watcher, expected=self._is_expected, in_flight=self._in_flight
-        )
+        self._reception = Reception(cid, self._out, uid, watcher, expected=self._is_expected, in_flight=self._in_flight)
         self._lock = threading.Lock()
         # Guarded by _lock: _open, the frames that lie in `in/`: only a request and a ping may be answered; and _closed.
         self._open = FrameSet(parsed for name in self._in.names() if (parsed := parse_frame_name(name)))

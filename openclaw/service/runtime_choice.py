@@ -59,6 +59,4 @@ def _detect_patiently(cli: Cli, pause: Callable[[float], object]) -> EngineState
 
 
 def _warn(why: str, how_to_change_it: str) -> None:
-    log.warning(
-        "No container engine (%s): agents run as plain processes WITHOUT isolation. %s", why, how_to_change_it
-    )
+    log.warning("No container engine (%s): agents run as plain processes WITHOUT isolation. %s", why, how_to_change_it)

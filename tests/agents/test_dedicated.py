@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from openclaw.agents.dedicated import ENGINE_RETRY, DedicatedAgents
+from openclaw.agents.dedicated import DedicatedAgents
+from openclaw.agents.engine_probe import RETRY as ENGINE_RETRY
 from openclaw.agents.standby import FIRST_PAUSE
 from openclaw.agents.turn import Answer, Loss
 from openclaw.config import load

@@ -102,9 +102,7 @@ def test_what_is_there_stays_whatever_it_says(folder: Path, there: bytes) -> Non
     assert (folder / "group.json").read_bytes() == there
 
 
-def test_settings_that_appear_meanwhile_stay_and_nothing_is_left(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_settings_that_appear_meanwhile_stay_and_nothing_is_left(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def appear(fd: int) -> None:
         (folder / "group.json").write_bytes(b'{"pids": 99}')
         monkeypatch.undo()

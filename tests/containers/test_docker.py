@@ -280,9 +280,7 @@ def test_one_that_comes_up_late_leaves_its_name_to_the_next(
     with pytest.raises(EngineOverdue):
         runtime.start(make_spec(tmp_path, "main", runtime.container_uid, cid="late")).result(WAIT)
     fake.knob("hang", ["rm"])  # so that it is still there at the next start
-    fake.docker(
-        "run", "--name=main", "--label=openclaw.installation=here", "--label=openclaw.cid=late", "agent:latest"
-    )
+    fake.docker("run", "--name=main", "--label=openclaw.installation=here", "--label=openclaw.cid=late", "agent:latest")
     runtime.list()
     fake.knob("hang")
 
@@ -309,7 +307,7 @@ def test_at_most_eight_calls_change_the_engine_at_once(tmp_path: Path) -> None:
     """Each call notes its begin and its end; the notes are counted."""
     program, notes = tmp_path / "docker", tmp_path / "notes"
     program.write_text(
-        f'#!/bin/sh\n[ $1 = image ] && exec echo sha256:1\n[ $1 = run ] || exit 1\n'
+        f"#!/bin/sh\n[ $1 = image ] && exec echo sha256:1\n[ $1 = run ] || exit 1\n"
         f"echo 1 >> '{notes}'; head -c 1000000 /dev/urandom | sha256sum; echo -1 >> '{notes}'\n"
     )
     program.chmod(0o755)
@@ -326,7 +324,7 @@ def test_main_does_not_wait_behind_the_starts_of_others(tmp_path: Path) -> None:
     """Every start waits for a word on a FIFO; the order in which they begin is noted."""
     program, notes, word = tmp_path / "docker", tmp_path / "notes", tmp_path / "word"
     program.write_text(
-        '#!/bin/sh\n[ $1 = image ] && exec echo sha256:1\n[ $1 = run ] || exit 1\n'
+        "#!/bin/sh\n[ $1 = image ] && exec echo sha256:1\n[ $1 = run ] || exit 1\n"
         f"echo $3 >> '{notes}'; read -r line < '{word}'; echo the-id\n"
     )
     program.chmod(0o755)
@@ -348,9 +346,7 @@ def test_main_does_not_wait_behind_the_starts_of_others(tmp_path: Path) -> None:
                 start.result(WAIT)
 
 
-def test_ends_that_hang_do_not_hold_up_a_start(
-    make_runtime: MakeRuntime, fake: FakeDocker, tmp_path: Path
-) -> None:
+def test_ends_that_hang_do_not_hold_up_a_start(make_runtime: MakeRuntime, fake: FakeDocker, tmp_path: Path) -> None:
     runtime = make_runtime(close=0.5)
     for number in range(9):
         runtime.start(make_spec(tmp_path, f"c{number}", runtime.container_uid)).result(WAIT)
@@ -394,9 +390,7 @@ def test_removals_do_not_heap_up_on_an_engine_that_hangs(tmp_path: Path) -> None
         assert not any(future.done() for future in gone)
 
 
-def test_however_often_one_looks_a_container_is_removed_once(
-    make_runtime: MakeRuntime, fake: FakeDocker
-) -> None:
+def test_however_often_one_looks_a_container_is_removed_once(make_runtime: MakeRuntime, fake: FakeDocker) -> None:
     runtime = make_runtime(close=0.5)
     runtime.list()  # what is there from now on and was not started here belongs to nobody
     fake.knob("hang", ["rm"])
