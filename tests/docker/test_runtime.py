@@ -300,6 +300,19 @@ def test_eight_containers_start_side_by_side(runtime: DockerRuntime, make: Make)
     assert runtime.list() == []
 
 
+def test_what_is_to_go_while_it_is_being_started_is_gone_afterwards(
+    runtime: DockerRuntime, make: Make, exits: Exits
+) -> None:
+    specs = [make(f"c{number}") for number in range(4)]
+    starts = [runtime.start(spec) for spec in specs]
+    removals = [runtime.remove(spec.cid) for spec in specs]
+
+    wait(starts, WAIT)
+    assert not wait(removals, WAIT).not_done
+
+    assert runtime.list() == []
+
+
 def test_what_belongs_to_nobody_is_removed_at_each_tick_and_nothing_else_is(
     runtime: DockerRuntime, engine: Cli, make: Make, bring_up: BringUp, next_removed: Callable[[], str]
 ) -> None:
