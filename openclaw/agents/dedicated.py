@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
+from openclaw.agents import capacity
 from openclaw.agents.dedicated_work import DedicatedWork
 from openclaw.agents.mailbox import Mailbox
 from openclaw.agents.specs import Specs
@@ -39,15 +40,18 @@ class DedicatedAgents:
         alarms: Alarms,
         listener: TurnListener,
     ) -> None:
-        # Every turn in flight posts at most its submission, start, frames, exit, removal, cancellation and limit.
         self._mailbox: Mailbox[tuple[Callable[..., None], tuple[Any, ...]]] = Mailbox(
-            "dedicated", self._handle, self._recover, 8 * config.queue_limit + 1000
+            "dedicated", self._handle, self._recover, capacity.of_dedicated(config)
         )
         self._work = DedicatedWork(
             config=config, runtime=runtime, channels=channels, specs=specs, clock=clock, alarms=alarms,
             post=self._post, listener=listener,
         )  # fmt: skip
         self.status = self._work.status()
+
+    def make_room(self, turns: int) -> None:
+        """An earlier process has left so many turns, whose QUEUE_LIMIT may have been another; before `start`."""
+        self._mailbox.make_room(capacity.OF_DEDICATED_TURN * turns)
 
     def start(self) -> None:
         self._mailbox.start()

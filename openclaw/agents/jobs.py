@@ -80,7 +80,13 @@ class Jobs:
             lambda frame: post(owner.frame, cid, frame),
             lambda turn_id, events: post(owner.happened, cid, turn_id, events),
             lambda text: post(owner.violation, cid, text),
+            lambda: post(self._go_on, job),
         )
+
+    def _go_on(self, job: Job) -> None:
+        """All that it has said by now is handled."""
+        if not job.over:
+            job.attachment.channel.go_on()
 
     def start(self, job: Job) -> None:
         """Start the container."""
@@ -109,7 +115,10 @@ class Jobs:
         job.attachment.retire()
 
     def _end(self, job: Job) -> None:
+        if job.over:
+            return
         job.over = True
+        job.attachment.channel.stop_listening()
         if job.limit is not None:
             job.limit.cancel()
 

@@ -35,6 +35,10 @@ class Mailbox(Generic[E]):
         self._events: queue.SimpleQueue[E | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
+    def make_room(self, events: int) -> None:
+        """Hold so many more; before `start`."""
+        self._capacity += events
+
     def start(self) -> None:
         self._thread.start()
 

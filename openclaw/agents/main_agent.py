@@ -10,6 +10,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from openclaw.agents import capacity
 from openclaw.agents.mailbox import Mailbox
 from openclaw.agents.main_machine import MainMachine
 from openclaw.agents.specs import Specs
@@ -51,15 +52,18 @@ class MainAgentManager:
         ready: Callable[[], None],
     ) -> None:
         self._alarms = alarms
-        # Every turn in flight posts at most its submission, twice where it waited, start, response, end, cancellation
-        # and time limit.
-        capacity = 7 * config.queue_limit + 1000
-        self._mailbox: Mailbox[_Event] = Mailbox("main-agent", self._handle, self._recover, capacity)
+        self._mailbox: Mailbox[_Event] = Mailbox(
+            "main-agent", self._handle, self._recover, capacity.of_main(config)
+        )
         self._machine = MainMachine(
             config=config, runtime=runtime, channels=channels, specs=specs, clock=clock, post=self._post,
             later=self._later, overflow=overflow, listener=listener, ready=ready,
         )  # fmt: skip
         self.status = self._machine.status()
+
+    def make_room(self, turns: int) -> None:
+        """An earlier process has left so many turns, whose QUEUE_LIMIT may have been another; before `start`."""
+        self._mailbox.make_room(capacity.OF_MAINS_TURN * turns)
 
     def start(self) -> None:
         self._mailbox.start()

@@ -85,6 +85,7 @@ class MainContainer:
             lambda frame: post(owner.frame, frame, cid=cid),
             lambda turn_id, events: post(owner.happened, turn_id, events, cid=cid),
             lambda text: post(owner.violation, text, cid=cid),
+            lambda: post(self._channel.go_on, cid=cid),
         )
 
     def later(self, delay: float, act: Callable[..., None], /, *args: Any) -> Timer:
@@ -111,6 +112,7 @@ class MainContainer:
 
     def remove(self) -> Future[None]:
         """Have it removed, and then its channel, into which it may write until it is gone."""
+        self._channel.stop_listening()
         removed = self._runtime.remove(self.cid, urgent=True)
         removed.add_done_callback(lambda _: self.retire())
         return removed

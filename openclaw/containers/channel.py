@@ -16,7 +16,7 @@ from typing import Any, Final, Protocol
 
 from openclaw.containers.disposal import PREFIX, Disposal
 from openclaw.containers.frame_set import FrameSet
-from openclaw.containers.reception import FROM_CONTAINER, OnEvents, OnFrame, OnViolation, Reception
+from openclaw.containers.reception import FROM_CONTAINER, OnEvents, OnFrame, OnPause, OnViolation, Reception
 from openclaw.errors import InvalidMessage, RuntimeFailure
 from openclaw.message import (
     Frame,
@@ -155,10 +155,15 @@ class Channel:
         self._in = DropDir(path / "in")
         self._in.sweep_staging()
         self._out = DropDir(path / "out")
-        self._reception = Reception(cid, self._out, uid, watcher, expected=self._is_expected, in_flight=self._in_flight)
+        self._reception = Reception(
+            cid, self._out, uid, watcher,
+            expected=self._is_expected, has_result=self._has_result, in_flight=self._in_flight,
+        )  # fmt: skip
         self._lock = threading.Lock()
-        # Guarded by _lock: _open, the frames that lie in `in/`: only a request and a ping may be answered; and _closed.
+        # Guarded by _lock: _open, the frames that lie in `in/`: only a request and a ping may be answered; how many of
+        # them are requests; and _closed.
         self._open = FrameSet(parsed for name in self._in.names() if (parsed := parse_frame_name(name)))
+        self._requests = sum(name.kind == "request" for name in self._open)
         self._closed = False
 
     def send(self, kind: FrameKind, frame_id: str, body: dict[str, Any], number: int = 0) -> None:
@@ -168,12 +173,12 @@ class Channel:
             raise RuntimeFailure(f"the {kind} {frame_id} has {len(data)} bytes; a frame takes {MAX_FRAME}")
         name = FrameName(kind, frame_id, number)
         with self._lock:
-            self._open.add(name)  # before the file is there: the answer may come before `place` returns
+            self._add(name)  # before the file is there: the answer may come before `place` returns
         try:
             self._in.place(frame_name(*name), data)
         except OSError as error:
             with self._lock:
-                self._open.discard(name)
+                self._discard(name)
             raise RuntimeFailure(f"the channel {self.path} takes no file: {error.strerror}") from error
 
     def answer(self, call: FrameName, body: dict[str, Any]) -> None:
@@ -192,6 +197,7 @@ class Channel:
         """Delete everything of the turn `frame_id`, in both directions."""
         with self._lock:
             mine = self._open.take(frame_id, keep="ping")
+            self._requests -= sum(name.kind == "request" for name in mine)
         for name in mine:
             self._in.remove(frame_name(*name))
         self._reception.forget(frame_id)
@@ -224,12 +230,15 @@ class Channel:
         except FileNotFoundError:
             return None
 
-    def listen(self, on_frame: OnFrame, on_events: OnEvents, on_violation: OnViolation) -> None:
+    def listen(
+        self, on_frame: OnFrame, on_events: OnEvents, on_violation: OnViolation, on_pause: OnPause | None = None
+    ) -> None:
         """Deliver each frame of the container once, those that lie there first; a violation once, as the last call.
 
         They come on the watcher's thread, the first ones on this one, never on both at once. `started` and `response`
         stay on disk until `forget`, a call until `answer`; a pong is removed, with its ping, when it is taken. Events
-        are delivered from the first on, also by a process that takes over a channel.
+        are delivered from the first on, also by a process that takes over a channel. Calls beyond what a turn may have
+        open wait for results of it; after `on_pause` everything waits for `go_on`.
         """
 
         def deliver(frame: Frame) -> None:
@@ -237,12 +246,17 @@ class Channel:
                 with self._lock:
                     self._open.discard(FrameName("ping", frame.id))
                 self._in.remove(frame_name("ping", frame.id))
-            if frame.kind == "call" and self._has_result(frame):
-                self._reception.answered(FrameName(frame.kind, frame.id, frame.number))
-            else:
-                on_frame(frame)
+            on_frame(frame)
 
-        self._reception.listen(deliver, on_events, on_violation)
+        self._reception.listen(deliver, on_events, on_violation, on_pause)
+
+    def go_on(self) -> None:
+        """All that was delivered is handled: deliver what has waited for that."""
+        self._reception.go_on()
+
+    def stop_listening(self) -> None:
+        """Deliver nothing more: the container is to go. What it has left stays, to be looked at and forgotten."""
+        self._reception.stop()
 
     def close(self) -> None:
         """Deliver nothing more, but for a call that is under way, and let go of the directories as they are."""
@@ -264,10 +278,19 @@ class Channel:
 
     def _in_flight(self) -> int:
         with self._lock:
-            return sum(name.kind == "request" for name in self._open)
+            return self._requests
 
-    def _has_result(self, call: Frame) -> bool:
-        """Whether a process that died between the two steps has left the call behind."""
+    def _add(self, name: FrameName) -> None:
+        """Called with _lock held."""
+        self._requests += name.kind == "request" and name not in self._open
+        self._open.add(name)
+
+    def _discard(self, name: FrameName) -> None:
+        """Called with _lock held."""
+        self._requests -= name.kind == "request" and name in self._open
+        self._open.discard(name)
+
+    def _has_result(self, call: FrameName) -> bool:
         with self._lock:
             return FrameName("result", call.id, call.number) in self._open
 

@@ -28,7 +28,7 @@ class Event(NamedTuple):
 
 
 class EventTail:
-    """What was appended to ID.events.jsonl since the last look; `behind`: there may be more than that look took."""
+    """What was appended to ID.events.jsonl since the last look, in `taken` bytes; `behind`: there may be more."""
 
     def __init__(self, directory: DropDir, turn_id: str, uid: int) -> None:
         """Raises FileNotFoundError, or ChannelViolation where it is no honest file."""
@@ -42,6 +42,7 @@ class EventTail:
         self._read = 0
         self._rest = b""
         self._count = 0
+        self.taken = 0
         self.behind = False
 
     def close(self) -> None:
@@ -51,8 +52,9 @@ class EventTail:
         """The next whole lines that were not read yet. Raises ChannelViolation."""
         self._check_same()
         chunk = os.pread(self._fd, _CHUNK, self._read)
-        self.behind = len(chunk) == _CHUNK
-        self._read += len(chunk)
+        self.taken = len(chunk)
+        self.behind = self.taken == _CHUNK
+        self._read += self.taken
         if self._read > MAX_EVENTS:
             raise ChannelViolation(f"{self._name} is longer than {MAX_EVENTS} bytes")
         *lines, self._rest = (self._rest + chunk).split(b"\n")

@@ -3,6 +3,11 @@
 `out/` is hostile. Only names of frames that are expected are opened, as regular files of the container's uid with one
 link and a bounded size; all else is a violation, told once, after which nothing more is taken.
 
+What is honest and comes too fast waits in `out/`: a container is heard no further ahead of its owner's thread than
+`pace` allows, and has no more calls open than `open_calls` does. To hold back is the simpler of the two ways, since
+what waits is on disk and found by a look, and the safer one: how fast calls are answered is the host's doing, and no
+container is to be ended for that.
+
 Frames and events are delivered on the watcher's thread, those that lie there already on the thread that calls
 `listen`; never on both at once. All methods may be called from any thread.
 """
@@ -12,14 +17,16 @@ from __future__ import annotations
 import itertools
 import logging
 import os
-import stat
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Final
 
 from openclaw.containers.event_tail import Event, EventTail
 from openclaw.containers.frame_set import FrameSet
+from openclaw.containers.litter import Litter
+from openclaw.containers.open_calls import OpenCalls
+from openclaw.containers.pace import Pace
 from openclaw.errors import ChannelViolation, FileRefused, InvalidMessage
 from openclaw.message import (
     Frame,
@@ -39,10 +46,6 @@ log = logging.getLogger(__name__)
 MAX_ENTRIES: Final = 4096
 PER_TURN: Final = 8
 """Entries that `out/` may hold, hidden ones included: some for each turn in flight, and room."""
-MAX_STRAYS: Final = 64
-"""Names that are no frame's and are put up with, as temporary files of a tool would be."""
-MAX_LATE: Final = 4096
-"""Frames that nobody expects, over a channel's life: those of turns that the host gave up."""
 REMEMBERED: Final = 1024
 """Turns that are over and may still be written of, since the host gave them up."""
 MAX_FIRST_SCANS: Final = 8
@@ -59,12 +62,15 @@ OnFrame = Callable[[Frame], None]
 OnEvents = Callable[[str, list[Event]], None]
 """Called with a turn's id and what has happened in it since the last call."""
 OnViolation = Callable[[str], None]
+OnPause = Callable[[], None]
+"""So much was delivered that nothing more is, until `go_on`; to be called when all of that is handled."""
 
 
 class Reception:
     """Takes frames and events from `directory`.
 
-    `expected(name)` says whether one belongs to something in flight, `in_flight()` how many turns are.
+    `expected(name)` says whether one belongs to something in flight, `has_result(name)` whether a call was answered
+    already, `in_flight()` how many turns are.
     """
 
     def __init__(
@@ -75,6 +81,7 @@ class Reception:
         watcher: Watcher,
         *,
         expected: Callable[[FrameName], bool],
+        has_result: Callable[[FrameName], bool],
         in_flight: Callable[[], int],
     ) -> None:
         self._cid = cid
@@ -82,19 +89,21 @@ class Reception:
         self._uid = uid
         self._watcher = watcher
         self._expected = expected
+        self._has_result = has_result
         self._in_flight = in_flight
         self._watch: Watch | None = None
         self._on_frame: OnFrame = _ignore
         self._on_events: OnEvents = _ignore_events
         self._on_violation: OnViolation = _ignore
+        self._on_pause: OnPause = self.go_on
         # These belong to the thread that takes: one at a time.
-        self._strays: set[str] = set()
-        self._late = 0
-        self._told_forged = False
+        self._litter = Litter(cid, directory)
         self._tails: dict[str, EventTail] = {}
         self._lock = threading.Lock()
         # Guarded by _lock: all of these.
-        self._delivered = FrameSet()
+        self._delivered = FrameSet()  # calls aside
+        self._calls = OpenCalls()
+        self._pace = Pace()
         self._forgotten: set[str] = set()  # ids whose tails are to be closed by the thread that takes
         self._over: deque[str] = deque(maxlen=REMEMBERED)
         self._listening = False
@@ -103,13 +112,21 @@ class Reception:
         self._taking = False
         self._when_idle: Callable[[], None] | None = None
 
-    def listen(self, on_frame: OnFrame, on_events: OnEvents, on_violation: OnViolation) -> None:
-        """Deliver each frame and event once, those that lie there first; a violation once, as the last call."""
+    def listen(
+        self, on_frame: OnFrame, on_events: OnEvents, on_violation: OnViolation, on_pause: OnPause | None = None
+    ) -> None:
+        """Deliver each frame and event once, those that lie there first; a violation once, as the last call.
+
+        Without `on_pause` what is delivered counts as handled.
+        """
         if self._watch is not None:
             self._watch.close()
         self._on_frame, self._on_events, self._on_violation = on_frame, on_events, on_violation
+        self._on_pause = on_pause or self.go_on
         with self._lock:
             self._delivered.clear()
+            self._calls.clear()
+            self._pace.go_on()
             self._listening = self._first_scan = self._again = True
         self._watch = self._watcher.watch(self._directory.path, self._changed, DROPPED | IN_MODIFY)
         for _ in range(MAX_FIRST_SCANS):
@@ -122,6 +139,20 @@ class Reception:
         with self._lock:
             self._first_scan = False
         self._watch.again(None)
+
+    def go_on(self) -> None:
+        """All that was delivered is handled: look at what has been left in `out/` meanwhile."""
+        with self._lock:
+            self._pace.go_on()
+        if self._watch is not None:
+            self._watch.again(None)
+
+    def stop(self) -> None:
+        """Deliver nothing more, but for a call that is under way: nothing that the container says is of interest."""
+        with self._lock:
+            self._listening = False
+        if self._watch is not None:
+            self._watch.close()
 
     def close(self, when_idle: Callable[[], None]) -> None:
         """Deliver nothing more, but for a call that is under way; `when_idle` is called after that one."""
@@ -145,36 +176,45 @@ class Reception:
     def forget(self, frame_id: str) -> None:
         """Delete the frames and events of the turn `frame_id`; a ping may bear the same id and stays."""
         with self._lock:
-            calls = [name for name in self._delivered.take(frame_id, keep="pong") if name.kind == "call"]
+            self._delivered.take(frame_id, keep="pong")
+            calls = self._calls.take(frame_id)
             self._over.append(frame_id)
             if self._listening:
                 self._forgotten.add(frame_id)
-        self._remove(frame_name("started", frame_id))
-        self._remove(frame_name("response", frame_id))
+        self._litter.remove(frame_name("started", frame_id))
+        self._litter.remove(frame_name("response", frame_id))
         for call in calls:
-            self._remove(frame_name(*call))
-        self._remove(events_name(frame_id))
+            self._litter.remove(frame_name(*call))
+        self._litter.remove(events_name(frame_id))
 
     def answered(self, call: FrameName) -> None:
         """Delete a call that has its result."""
-        with self._lock:
-            self._delivered.discard(call)
-        self._remove(frame_name(*call))
+        self._litter.remove(frame_name(*call))
+        self._close_call(call)
 
-    def peek(self, kind: FrameKind, frame_id: str, number: int = 0) -> Frame | None:
+    def _close_call(self, call: FrameName) -> None:
+        with self._lock:
+            following = self._calls.close(call)
+        if following is not None:
+            self._look_again(frame_name(*following))
+
+    def peek(self, kind: FrameKind, frame_id: str) -> Frame | None:
         """A frame as it lies there, None where there is none. Raises ChannelViolation where it is not one."""
-        name = frame_name(kind, frame_id, number)
+        found = self._read(FrameName(kind, frame_id))
+        return None if found is None else found[0]
+
+    def _read(self, frame: FrameName) -> tuple[Frame, int] | None:
+        """The frame and its size in bytes, None where there is none. Raises ChannelViolation."""
+        name = frame_name(*frame)
         try:
-            return Frame(kind, frame_id, self._read(name, _LARGEST[kind]), number)
+            data = self._directory.read(name, _LARGEST[frame.kind], uid=self._uid).data
+            return Frame(frame.kind, frame.id, load_object(data), frame.number), len(data)
         except FileNotFoundError:
             return None
         except (FileRefused, InvalidMessage) as error:
             raise ChannelViolation(f"{name} from container {self._cid}: {error}") from error
         except OSError as error:
             raise ChannelViolation(f"{name} from container {self._cid} cannot be read: {error.strerror}") from error
-
-    def _read(self, name: str, limit: int) -> dict[str, Any]:
-        return load_object(self._directory.read(name, limit, uid=self._uid).data)
 
     def _changed(self, name: str | None) -> None:
         """The watcher's call: `name` is new in the directory, or None: look at all of it."""
@@ -187,13 +227,15 @@ class Reception:
     def _take(self, name: str | None) -> None:
         """Deliver the frame `name`, or all that lie there. One thread at a time: see `listen` and `_changed`."""
         with self._lock:
-            if not self._listening:
+            if not self._listening or self._pace.paused():
                 return
             self._taking = True
         try:
             self._close_forgotten()
             for found in self._scan() if name is None else (name,):
                 self._take_one(found)
+                if self._pace.paused():
+                    break
         except ChannelViolation as violation:
             with self._lock:
                 tell, self._listening = self._listening, False
@@ -227,31 +269,49 @@ class Reception:
         elif (turn_id := parse_events_name(name)) is not None:
             self._take_events(name, turn_id)
         else:
-            self._put_up_with(name)
+            self._litter.put_up_with(name)
 
     def _take_frame(self, name: str, parsed: FrameName) -> None:
         if not self._expected(parsed):
             self._drop_unasked(name, parsed.id)
             return
-        if parsed.number >= SIDE_CALLS.stop:
-            raise ChannelViolation(f"container {self._cid} numbers a call beyond {SIDE_CALLS.stop - 1}")
+        if parsed.kind == "call":
+            self._take_call(name, parsed)
+            return
         if parsed.kind == "response" and parsed.id in self._tails:
             self._take_events(events_name(parsed.id), parsed.id)
-            if self._tails[parsed.id].behind:
+            if self._tails[parsed.id].behind or self._pace.paused():
                 self._look_again(name)
                 return
         with self._lock:
             if not self._listening or parsed in self._delivered:
                 return
             self._delivered.add(parsed)
-        frame = self.peek(*parsed)
-        if frame is None or parsed.kind == "pong":
+        found = self._read(parsed)
+        if found is None or parsed.kind == "pong":
             with self._lock:
                 self._delivered.discard(parsed)  # nothing of it is there any more
         if parsed.kind == "pong":
-            self._remove(name)
-        if frame is not None:
-            self._on_frame(frame)
+            self._litter.remove(name)
+        if found is not None:
+            self._on_frame(found[0])
+            self._handed_over(found[1])
+
+    def _take_call(self, name: str, call: FrameName) -> None:
+        if call.number >= SIDE_CALLS.stop:
+            raise ChannelViolation(f"container {self._cid} numbers a call beyond {SIDE_CALLS.stop - 1}")
+        answered = self._has_result(call)
+        with self._lock:
+            delivered = call in self._calls
+            if delivered or not self._listening or (not answered and not self._calls.admit(call)):
+                return
+        if answered:
+            self._litter.drop_answered(name)
+        elif (found := self._read(call)) is None:
+            self._close_call(call)
+        else:
+            self._on_frame(found[0])
+            self._handed_over(found[1])
 
     def _take_events(self, name: str, turn_id: str) -> None:
         if not self._expected(FrameName("response", turn_id)):
@@ -266,13 +326,27 @@ class Reception:
         events = tail.read()
         if events:
             self._on_events(turn_id, events)
+            self._handed_over(tail.taken)
         if tail.behind:
             self._look_again(name)
+
+    def _handed_over(self, size: int) -> None:
+        turns = self._in_flight()
+        with self._lock:
+            enough = self._pace.handed_over(size, turns)
+        if enough:
+            self._on_pause()
 
     def _look_again(self, name: str) -> None:
         """After others had their turn."""
         if self._watch is not None:
             self._watch.again(name)
+
+    def _drop_unasked(self, name: str, turn_id: str) -> None:
+        """What is about no turn in flight here."""
+        with self._lock:
+            given_up = turn_id in self._over
+        self._litter.drop_unasked(name, forged=not given_up)
 
     def _close_forgotten(self) -> None:
         with self._lock:
@@ -281,42 +355,6 @@ class Reception:
             tail = self._tails.pop(turn_id, None)
             if tail is not None:
                 tail.close()
-
-    def _put_up_with(self, name: str) -> None:
-        self._strays.add(name)
-        if len(self._strays) > MAX_STRAYS:
-            raise ChannelViolation(f"container {self._cid} writes files that are no frames, such as {name[:80]!r}")
-
-    def _drop_unasked(self, name: str, turn_id: str) -> None:
-        """Remove what is about no turn in flight here: one that was given up, or somebody else's."""
-        if not self._remove(name):
-            if self._is_in_the_way(name):  # else it could be moved there, and be said in the log, without end
-                raise ChannelViolation(f"{name} from container {self._cid} is no file that can be removed")
-            return  # a turn that was given up may still append to events that are deleted
-        self._late += 1
-        if self._late > MAX_LATE:
-            raise ChannelViolation(f"container {self._cid} has answered {MAX_LATE} times what it was not asked")
-        with self._lock:
-            forged = turn_id not in self._over
-        if forged and not self._told_forged:
-            self._told_forged = True  # once says enough, and nobody fills the log
-            log.warning("%s from container %s is about nothing that it was given: dropped", name, self._cid)
-        else:
-            log.debug("%s from container %s answers nothing in flight, dropped", name, self._cid)
-
-    def _is_in_the_way(self, name: str) -> bool:
-        """Whether the container has put there what it knows that the host cannot remove."""
-        try:
-            return not stat.S_ISREG(os.stat(name, dir_fd=self._directory.fd, follow_symlinks=False).st_mode)
-        except OSError:
-            return False
-
-    def _remove(self, name: str) -> bool:
-        try:
-            return self._directory.remove(name)
-        except OSError as error:  # a container may have put a directory in its place
-            log.warning("%s from container %s cannot be removed: %s", name, self._cid, error.strerror)
-            return False
 
 
 def _ignore(_: object) -> None:

@@ -106,7 +106,7 @@ class Router:
         if turn is None:
             return False
         with self._lock:
-            turn.cancelled = True  # wherever it is between two hands, the next one sees it
+            again, turn.cancelled = turn.cancelled, True  # wherever it is between two hands, the next one sees it
             waits = turn.state == "queued" and turn in self._lanes
             following = self._lanes.leave(turn) if waits else None
             if waits:
@@ -114,7 +114,7 @@ class Router:
         if waits:
             self._deliver(turn, Answer.cancelled())
             self._dispatch([following] if following else [])
-        elif self._agents is not None:
+        elif self._agents is not None and not again:  # they are told once, however often it is asked for
             self._agents.cancel(turn)
         return True
 

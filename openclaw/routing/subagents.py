@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
+from openclaw.agents.capacity import MAX_LIVE_SUBAGENTS
 from openclaw.agents.turn import Turn
 from openclaw.errors import CallRefused, OpenClawError
 from openclaw.message import Message, subagent_id
@@ -32,9 +33,6 @@ if TYPE_CHECKING:
     from openclaw.routing.reservations import Reservations
 
 log = logging.getLogger(__name__)
-
-MAX_LIVE: Final = 1000
-"""Subagents that run or wait, in all; beyond it an agent is told to wait for some."""
 
 WAIT_MARGIN: Final = 10.0
 """Seconds before the end of a turn's time at which a call that waits for its subagent returns without it."""
@@ -120,7 +118,7 @@ class Subagents:
                 return True, family.calls[key]
             if turn.cancelled:
                 raise CallRefused("the message is cancelled: nothing more is started for it")
-            if len(self._live) >= MAX_LIVE or family.last >= MAX_SUBAGENT_NUMBER:
+            if len(self._live) >= MAX_LIVE_SUBAGENTS or family.last >= MAX_SUBAGENT_NUMBER:
                 raise CallRefused(f"{len(self._live)} subagents run or wait already; wait for some, or do it yourself")
             family.last += 1
             child_id = family.calls[key] = subagent_id(turn.id, family.last)

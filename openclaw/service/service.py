@@ -126,6 +126,8 @@ class Service:
         for turn in left.answered:
             self._outbox.resume(turn)
         self._started.append(self._runtime.close)
+        self._dedicated.make_room(len(left.open))
+        self._main.make_room(len(left.open))
         self._run(self._dedicated)
         self._run(self._main)
         self._runtime.open(self._exited, self._engine_up, self._dedicated.image_changed)

@@ -13,8 +13,9 @@ import pytest
 from openclaw.agents.specs import Specs
 from openclaw.agents.turn import Outcome, Turn
 from openclaw.config import Config, load
-from openclaw.containers.channel import Channels
-from openclaw.message import FrameKind, Message, dump_bytes, frame_name
+from openclaw.containers.channel import Channel, Channels
+from openclaw.message import FrameKind, Message, dump_bytes, events_name, frame_name
+from openclaw.message.frames import MAX_EVENT
 from openclaw.spool import DropDir, Watcher
 from tests.support.clock import FakeClock, ManualTimers
 from tests.support.listener import RecordingListener
@@ -43,6 +44,20 @@ class Stage:
 
     def next_end(self) -> tuple[Turn, Outcome]:
         return self.told.ended_turns.get(timeout=10)
+
+    def left_behind(self, turn_id: str, *, calls: int = 0, events: int = 0) -> tuple[Turn, Channel]:
+        """A turn in the channel of an earlier process, where its container has made so many calls and is not answered,
+        or has written so many bytes of events and has answered."""
+        channel = self.channels.create(f"c-{turn_id}")
+        channel.send("request", turn_id, {})
+        out = channel.path / "out"
+        for number in range(1, calls + 1):
+            (out / frame_name("call", turn_id, number)).write_text("{}")
+        if events:
+            line = '{"kind":"delta","text":"' + "x" * (MAX_EVENT // 2) + '"}\n'
+            (out / events_name(turn_id)).write_text(line * (events // len(line)))
+            (out / frame_name("response", turn_id)).write_text('{"status":"done","text":"hi"}')
+        return self.turn(turn_id), channel
 
     def frame(
         self, start: Start, kind: FrameKind, frame_id: str, body: dict[str, object] | None = None, number: int = 0

@@ -8,24 +8,31 @@ from pathlib import Path
 
 import pytest
 
+from openclaw.agents.capacity import MAX_LIVE_SUBAGENTS
 from openclaw.agents.dedicated import DedicatedAgents
 from openclaw.agents.engine_probe import RETRY as ENGINE_RETRY
 from openclaw.agents.standby import FIRST_PAUSE
-from openclaw.agents.turn import Answer, Loss
+from openclaw.agents.turn import Answer, Loss, Turn
 from openclaw.config import load
+from openclaw.containers.pace import BYTES_AHEAD
 from openclaw.containers.runtime import Exit
-from openclaw.errors import EngineOverdue, EngineUnavailable, ImageMissing
+from openclaw.errors import EngineOverdue, EngineUnavailable, ImageMissing, OpenClawError
 from openclaw.message import FrameKind
+from openclaw.message.frames import MAX_EVENT
 from tests.agents.conftest import Stage
 from tests.support.runtime import Start
 
 
-@contextmanager
-def running(stage: Stage) -> Iterator[DedicatedAgents]:
-    agents = DedicatedAgents(
+def make_agents(stage: Stage) -> DedicatedAgents:
+    return DedicatedAgents(
         config=stage.config, runtime=stage.runtime, channels=stage.channels, specs=stage.specs,
         clock=stage.clock, alarms=stage.alarms, listener=stage.told,
     )  # fmt: skip
+
+
+@contextmanager
+def running(stage: Stage) -> Iterator[DedicatedAgents]:
+    agents = make_agents(stage)
     agents.start()
     with closing(agents):
         yield agents
@@ -238,3 +245,70 @@ def test_an_engine_that_failed_a_standby_container_is_tried_again_for_the_next_t
         stage.alarms.wait_pending(2)  # beside the pause after a lost standby container
         stage.alarms.advance(ENGINE_RETRY)
         assert stage.next_start().spec.message_id == "a"
+
+
+def test_containers_that_call_without_end_cost_no_other_its_place_in_the_mailbox(tmp_path: Path, stage: Stage) -> None:
+    """All that they have written lies there when they are taken over, and nobody handles any of it before."""
+    stage.config = load({"OPENCLAW_HOME": str(tmp_path), "QUEUE_LIMIT": "1"})
+    calls = 300
+    hostile = [stage.left_behind(f"h{number}", calls=calls) for number in range(4)]
+    with running(stage) as agents:
+        for turn, channel in hostile:
+            agents.adopt(channel, f"c-{turn.id}", turn)
+        agents.submit(stage.turn("other"))
+
+        heard = set()
+        for _ in range(len(hostile) * calls):
+            turn, call, answer = stage.told.calls.get(timeout=10)
+            heard.add((turn.id, call.number))
+            answer({"value": {}})
+
+        assert len(heard) == len(hostile) * calls
+        assert stage.next_start().spec.message_id == "other"
+        assert stage.told.ended_turns.empty()
+
+
+def test_what_a_container_says_faster_than_it_is_handled_comes_all_the_same(
+    stage: Stage, agents: DedicatedAgents
+) -> None:
+    turn, channel = stage.left_behind("a", events=3 * BYTES_AHEAD)
+    agents.adopt(channel, "c-a", turn)
+    assert stage.next_end() == (turn, Answer("done", "hi"))
+    numbers = [stage.told.events.get_nowait()[1].number for _ in range(stage.told.events.qsize())]
+    assert numbers == list(range(1, len(numbers) + 1))
+    assert len(numbers) > 3 * BYTES_AHEAD // MAX_EVENT
+
+
+def test_a_container_whose_turn_is_over_is_not_heard_while_it_waits_for_its_removal(
+    stage: Stage, agents: DedicatedAgents
+) -> None:
+    stage.runtime.removes = False
+    start = serve(stage, agents, "a")
+    assert stage.runtime.removed.get(timeout=10) == start.spec.cid
+    stage.frame(start, "response", "a", {"status": "done"})
+    serve(stage, agents, "b")  # the watcher has seen that, and this, by now
+    assert (start.spec.channel_path / "out/a.response.json").exists()
+
+
+def test_a_thousand_subagents_fit_beside_the_shortest_queue(tmp_path: Path, stage: Stage) -> None:
+    stage.config = load({"OPENCLAW_HOME": str(tmp_path), "QUEUE_LIMIT": "1"})
+    agents = make_agents(stage)  # nobody handles anything yet
+    for number in range(1, MAX_LIVE_SUBAGENTS + 1):
+        agents.submit(stage.turn(f"m.s{number}"))
+    for number in range(1, MAX_LIVE_SUBAGENTS + 1):
+        agents.cancel(f"m.s{number}")
+
+
+def test_what_an_earlier_process_has_left_fits_beside_the_queue_of_now(tmp_path: Path, stage: Stage) -> None:
+    stage.config = load({"OPENCLAW_HOME": str(tmp_path), "QUEUE_LIMIT": "1"})
+    left = 50_000
+    with pytest.raises(OpenClawError, match="takes no more events"):
+        submit_often(make_agents(stage), stage.turn("a"), left)
+    agents = make_agents(stage)
+    agents.make_room(left)
+    submit_often(agents, stage.turn("a"), left)
+
+
+def submit_often(agents: DedicatedAgents, turn: Turn, count: int) -> None:
+    for _ in range(count):
+        agents.submit(turn)

@@ -5,15 +5,19 @@ from __future__ import annotations
 import queue
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from openclaw.agents.main_agent import MainAgentManager
 from openclaw.agents.main_machine import ENGINE_RETRY, REMOVAL_PATIENCE, START_TIMEOUT
 from openclaw.agents.turn import Answer, Loss, Turn
+from openclaw.config import load
+from openclaw.containers.pace import BYTES_AHEAD
 from openclaw.containers.runtime import Exit
 from openclaw.errors import EngineOverdue, StartFailed
 from openclaw.message import FrameKind, Record
+from openclaw.message.frames import MAX_EVENT
 from tests.agents.conftest import Stage
 from tests.support.file_events import FileEvents
 from tests.support.runtime import Start
@@ -330,3 +334,31 @@ def test_a_container_that_ends_around_a_stop_is_not_started_again(stage: Stage, 
     main.manager.close()
     assert stage.runtime.starts.empty()
     assert main.overflow.empty()
+
+
+def test_what_its_container_says_faster_than_it_is_handled_comes_all_the_same(stage: Stage) -> None:
+    main = Main(stage)
+    turn, channel = stage.left_behind("a", events=3 * BYTES_AHEAD)
+    main.manager.start()
+    with closing(main.manager):
+        main.manager.adopt(channel, [turn], current=True)
+        assert stage.next_end() == (turn, Answer("done", "hi"))
+    assert stage.told.events.qsize() > 3 * BYTES_AHEAD // MAX_EVENT
+
+
+def test_a_container_that_calls_without_end_costs_nobody_its_place_in_the_mailbox(
+    tmp_path: Path, stage: Stage
+) -> None:
+    stage.config = load({"OPENCLAW_HOME": str(tmp_path), "QUEUE_LIMIT": "1"})
+    main = Main(stage)
+    turn, channel = stage.left_behind("a", calls=1500)
+    main.manager.start()
+    with closing(main.manager):
+        main.manager.adopt(channel, [turn], current=True)
+        numbers = set()
+        for _ in range(1500):
+            _, call, answer = stage.told.calls.get(timeout=10)
+            numbers.add(call.number)
+            answer({"value": {}})
+    assert len(numbers) == 1500
+    assert stage.told.ended_turns.empty()

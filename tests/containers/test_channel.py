@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from openclaw.containers.channel import Channel, Channels
-from openclaw.containers.reception import MAX_ENTRIES, MAX_STRAYS
+from openclaw.containers.litter import MAX_STRAYS
+from openclaw.containers.reception import MAX_ENTRIES
 from openclaw.errors import ChannelViolation, RuntimeFailure
 from openclaw.message import Frame, FrameKind
 from openclaw.message.frames import MAX_FRAME, MAX_SIGN

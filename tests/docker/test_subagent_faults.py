@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Final
 
 from agent_runner.engines.commands import MAX_SPAWN
+from openclaw.agents.capacity import MAX_LIVE_SUBAGENTS
 from openclaw.containers.cli import Cli
-from openclaw.routing.subagents import MAX_LIVE
 from tests.docker.subagents import assert_nothing_is_left, begun, kill, reply_to, spawn, unhurt_neighbours
 from tests.support.begun import wait_until_begun
 from tests.support.file_events import FileEvents
@@ -97,14 +97,13 @@ def test_a_subagent_beyond_the_limit_is_refused_with_the_reason_and_none_is_lost
     with RunningService(home, **few, **settings) as service:
         with Gate(home / "groups/main") as gate, unhurt_neighbours(service, engine, settings):
             task = f"/run {gate.command} echo well"
-            parents = [f"p{number}" for number in range(MAX_LIVE // MAX_SPAWN)]
+            parents = [f"p{number}" for number in range(MAX_LIVE_SUBAGENTS // MAX_SPAWN)]
             children = [child for parent in parents for child in spawn(service, task, MAX_SPAWN, parent)]
             one_more = service.post({"text": "/spawn 3 hello", "id": "more", "session": "more"}).json()
-            assert one_more["text"] == (
-                f"The host refused: {MAX_LIVE} subagents run or wait already; wait for some, or do it yourself"
-            )
+            refusal = f"{MAX_LIVE_SUBAGENTS} subagents run or wait already; wait for some, or do it yourself"
+            assert one_more["text"] == f"The host refused: {refusal}"
             assert "subagents" not in one_more
-            assert len(service.get("/subagents").json()["subagents"]) == MAX_LIVE
+            assert len(service.get("/subagents").json()["subagents"]) == MAX_LIVE_SUBAGENTS
             for parent in parents:
                 service.delete(f"/messages/{parent}")
             replies = [reply_to(service, child) for child in children]

@@ -137,6 +137,13 @@ def test_cancelling_a_turn_that_runs_is_for_its_agent(office: Office) -> None:
     assert office.answers() == []
 
 
+def test_its_agent_is_told_once_however_often_it_is_cancelled(office: Office) -> None:
+    office.accept("a")
+    office.next_turn()
+    assert all(office.router.cancel("a") for _ in range(3))
+    assert office.agents.cancelled.qsize() == 1
+
+
 def test_what_is_not_in_flight_cannot_be_cancelled(office: Office) -> None:
     assert not office.router.cancel("never")
     office.accept("a")

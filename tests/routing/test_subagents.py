@@ -192,7 +192,7 @@ def test_where_none_may_run_none_is_taken(family: Family) -> None:
 
 
 def test_there_is_a_limit_and_it_is_said(family: Family, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MAX_LIVE", 2)
+    monkeypatch.setattr(module, "MAX_LIVE_SUBAGENTS", 2)
     turn = family.turn()
     first = family.spawned(turn, 1)
     family.spawned(turn, 2)
