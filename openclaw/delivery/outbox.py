@@ -1,6 +1,7 @@
 """The outbox: replies on their way to the disk and to whoever waits for them.
 
-Owns one thread, "delivery". `deliver` is called by the router from any thread and only queues. What the session keeps
+Owns one thread, "delivery". `deliver` is called by the router from any thread and only queues; so does `call`, by which
+other work that waits for the disk gets to that thread. What the session keeps
 of the turn is written, the reply is published, what is owed to a callback_url is noted, then those who wait are told,
 then the work file goes: a death in between repeats a step and loses nothing. A disk that does not take a reply is tried
 again with a growing pause; the reply waits in memory, its message in work/.
@@ -79,7 +80,8 @@ class Outbox:
         self._remember = remember
         self._settled = settled
         self._told = told
-        # One parcel for each turn in flight, and the end: its bound is that of what may be in flight.
+        # One for each turn in flight, its reply or its next attempt, and the watchdog's:
+        # bounded by what may be in flight.
         self._parcels: queue.SimpleQueue[_Parcel | Callable[[], None] | None] = queue.SimpleQueue()
         self._seen_to: set[str] = set()  # the thread's own: ids of the batch that are delivered, or tried again later
         self._thread = threading.Thread(target=self._run, name="delivery", daemon=True)
@@ -101,9 +103,9 @@ class Outbox:
         """Queue what is left to do for a turn whose reply was out when the last process ended."""
         self._parcels.put(_Parcel(turn, None))
 
-    def ping(self, answer: Callable[[], None]) -> None:
-        """Have `answer` called by delivery's thread, behind what is queued already."""
-        self._parcels.put(answer)
+    def call(self, act: Callable[[], None]) -> None:
+        """Have `act` called by delivery's thread, behind what is queued already."""
+        self._parcels.put(act)
 
     def _run(self) -> None:
         ending = False
@@ -113,7 +115,7 @@ class Outbox:
             self._deliver_all([one for one in batch if isinstance(one, _Parcel)])
             for one in batch:
                 if callable(one):
-                    one()
+                    _call(one)
 
     def _next_batch(self) -> list[_Parcel | Callable[[], None] | None]:
         """What is queued, MAX_BATCH at most; the end, None, comes last."""
@@ -227,3 +229,10 @@ class Outbox:
         if turn.message.callback_url:
             self._callbacks.send(turn.id, turn.message.callback_url)
         self._seen_to.add(turn.id)
+
+
+def _call(act: Callable[[], None]) -> None:
+    try:
+        act()
+    except Exception:  # the top of the thread: the replies behind it are to go out all the same
+        log.exception("what was handed to delivery could not be done")

@@ -51,11 +51,14 @@ class Router:
         sessions: Sessions,
         *,
         deliver: Callable[[Turn, Answer], None],
+        hand_over: Callable[[Callable[[], None]], None],
     ) -> None:
+        """`hand_over` has delivery's thread call a function, which may wait for the disk; it never waits itself."""
         self._reservations = reservations
         self._ledger = ledger
         self._sessions = sessions
         self._deliver = deliver
+        self._hand_over = hand_over
         self._agents: Agents | None = None
         self._lock = threading.Lock()
         # Guarded by _lock: the lanes, the state of each turn in them, whether turns are dispatched; and those that an
@@ -205,10 +208,13 @@ class Router:
         turn.attempt += 1
         turn.begun = None
         log.warning("Message %s was being worked on when %s; attempt %d", turn.id, loss.reason, turn.attempt)
-        self._ledger.store(turn, replace=True).add_done_callback(lambda stored: self._noted(turn, stored))
+        # Told on the committer's thread, for which everybody's next message waits: it only hands over.
+        self._ledger.store(turn, replace=True).add_done_callback(
+            lambda stored: self._hand_over(lambda: self._noted(turn, stored))
+        )
 
     def _noted(self, turn: Turn, stored: Future[None]) -> None:
-        """On the committer's thread: only hands over."""
+        """On delivery's thread, which clears away what turns leave, and dispatches those that follow."""
         if (error := stored.exception()) is not None:
             log.error("attempt %d of %s could not be noted on disk: %s", turn.attempt, turn.id, error)
             turn.attachment = None  # its traces stay: they tell the next start that the turn had begun

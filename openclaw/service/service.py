@@ -195,7 +195,9 @@ class Service:
         )  # fmt: skip
         self._runtime = runtime_choice.choose(config, self._clock, self._home.installation)
         self._sessions = Sessions(self._home.groups, self._clock, self._runtime.container_uid)
-        self._router = Router(self._reservations, self._ledger, self._sessions, deliver=self._outbox.deliver)
+        self._router = Router(
+            self._reservations, self._ledger, self._sessions, deliver=self._outbox.deliver, hand_over=self._outbox.call
+        )
         self._events = EventHub(self._ledger.reply, self._reservations.holds)
         self._subagents = Subagents(
             self._reservations, self._ledger, self._clock, self._alarms,
@@ -246,7 +248,7 @@ class Service:
         return Watchdog(
             self._manager.watchdog_s, self._manager.alive,
             address=lambda: self.http.address, directory=self._home.directory(".probe"), committer=self._committer,
-            watcher=self._watcher, ping_delivery=self._outbox.ping, alarms=self._alarms,
+            watcher=self._watcher, ping_delivery=self._outbox.call, alarms=self._alarms,
         )  # fmt: skip
 
     def _make_gateway(self) -> Gateway:

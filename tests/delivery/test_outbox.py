@@ -392,9 +392,21 @@ def test_closing_delivers_what_is_queued(desk: Desk) -> None:
     assert len(os.listdir(desk.replies.path)) == 1 + len(turns)
 
 
-def test_a_ping_is_answered_behind_what_is_queued(desk: Desk) -> None:
+def test_what_is_to_be_called_comes_behind_what_is_queued(desk: Desk) -> None:
     answered = threading.Event()
     desk.deliver("a")
-    desk.outbox.ping(answered.set)
+    desk.outbox.call(answered.set)
     assert answered.wait(30)
     assert desk.settled.get(timeout=0).id == "a"
+
+
+def test_a_call_that_goes_wrong_is_logged_and_delivery_goes_on(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    def fail() -> None:
+        raise ZeroDivisionError("a bug")
+
+    answered = threading.Event()
+    desk.outbox.call(fail)
+    desk.outbox.call(answered.set)
+    assert answered.wait(10)
+    (record,) = caplog.records
+    assert record.exc_info is not None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import queue
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -63,13 +63,22 @@ class Office:
         )
         self.agents = HandAgents()
         self.delivered: queue.Queue[tuple[Turn, Answer]] = queue.Queue()
+        self.handed_over: queue.Queue[Callable[[], None]] = queue.Queue()
+        self.delivery_waits = False
+        """Whether what is handed over waits in `handed_over`, instead of being done at once."""
         (home / "groups/main").mkdir(exist_ok=True)
         self.sessions = Sessions(home / "groups", self.clock, os.getuid())
         self.router = Router(
             self.reservations, self.ledger, self.sessions,
-            deliver=lambda turn, answer: self.delivered.put((turn, answer)),
+            deliver=lambda turn, answer: self.delivered.put((turn, answer)), hand_over=self._take_over,
         )  # fmt: skip
         self._channels = Channels(home / "channels", stack.enter_context(closing(Watcher())))
+
+    def _take_over(self, act: Callable[[], None]) -> None:
+        if self.delivery_waits:
+            self.handed_over.put(act)
+        else:
+            act()
 
     def open(self, *running: Turn) -> None:
         self.router.open(self.agents, list(running))

@@ -245,6 +245,23 @@ def test_a_second_attempt_is_on_the_disk_before_it_is_sent(office: Office) -> No
     assert not channel.exists()
 
 
+def test_the_committer_hands_a_second_attempt_over_and_does_nothing_of_it(office: Office) -> None:
+    """Everybody's next message waits for its thread; this removes files and reads the session."""
+    office.accept("a")
+    turn = office.next_turn()
+    channel = office.attach(turn)
+    office.delivery_waits = True
+    office.lose(turn, begun=True)
+    act = office.handed_over.get(timeout=10)
+    office.accept("b", session="other")  # the committer has gone on
+    assert office.next_turn().id == "b"
+    assert (channel.exists(), office.submitted()) == (True, [])
+
+    act()
+
+    assert (channel.exists(), office.submitted()) == (False, ["a"])
+
+
 def test_a_second_attempt_that_is_lost_too_is_the_last(office: Office) -> None:
     office.accept("a")
     office.lose(office.next_turn(), begun=True)
