@@ -1,12 +1,14 @@
 """Recovery: what containers and channels a process finds at its start, and what becomes of each.
 
 A container that lives and belongs to this installation goes on with its turns. Of one that is gone the channel tells
-whether it had answered, begun, or not. Runs once, before anything is dispatched; blocks on the engine's list.
+whether it had answered, begun, or not. Runs once, before anything is dispatched; blocks on the engine's list. What it
+has seen to it does not touch again: a run that failed goes on where it was.
 """
 
 from __future__ import annotations
 
 import logging
+from collections import deque
 from typing import TYPE_CHECKING
 
 from openclaw.agents.attachment import Attachment
@@ -45,38 +47,62 @@ class Recovery:
         self._dedicated = dedicated
         self._listener = listener
         self._persistent = persistent
+        self._left: deque[tuple[str, Found | None]] | None = None  # channels, by cid, with their containers
+        self._strays: list[str] = []  # containers without a channel
+        self._main_lives = False
+        self._adopted: set[str] = set()
         self.running: dict[str, Turn] = {}
         self.ended: list[tuple[Turn, Outcome]] = []
 
     def run(self, turns: dict[str, Turn], now: float) -> None:
-        """Adopt, bury and remove. `turns` are those in flight, by id; `now` is monotonic. Raises RuntimeFailure."""
+        """Adopt, bury and remove. `turns` are those in flight, by id; `now` is monotonic.
+
+        Raises RuntimeFailure, or what else goes wrong; it may be called again then.
+        """
+        if self._left is None:
+            self._left = self._take_stock()
+        while self._left:
+            self._see_to(*self._left[0], turns, now)
+            self._left.popleft()
+        while self._strays:
+            self._runtime.remove(self._strays.pop())
+        if not self._main_lives:
+            self._main_lives = True  # or will in a moment
+            self._main.begin()
+        if self._adopted:
+            self._tell_ends(self._adopted)
+
+    def _take_stock(self) -> deque[tuple[str, Found | None]]:
+        """What is there before anything new is made. Raises RuntimeFailure."""
         found = {container.cid: container for container in self._runtime.list()}
-        main_lives = False
-        adopted: set[str] = set()
         self._channels.sweep()
-        for cid in self._channels.list():
-            try:
-                channel = self._channels.open(cid)
-            except RuntimeFailure as error:
-                log.warning("%s", error)
-                self._channels.discard(cid)
-                continue
-            container = found.pop(cid, None)
+        left = deque((cid, found.pop(cid, None)) for cid in self._channels.list())
+        self._strays = list(found)
+        return left
+
+    def _see_to(self, cid: str, container: Found | None, turns: dict[str, Turn], now: float) -> None:
+        """One channel, and the container that is there of it."""
+        try:
+            channel = self._channels.open(cid)
+        except RuntimeFailure as error:
+            log.warning("%s", error)
+            self._channels.discard(cid)
+            self._remove(container)
+            return
+        try:
             mine = self._turns_of(channel, turns)
             if container is not None and container.running and (container.role == "main" or mine):
-                main_lives |= container.role == "main"
                 self._adopt(container, channel, mine)
-                adopted.add(cid)
             else:
                 self._bury(channel, mine, now)
-                if container is not None:
-                    self._runtime.remove(cid)
-        for cid in found:  # its channel is gone
-            self._runtime.remove(cid)
-        if not main_lives:
-            self._main.begin()
-        if adopted:
-            self._tell_ends(adopted)
+                self._remove(container)
+        except BaseException:  # passed on; the next try opens it again
+            channel.close()
+            raise
+
+    def _remove(self, container: Found | None) -> None:
+        if container is not None:
+            self._runtime.remove(container.cid)
 
     def _tell_ends(self, adopted: set[str]) -> None:
         """Look once more: of a container that ended before its agent knew it, the runtime has told nobody."""
@@ -107,15 +133,17 @@ class Recovery:
         return mine
 
     def _adopt(self, container: Found, channel: Channel, mine: list[Turn]) -> None:
-        self.running.update((turn.id, turn) for turn in mine)
         try:
             self._channels.open_door(channel, container.group)
         except RuntimeFailure as error:  # without the model it can still say so
             log.error("The container %s goes on without the model: %s", container.name, error)
         if container.role == "main":
             self._main.adopt(channel, mine, current=self._persistent and self._is_current(container))
+            self._main_lives = True
         else:
             self._dedicated.adopt(channel, container.name, mine[0])
+        self._adopted.add(container.cid)
+        self.running.update((turn.id, turn) for turn in mine)
 
     def _is_current(self, container: Found) -> bool:
         """Whether it runs with the settings and the image of now."""

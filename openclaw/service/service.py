@@ -27,7 +27,6 @@ from openclaw.delivery.events import EventHub, Reader
 from openclaw.delivery.outbox import Outbox
 from openclaw.delivery.retention import MAX_REMOVALS, Retention
 from openclaw.delivery.waiters import Waiters
-from openclaw.errors import RuntimeFailure
 from openclaw.gateway.gateway import Gateway, most_connections
 from openclaw.gateway.upstream import Upstream
 from openclaw.intake.access import Access
@@ -54,6 +53,7 @@ from openclaw.service.home import Home
 from openclaw.service.listener import Listener
 from openclaw.service.manager import Manager
 from openclaw.service.recovery import Recovery
+from openclaw.service.recovery_tries import RecoveryTries
 from openclaw.service.watchdog import Watchdog
 from openclaw.spool import Committer, Watcher
 
@@ -61,10 +61,6 @@ log = logging.getLogger(__name__)
 
 HTTP_GRACE = 5.0
 """Seconds that requests in flight have to end when the service stops."""
-
-RECOVERY_RETRY = 2.0
-"""Seconds between two looks at an engine that does not answer at start."""
-
 
 RETENTION_INTERVAL = 3600.0
 """Seconds between two looks for replies that are older than OUTBOX_RETENTION_DAYS."""
@@ -89,7 +85,6 @@ class Service:
         self._home = Home(config.home)
         self._started: list[Callable[[], None]] = []
         self._began = self._clock.monotonic()
-        self._recovered = threading.Event()
         self._lock = threading.Lock()
         # Guarded by _lock: what ended before the agents knew what they have taken over; None from then on.
         self._early_exits: list[Exit] | None = []
@@ -131,7 +126,10 @@ class Service:
         self._run(self._dedicated)
         self._run(self._main)
         self._runtime.open(self._exited, self._engine_up, self._dedicated.image_changed)
-        self._recover({turn.id: turn for turn in left.open})
+        turns = {turn.id: turn for turn in left.open}
+        self._tries = RecoveryTries(lambda: self._recover(turns), self._alarms)
+        self._started.append(self._tries.close)
+        self._tries.begin()
         self._run(self._inbox)
         self.http.start()
         self._started.append(lambda: self.http.close(HTTP_GRACE))
@@ -263,21 +261,14 @@ class Service:
         )  # fmt: skip
 
     def _recover(self, turns: dict[str, Turn]) -> None:
-        """Look at the engine; one that does not answer yet is looked at again, and nothing runs before."""
-        try:
-            self._recovery.run(turns, self._clock.monotonic())
-        except RuntimeFailure as error:
-            log.warning("What runs in the engine is not known yet: %s", error)
-            self._alarms.call_later(
-                RECOVERY_RETRY,
-                lambda: threading.Thread(target=self._recover, args=(turns,), name="recovery", daemon=True).start(),
-            )
+        """Look at what was left, then let turns run: none does before. Raises what goes wrong; called again then."""
+        self._recovery.run(turns, self._clock.monotonic())
+        if self._stopping:
             return
         self._tell_early_exits()
         self._router.open(Dispatch(self._main, self._dedicated), list(self._recovery.running.values()))
-        for turn, outcome in self._recovery.ended:
-            self._router.ended(turn, outcome)
-        self._recovered.set()
+        while self._recovery.ended:
+            self._router.ended(*self._recovery.ended.pop(0))
 
     def _tick(self) -> None:
         """The health tick: everything that is only hinted at is looked at."""
@@ -290,7 +281,11 @@ class Service:
 
     def _sweep_old(self) -> None:
         """Now and every hour, on a thread of its own while it lasts."""
-        threading.Thread(target=self._sweep_once, name="retention", daemon=True).start()
+        try:
+            threading.Thread(target=self._sweep_once, name="retention", daemon=True).start()
+        except RuntimeError as error:  # "can't start new thread", which may be over by the next time
+            log.error("Old files could not be removed: %s; raise the limit of processes (ulimit -u)", error)
+            self._alarms.call_later(RETENTION_INTERVAL, self._sweep_old)
 
     def _sweep_once(self) -> None:
         full = False
@@ -353,8 +348,8 @@ class Service:
     def ready(self) -> tuple[bool, str]:
         if self._stopping:
             return False, "the service is stopping; messages are accepted and wait for the next start"
-        if not self._recovered.is_set():
-            return False, "the container engine does not answer yet; messages are accepted and wait"
+        if self._tries.problem:
+            return False, self._tries.problem
         return True, "ready"
 
     def metrics(self) -> str:
@@ -372,6 +367,7 @@ class Service:
             "uptime_s": round(self._clock.monotonic() - self._began),
             "runtime": self._runtime.kind,
             "engine": self._config.engine,
+            "recovery": self._tries.problem or "done",
             "main": main._asdict(),
             "dedicated": dedicated._asdict(),
             "in_flight": len(self._reservations),

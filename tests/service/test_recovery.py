@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from openclaw.agents.turn import Answer, Loss
+from openclaw.containers.channel import Channel, Channels
 from openclaw.errors import RuntimeFailure
 from tests.service.conftest import Crew
 from tests.support.file_events import FileEvents
@@ -309,4 +310,60 @@ def test_while_the_engine_does_not_answer_nothing_is_touched_and_it_can_be_asked
     crew.recover(turn)
     crew.answer("c1", "a")
     assert crew.next_end() == (turn, DONE)
+    assert crew.engine.starts.empty()
+
+
+# A run that fails
+
+
+def test_a_run_that_failed_goes_on_where_it_was_and_touches_nothing_twice(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = first, second, third = crew.turn("a"), crew.turn("b", group="friends"), crew.turn("c", group="friends")
+    crew.left_channel("c1", first)
+    crew.left_container("c1", "main")
+    crew.left_channel("c2", second)
+    crew.left_container("c2")
+    gone = crew.left_channel("c3", third)
+    whole = Channels.open
+
+    def fails(channels: Channels, cid: str) -> Channel:
+        channel = whole(channels, cid)
+        if cid == "c2":
+            channel.pending = [].pop  # type: ignore[method-assign]
+        return channel
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Channels, "open", fails)
+        with pytest.raises(IndexError):
+            crew.recover(*turns)
+    assert crew.recovery.running == {"a": first}
+    assert crew.recovery.ended == []
+    assert gone.exists()
+
+    crew.recover(*turns)
+
+    assert crew.recovery.running == {"a": first, "b": second, "c": third}
+    assert [turn for turn, _ in crew.recovery.ended] == [third]
+    for cid, turn in (("c1", first), ("c2", second)):
+        assert crew.channels.open(cid).pending().keys() == {turn.id}
+        crew.answer(cid, turn.id)
+        assert crew.next_end() == (turn, DONE)
+    assert crew.engine.starts.empty()
+
+
+def test_a_run_that_failed_after_all_was_seen_to_starts_mains_container_once(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turn = crew.turn("a", group="friends")
+    crew.left_channel("c1", turn)
+    crew.left_container("c1")
+    with monkeypatch.context() as patch:
+        patch.setattr(crew.recovery, "_tell_ends", [].pop)
+        with pytest.raises(TypeError):
+            crew.recover(turn)
+    crew.recover(turn)
+    crew.answer("c1", "a")
+    assert crew.next_end() == (turn, DONE)
+    assert crew.engine.starts.get(timeout=10).spec.role == "main"
     assert crew.engine.starts.empty()
