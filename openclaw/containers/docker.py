@@ -16,7 +16,7 @@ from typing import Final, Literal, NamedTuple
 
 from openclaw.clock import Clock
 from openclaw.containers.cli import Cli
-from openclaw.containers.docker_calls import EngineCalls, Rank
+from openclaw.containers.docker_calls import EngineCalls, NoThread, Rank
 from openclaw.containers.docker_ends import Ends
 from openclaw.containers.docker_events import EngineEvents
 from openclaw.containers.docker_image import DockerImage
@@ -142,7 +142,12 @@ class DockerRuntime:
             if self._look_waits or self._closed:
                 return
             self._look_waits = True
-        self._looks.submit(Rank.START, "", self._look)
+        try:
+            self._looks.submit(Rank.START, "", self._look)
+        except NoThread as error:
+            with self._lock:
+                self._look_waits = False
+            log.error("The engine's list is not looked at: %s", error)
 
     # Looks
 

@@ -14,6 +14,8 @@ from collections.abc import Callable
 from enum import IntEnum
 from typing import NamedTuple
 
+from openclaw.errors import RuntimeFailure
+
 log = logging.getLogger(__name__)
 
 
@@ -25,6 +27,10 @@ class Rank(IntEnum):
     START = 1
     END = 2
     """Nobody waits for it. Starts cannot hold it up for ever: they need the slots that ends make free."""
+
+
+class NoThread(RuntimeFailure):
+    """The machine gives no thread on which to wait for the engine."""
 
 
 class _Call(NamedTuple):
@@ -59,7 +65,10 @@ class EngineCalls:
         self._closed = False
 
     def submit(self, rank: Rank, cid: str, act: Callable[[], None]) -> None:
-        """Have `act`, which is about the container `cid` and raises nothing, called when it is its turn."""
+        """Have `act`, which is about the container `cid` and raises nothing, called when it is its turn.
+
+        Raises NoThread where there is no thread and none can be made: then it is never called.
+        """
         with self._lock:
             if len(self._waiting) >= self._idle and len(self._threads) < self._size:
                 self._add_thread()
@@ -67,13 +76,14 @@ class EngineCalls:
             self._work.notify()
 
     def _add_thread(self) -> None:
-        """Called with _lock held. Raises RuntimeError where there is no thread and none can be made."""
+        """Called with _lock held. Raises NoThread where there is no thread and none can be made."""
         thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         try:
             thread.start()
-        except RuntimeError:
+        except RuntimeError as error:
             if not self._threads:
-                raise
+                why = f"the engine cannot be called: {error}; raise the limit of processes (ulimit -u)"
+                raise NoThread(why) from error
         else:
             self._threads.add(thread)
 

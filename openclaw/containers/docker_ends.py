@@ -15,7 +15,7 @@ from typing import Final
 
 from openclaw.containers import last_words
 from openclaw.containers.cli import Cli
-from openclaw.containers.docker_calls import EngineCalls, Rank
+from openclaw.containers.docker_calls import EngineCalls, NoThread, Rank
 from openclaw.containers.docker_removals import Removals
 from openclaw.containers.docker_roster import Roster
 from openclaw.containers.docker_run import Known
@@ -49,7 +49,10 @@ class Ends:
     def kill(self, cid: str) -> Future[None]:
         self._note(cid, asked=True)
         done: Future[None] = Future()
-        self._changes.submit(Rank.MAIN, cid, partial(self._kill, cid, done))
+        try:
+            self._changes.submit(Rank.MAIN, cid, partial(self._kill, cid, done))
+        except NoThread as error:
+            done.set_exception(error)
         return done
 
     def remove(self, cid: str, *, urgent: bool) -> Future[None]:

@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from functools import partial
 
-from openclaw.containers.docker_calls import EngineCalls, Rank
+from openclaw.containers.docker_calls import EngineCalls, NoThread, Rank
 from openclaw.containers.docker_run import Known
 from openclaw.errors import RuntimeFailure
 
@@ -109,7 +109,12 @@ class Removals:
             if removal.under_way or removal.gone.done():
                 return
             removal.under_way = True
-        self._calls.submit(rank, removal.cid, partial(self._attempt, removal))
+        try:
+            self._calls.submit(rank, removal.cid, partial(self._attempt, removal))
+        except NoThread as error:
+            with self._lock:
+                removal.under_way = False
+            self._tell(removal, error)
 
     def _attempt(self, removal: _Removal) -> None:
         """On a thread of the calls."""
@@ -121,9 +126,7 @@ class Removals:
                 self._remove(removal.cid, removal.known)
             gone = removal.known is not None or not starting
         except RuntimeFailure as error:
-            if not removal.told and not self._closed:
-                log.warning("The container %s is not removed yet; each tick tries again: %s", removal.name, error)
-            removal.told = True
+            self._tell(removal, error)
         finally:
             with self._lock:
                 removal.under_way = False
@@ -133,3 +136,9 @@ class Removals:
             removal.gone.set_result(None)
         elif starting and not self._is_starting(removal.cid):  # it has returned during the attempt
             self._try(removal, Rank.END)
+
+    def _tell(self, removal: _Removal, error: RuntimeFailure) -> None:
+        """Log the first failure of a removal."""
+        if not removal.told and not self._closed:
+            log.warning("The container %s is not removed yet; each tick tries again: %s", removal.name, error)
+        removal.told = True

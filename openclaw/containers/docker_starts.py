@@ -15,7 +15,7 @@ from functools import partial
 
 from openclaw.containers import docker_run
 from openclaw.containers.cli import Cli
-from openclaw.containers.docker_calls import EngineCalls, Rank
+from openclaw.containers.docker_calls import EngineCalls, NoThread, Rank
 from openclaw.containers.docker_image import DockerImage
 from openclaw.containers.docker_roster import Roster
 from openclaw.containers.docker_run import Known
@@ -69,9 +69,9 @@ class Starts:
         rank = Rank.MAIN if spec.role == "main" else Rank.START
         try:
             self._changes.submit(rank, spec.cid, partial(self._start, spec, done))
-        except RuntimeError:
+        except NoThread as error:
             self._roster.not_started(spec.cid)
-            raise
+            done.set_exception(StartFailed(f"{spec.name} cannot be started: {error}"))
         return done
 
     def config_digest(self, spec: ContainerSpec) -> str:

@@ -21,12 +21,13 @@ from openclaw.containers.cli import Cli
 from openclaw.containers.docker import MAX_CHANGES, DockerRuntime, Timeouts
 from openclaw.containers.docker_ends import LAST_LINES
 from openclaw.containers.runtime import Exit, Mount
-from openclaw.errors import EngineOverdue, EngineUnavailable, ImageMissing, NameConflict, StartFailed
+from openclaw.errors import EngineOverdue, EngineUnavailable, ImageMissing, NameConflict, RuntimeFailure, StartFailed
 from tests.containers.conftest import MakeRuntime
 from tests.support.clock import FakeClock
 from tests.support.exits import Exits
 from tests.support.fake_docker import FakeDocker
 from tests.support.file_events import FileEvents
+from tests.support.no_threads import no_thread
 from tests.support.specs import make_spec
 
 WAIT = 30
@@ -635,3 +636,48 @@ def test_our_own_folders_are_handed_over_to_the_containers_user_and_the_users_ne
 
     assert (ours / "file").stat().st_uid == ours.stat().st_uid == runtime.container_uid
     assert theirs.stat().st_uid == 0
+
+
+def test_a_start_for_which_there_is_no_thread_fails_and_nothing_of_it_is_left(
+    runtime: DockerRuntime, fake: FakeDocker, tmp_path: Path
+) -> None:
+    spec = make_spec(tmp_path, "c1", runtime.container_uid)
+    with no_thread("docker-change"):
+        error = runtime.start(spec).exception(0)
+    assert isinstance(error, StartFailed)
+    why = "can't start new thread; raise the limit of processes (ulimit -u)"
+    assert str(error) == f"c1 cannot be started: the engine cannot be called: {why}"
+    runtime.remove("c1").result(WAIT)  # it is not taken for one whose start is under way
+    assert fake.containers() == []
+
+
+def test_an_end_for_which_there_is_no_thread_is_tried_again_at_the_next_look(
+    make_runtime: MakeRuntime, fake: FakeDocker, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    first = make_runtime()
+    first.start(make_spec(tmp_path, "c1", first.container_uid)).result(WAIT)
+    runtime = make_runtime()
+    assert [found.cid for found in runtime.list()] == ["c1"]
+    with no_thread("docker-change"):
+        assert isinstance(runtime.kill("c1").exception(0), RuntimeFailure)
+        gone = runtime.remove("c1")
+        assert not gone.done()
+    assert "is not removed yet; each tick tries again: the engine cannot be called" in caplog.text
+
+    runtime.tick()
+
+    gone.result(WAIT)
+    assert fake.containers() == []
+
+
+def test_a_look_for_which_there_is_no_thread_does_not_keep_the_next_one_away(
+    runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
+) -> None:
+    runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
+    (container,) = fake.containers()
+    with no_thread("docker-look"):
+        runtime.tick()
+    (fake.state / "containers" / f"{container['id']}.json").rename(fake.state / "elsewhere.json")
+    runtime.tick()
+    assert exits.next() == Exit("c1", None, "it was removed")
+    (fake.state / "elsewhere.json").rename(fake.state / "containers" / f"{container['id']}.json")

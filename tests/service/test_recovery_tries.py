@@ -15,6 +15,7 @@ from openclaw.errors import EngineUnavailable
 from openclaw.service import Service, recovery_tries, runtime_choice
 from openclaw.service.recovery_tries import ENGINE_PAUSE, FIRST_PAUSE, LONGEST_PAUSE, RecoveryTries
 from tests.support.clock import FakeClock, ManualTimers
+from tests.support.no_threads import no_thread
 from tests.support.runtime import HandRuntime
 
 
@@ -78,17 +79,12 @@ def test_whatever_else_goes_wrong_is_logged_told_and_tried_again_ever_more_seldo
 
 
 def test_a_try_for_which_there_is_no_thread_is_not_lost(
-    alarms: ManualTimers, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    alarms: ManualTimers, caplog: pytest.LogCaptureFixture
 ) -> None:
-    class NoThread(threading.Thread):
-        def start(self) -> None:
-            raise RuntimeError("can't start new thread")
-
     recoveries = Recoveries(EngineUnavailable("no engine"))
     RecoveryTries(recoveries, alarms).begin()
     recoveries.threads.get_nowait()
-    with monkeypatch.context() as patch:
-        patch.setattr(threading, "Thread", NoThread)
+    with no_thread("recovery"):
         alarms.advance(ENGINE_PAUSE)
     assert "Recovery waits for a thread: can't start new thread; raise the limit of processes" in caplog.text
     next_try(alarms, recoveries, ENGINE_PAUSE)
