@@ -15,11 +15,12 @@ from concurrent.futures import Future
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from openclaw.agents.ending import cause_in_dedicated
 from openclaw.agents.engine_probe import EngineProbe
 from openclaw.agents.job import Job
 from openclaw.agents.jobs import Jobs
 from openclaw.agents.slots import Slots
-from openclaw.agents.specs import Specs, new_cid
+from openclaw.agents.specs import MAIN, Specs, new_cid
 from openclaw.agents.standby import Standby
 from openclaw.agents.turn import Answer, Outcome, Turn, TurnListener, group_title
 from openclaw.agents.waiting_line import WaitingLine
@@ -294,11 +295,13 @@ class DedicatedWork:
         if job is None:
             return
         how = "it is gone" if gone.code is None else f"exit {gone.code}"
-        detail = f", {gone.detail}" if gone.detail else ""
+        group = MAIN if job.turn is None else job.turn.message.group
+        cause = cause_in_dedicated(gone, group, None if job.spec is None else job.spec.memory_mb)
+        ended = f"{how}, {cause}" if cause else how
         if job.turn is None:
-            log.warning("A standby container ended (%s%s)", how, detail)
+            log.warning("A standby container ended (%s)", ended)
             self.standby.lost(job)
-        for turn, outcome in job.attachment.lose(f"the container ended ({how}{detail})", self._clock.monotonic()):
+        for turn, outcome in job.attachment.lose(f"the container ended ({ended})", self._clock.monotonic()):
             self._listener.ended(turn, outcome)
         self._remove(job)
 

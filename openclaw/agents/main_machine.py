@@ -21,6 +21,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, NamedTuple
 
+from openclaw.agents.ending import cause_in_main
 from openclaw.agents.main_container import Later, MainContainer, Post
 from openclaw.agents.restarts import Restarts
 from openclaw.agents.specs import MAIN, Specs, new_cid
@@ -303,11 +304,12 @@ class MainMachine:
         if self._here is None or gone.cid != self.cid:
             return  # another group's container, or the one before this one
         how = "gone" if gone.code is None else f"exit {gone.code}"
+        cause = cause_in_main(gone)
+        self._lose(f"Main's container ended ({how}, {cause})" if cause else f"Main's container ended ({how})")
         if self._state == "DRAINING":
-            self._lose(f"Main's container ended ({how})")
             self._drain_step()
         else:
-            self._crashed(how, gone.detail or (self._reason if self._state == "DOOMED" else ""))
+            self._crashed(how, cause or (self._reason if self._state == "DOOMED" else ""))
 
     def _crashed(self, how: str, detail: str = "") -> None:
         """The container is of no more use: remove it, hand its turns back, and decide how to go on."""

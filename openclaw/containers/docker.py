@@ -17,6 +17,7 @@ from typing import Final, Literal, NamedTuple
 from openclaw.clock import Clock
 from openclaw.containers.cli import Cli
 from openclaw.containers.docker_calls import EngineCalls, NoThread, Rank
+from openclaw.containers.docker_deaths import Deaths
 from openclaw.containers.docker_ends import Ends
 from openclaw.containers.docker_events import EngineEvents
 from openclaw.containers.docker_image import DockerImage
@@ -80,6 +81,7 @@ class DockerRuntime:
             remove=self._ends.remove_now, failed=self.tick,
             returned=self._ends.removals.start_returned,
         )  # fmt: skip
+        self._deaths = Deaths(cli, self._looks, self._roster, self._tell)
         self._events = EngineEvents(cli, clock, installation, self._roster.heard, self._connected)
         self._on_exit: Callable[[Exit], None] = _ignore
         self._on_engine_up: Callable[[], None] = _ignore_up
@@ -180,7 +182,10 @@ class DockerRuntime:
 
     def _ended(self, exit_: Exit) -> None:
         if not self._closed:
-            self._ends.ended(exit_.cid)
+            self._deaths.ended(exit_, unasked=self._ends.ended(exit_.cid))
+
+    def _tell(self, exit_: Exit) -> None:
+        if not self._closed:
             self._on_exit(exit_)
 
     def _abandoned(self, cid: str, known: Known) -> None:

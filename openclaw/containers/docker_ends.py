@@ -47,7 +47,7 @@ class Ends:
         self._asked: dict[str, bool] = {}
 
     def kill(self, cid: str) -> Future[None]:
-        self._note(cid, asked=True)
+        self._note_wish(cid)
         done: Future[None] = Future()
         try:
             self._changes.submit(Rank.MAIN, cid, partial(self._kill, cid, done))
@@ -56,7 +56,7 @@ class Ends:
         return done
 
     def remove(self, cid: str, *, urgent: bool) -> Future[None]:
-        self._note(cid, asked=True)
+        self._note_wish(cid)
         return self.removals.ask(cid, urgent=urgent)
 
     def remove_now(self, cid: str, known: Known) -> None:
@@ -69,9 +69,10 @@ class Ends:
                 self._asked[cid] = True  # it is told once
         self._end("rm", "--force", "--volumes", known.engine_id)
 
-    def ended(self, cid: str) -> None:
-        """A container has ended."""
-        self._note(cid, asked=False)
+    def ended(self, cid: str) -> bool:
+        """A container has ended; whether nobody here had asked for that."""
+        with self._lock:
+            return not self._asked.setdefault(cid, False)
 
     def looked(self, listed: Collection[str]) -> None:
         """The engine has listed these containers, and the removals that are left may be tried again."""
@@ -79,10 +80,10 @@ class Ends:
             self._asked = {cid: asked for cid, asked in self._asked.items() if cid in listed}
         self.removals.again()
 
-    def _note(self, cid: str, *, asked: bool) -> None:
+    def _note_wish(self, cid: str) -> None:
         """What comes first counts: the wish, or the end."""
         with self._lock:
-            self._asked.setdefault(cid, asked)
+            self._asked.setdefault(cid, True)
 
     def _kill(self, cid: str, done: Future[None]) -> None:
         """On a thread of the changes."""

@@ -36,6 +36,8 @@ class Event(NamedTuple):
     engine_id: str
     cid: str
     exit_code: int | None
+    time: float
+    """Seconds since 1970, by the engine's clock."""
 
 
 class EngineEvents:
@@ -144,4 +146,5 @@ def _parse(value: dict[str, Any]) -> Event:
     attributes = value["Actor"]["Attributes"]
     code = attributes.get("exitCode")
     engine_id, cid = str(value["Actor"]["ID"]), str(attributes.get("openclaw.cid", ""))
-    return Event(str(value["Action"]), engine_id, cid, None if code is None else int(code))
+    exit_code = None if code is None else int(code)
+    return Event(str(value["Action"]), engine_id, cid, exit_code, int(value["timeNano"]) / 1e9)

@@ -51,7 +51,7 @@ class Roster:
         self._starting: set[str] = set()  # those whose start is under way
         self._stock_taken = False
         self._abandoned: OrderedDict[str, None] = OrderedDict()
-        self._out_of_memory: set[str] = set()
+        self._out_of_memory: dict[str, float] = {}  # when an `oom` was last heard of a container, by the engine's id
 
     def starting(self, cid: str) -> None:
         """A start is under way."""
@@ -94,11 +94,20 @@ class Roster:
         """The engine has told an event."""
         with self._lock:
             if event.action == "oom":
-                self._out_of_memory.add(event.engine_id)
+                self._out_of_memory[event.engine_id] = event.time
                 return
-            detail = "it ran out of memory" if event.engine_id in self._out_of_memory else ""
-            self._out_of_memory.discard(event.engine_id)
-        self._tell(self._ledger.ended(event.engine_id, Exit(event.cid, event.exit_code, detail)))
+        self._tell(self._ledger.ended(event.engine_id, Exit(event.cid, event.exit_code, "")))
+
+    def last_out_of_memory(self, engine_id: str) -> float | None:
+        """When some process of the container was last heard to be killed for want of memory; seconds since 1970."""
+        with self._lock:
+            return self._out_of_memory.get(engine_id)
+
+    def engine_id(self, cid: str) -> str | None:
+        """The engine's id of that container, where it is known by now."""
+        with self._lock:
+            known = self._known.get(cid)
+        return None if known is None else known.engine_id
 
     def take_stock(self) -> list[Row]:
         """A look; the first one is at what an earlier process has left, which is the caller's from now on.
@@ -127,7 +136,7 @@ class Roster:
         listed = {row.engine_id for row in rows}
         with self._lock:
             self._update_known(known, rows)
-            self._out_of_memory &= listed
+            self._out_of_memory = {one: at for one, at in self._out_of_memory.items() if one in listed}
             moved = self._update_images(images, rows)
             self._ours -= settled - {row.found.cid for row in rows}
             abandoned = [row for row in rows if self._is_nobodys(row.found.cid)]

@@ -84,7 +84,11 @@ class Exit(NamedTuple):
     code: int | None
     """As the engine reports it: 137 for KILL, 143 for TERM; None where it vanished without one."""
     detail: str
-    """For a person: "out of memory", "removed by somebody else"; empty where the code says all."""
+    """For a person: OUT_OF_MEMORY, "it was removed"; empty where the code says all."""
+
+
+OUT_OF_MEMORY: Final = "it ran out of memory"
+"""The `detail` of an Exit whose cause that was, for a runtime with limits."""
 
 
 class Runtime(Protocol):

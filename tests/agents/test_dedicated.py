@@ -15,7 +15,7 @@ from openclaw.agents.standby import FIRST_PAUSE
 from openclaw.agents.turn import Answer, Loss, Turn
 from openclaw.config import load
 from openclaw.containers.pace import BYTES_AHEAD
-from openclaw.containers.runtime import Exit
+from openclaw.containers.runtime import OUT_OF_MEMORY, Exit
 from openclaw.errors import EngineOverdue, EngineUnavailable, ImageMissing, OpenClawError
 from openclaw.message import FrameKind
 from openclaw.message.frames import MAX_EVENT
@@ -81,6 +81,17 @@ def test_a_container_that_ends_loses_its_turn_and_tells_whether_it_had_begun(
     stage.frame(start, "started", "b", {})
     agents.exited(Exit(start.spec.cid, 137, ""))
     assert stage.next_end()[1] == Loss("the container ended (exit 137)", begun=True)
+
+
+def test_one_that_ran_out_of_memory_says_which_limit_that_was(stage: Stage, agents: DedicatedAgents) -> None:
+    agents.submit(stage.turn("a"))
+    start = stage.next_start()
+    start.done.set_result(None)
+    agents.exited(Exit(start.spec.cid, 137, OUT_OF_MEMORY))
+    ended = stage.next_end()[1]
+    assert isinstance(ended, Loss)
+    limit = "its limit is memory_mb in groups/main/group.json, 512 MiB; raise it, or ask for less at once"
+    assert ended.reason == f"the container ended (exit 137, it ran out of memory: {limit})"
 
 
 def test_an_answer_that_was_left_behind_counts(stage: Stage, agents: DedicatedAgents) -> None:

@@ -14,7 +14,7 @@ from openclaw.agents.main_machine import ENGINE_RETRY, REMOVAL_PATIENCE, START_T
 from openclaw.agents.turn import Answer, Loss, Turn
 from openclaw.config import load
 from openclaw.containers.pace import BYTES_AHEAD
-from openclaw.containers.runtime import Exit
+from openclaw.containers.runtime import OUT_OF_MEMORY, Exit
 from openclaw.errors import EngineOverdue, StartFailed
 from openclaw.message import FrameKind, Record
 from openclaw.message.frames import MAX_EVENT
@@ -95,6 +95,17 @@ def test_a_crash_hands_its_turns_back_and_others_go_to_dedicated_containers(stag
     assert stage.next_end()[1] == Loss("Main's container ended (exit 137)", begun=False)
     main.manager.submit(stage.turn("b"))
     assert main.overflow.get(timeout=10).id == "b"
+
+
+def test_a_crash_for_want_of_memory_says_which_limit_that_was(stage: Stage, main: Main) -> None:
+    start = main.come_up()
+    main.run("a", start)
+    main.manager.exited(Exit(start.spec.cid, 137, OUT_OF_MEMORY))
+    ended = stage.next_end()[1]
+    assert isinstance(ended, Loss)
+    assert ended.reason.startswith("Main's container ended (exit 137, it ran out of memory: it has 1024 MiB")
+    stage.alarms.wait_set(1)
+    assert main.manager.status.reason.startswith("exit 137: it ran out of memory")
 
 
 def test_three_restarts_then_fallback_and_the_way_back(stage: Stage, main: Main) -> None:

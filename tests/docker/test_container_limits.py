@@ -67,7 +67,9 @@ def test_a_container_that_runs_out_of_memory_as_a_whole_is_tried_twice_and_the_r
             (child,) = spawn(service, "/run head -c 200M /dev/zero > /tmp/x")  # where /tmp is memory
             reply = reply_to(service, child)
         assert (reply["status"], reply["attempt"]) == ("failed", 2)
-        assert reply["error"].startswith("the container ended (exit 137, it ran out of memory), and so had the first")
+        allowed = "its limit is memory_mb in groups/main/group.json, 64 MiB; raise it, or ask for less at once"
+        ended = f"the container ended (exit 137, it ran out of memory: {allowed})"
+        assert reply["error"].startswith(f"{ended}, and so had the first attempt")
         assert_nothing_is_left(service, engine, settings)
 
 

@@ -21,7 +21,7 @@ from openclaw.config import load
 from openclaw.containers.channel import Channel, Channels
 from openclaw.containers.cli import Cli, end
 from openclaw.containers.docker import DockerRuntime
-from openclaw.containers.runtime import ContainerSpec, Exit
+from openclaw.containers.runtime import OUT_OF_MEMORY, ContainerSpec, Exit
 from openclaw.errors import ImageMissing, NameConflict
 from openclaw.message import Frame
 from openclaw.spool import Watcher
@@ -547,4 +547,4 @@ def test_an_agent_that_takes_too_much_memory_is_said_to_have_run_out(
 
     runtime.start(spec).result(WAIT)
 
-    assert exits.next() == Exit(spec.cid, 137, "it ran out of memory")
+    assert exits.next() == Exit(spec.cid, 137, OUT_OF_MEMORY)

@@ -18,6 +18,7 @@ and taken back by `fake.knob(name)`:
     fail        JSON object verb → what the CLI writes to stderr; it exits with 125
     hang        JSON list   verbs that hang before they do anything
     hang_after  JSON list   verbs that do their work and never return
+    oom         text        each kill is for want of memory, told "before" or "after" the `die`, or "": the mark alone
     down        any         no engine answers; `fake.go_down()` sets it and ends running `events` too
 """
 
@@ -34,6 +35,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -81,6 +83,14 @@ class FakeDocker:
     def containers(self) -> list[dict[str, Any]]:
         """What the engine has: name, labels, state ("running", "paused", "exited"), exit_code, pid, args."""
         return _State(self.state).containers()
+
+    def out_of_memory(self, name: str) -> None:
+        """Some process of a container is killed for want of memory; it lives on."""
+        state = _State(self.state)
+        with state.locked():
+            container = {**state.find(name), "out_of_memory": True}
+            state.write(container)
+            state.event("oom", container)
 
     def docker(self, *args: str) -> str:
         """Call it as a person would; returns what it wrote to stdout."""
@@ -253,6 +263,8 @@ def _run(state: _State, args: _Args) -> None:
         "image": image,
         "image_id": state.image_id(),
         "state": "created",
+        "out_of_memory": False,
+        "finished_at": "0001-01-01T00:00:00Z",
         "exit_code": None,
         "pid": 0,
         "args": sys.argv[1:],
@@ -310,10 +322,18 @@ def _start(state: _State, container: dict[str, Any], command: list[str], env: di
         state.event("start", container)
     os.close(tell)
     code = process.wait()
-    container.update(state="exited", exit_code=code if code >= 0 else 128 - code)
+    told = state.knob("oom") if code == -signal.SIGKILL else None
     with state.locked():
+        container = next((one for one in state.containers() if one["id"] == container["id"]), container)
+        container.update(state="exited", exit_code=code if code >= 0 else 128 - code)
+        container["out_of_memory"] |= told is not None
+        container["finished_at"] = datetime.now(UTC).isoformat().replace("+00:00", "123Z")  # in nanoseconds
         state.write(container)
+        if told == "before":
+            state.event("oom", container)
         state.event("die", container, exitCode=str(container["exit_code"]))
+        if told == "after":
+            state.event("oom", container)
     os._exit(0)
 
 
@@ -371,10 +391,13 @@ def _pause(number: signal.Signals, name: str) -> Callable[[_State, _Args], None]
 
 
 def _inspect(state: _State, args: _Args) -> None:
-    """With {{.State.Pid}} as the format the process's id, else all that is known."""
+    """The process's id with {{.State.Pid}} as the format, how it ended with that of Deaths, else all that is known."""
     found = [state.find(word) for word in args.words]
     if args.get("format") == "{{.State.Pid}}":
         print(*(container["pid"] for container in found), sep="\n")
+    elif args.get("format") == "{{.Id}}\t{{.State.OOMKilled}}\t{{.State.FinishedAt}}":
+        for container in found:
+            print(container["id"], str(container["out_of_memory"]).lower(), container["finished_at"], sep="\t")
     else:
         print(json.dumps(found))
 
