@@ -1,8 +1,9 @@
-"""Waiting for files: blocks on the kernel's word that a directory has changed, never on time."""
+"""Waiting for files: blocks on the kernel's word that a directory has changed, never on time but to give up."""
 
 from __future__ import annotations
 
 import select
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -27,10 +28,13 @@ class FileEvents:
         """Look again when `fd` is readable, too: a pidfd is, once its process has ended."""
         self._poll.register(fd, select.POLLIN)
 
-    def until(self, fact: Callable[[], bool], timeout: float = 60.0) -> None:
-        """Return once `fact()` holds; fails where nothing changes for `timeout` seconds."""
+    def until(self, fact: Callable[[], bool], timeout: float = 120.0) -> None:
+        """Return once `fact()` holds; fails after `timeout` seconds in all, whatever else changes meanwhile."""
+        deadline = time.monotonic() + timeout
         while not fact():
-            assert self._poll.poll(timeout * 1000), "what was waited for has not come about"
+            left = deadline - time.monotonic()
+            changed = self._poll.poll(left * 1000) if left > 0 else []
+            assert changed, "what was waited for has not come about"
             self._inotify.read()
 
     def close(self) -> None:
