@@ -50,10 +50,18 @@ class Disposal:
             return
         with self._lock:
             self._waiting.append((gone, 0))
-            if self._thread is None or not self._thread.is_alive():
-                self._thread = threading.Thread(target=self._run, name="disposal", daemon=True)
-                self._thread.start()
+            try:
+                self._need_thread()
+            except RuntimeError as error:  # "can't start new thread": the next one that is to go tries again
+                log.warning("%s is removed later, or at the next start: %s", gone, error)
             self._changed.notify_all()
+
+    def _need_thread(self) -> None:
+        """Called with _lock held. Raises RuntimeError where none can be made."""
+        if self._thread is None or not self._thread.is_alive():
+            thread = threading.Thread(target=self._run, name="disposal", daemon=True)
+            thread.start()
+            self._thread = thread
 
     def close(self, timeout: float = CLOSE_TIMEOUT) -> None:
         """Remove what waits, for at most `timeout` seconds, then end the thread; the rest is the next start's."""

@@ -11,6 +11,7 @@ import pytest
 
 from openclaw.containers import disposal, removal
 from openclaw.containers.disposal import Disposal
+from tests.support.no_threads import no_thread
 
 WAIT = 10
 
@@ -43,6 +44,18 @@ class Gate:
             unlink(name, dir_fd=dir_fd)
 
         monkeypatch.setattr(os, "unlink", held)
+
+
+def test_where_there_is_no_thread_it_goes_with_the_next_one(
+    tmp_path: Path, bin_: Disposal, caplog: pytest.LogCaptureFixture
+) -> None:
+    with no_thread("disposal"):
+        bin_.dispose(heap(tmp_path / "c1", 10))
+    assert [path.name for path in tmp_path.iterdir()] == [".gone.c1"]
+    assert "is removed later, or at the next start: can't start new thread" in caplog.text
+    bin_.dispose(heap(tmp_path / "c2", 10))
+    bin_.close(WAIT)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_name_is_free_at_once_whatever_lies_there(
