@@ -9,7 +9,8 @@ gateway's to add to, whenever it likes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
@@ -55,7 +56,7 @@ class Turn:
     results: list[dict[str, Any]] = field(default_factory=list)
     """Replies of subagents that the session has not seen: {"id", "status", "text"}; set when it is dispatched."""
     placed: Future[int] | None = field(default=None, repr=False)
-    """Done by the agent that takes the turn: 0 when it runs, else its place in the queue."""
+    """Done by the agent that takes the turn: 0 when it runs, else its place in the queue; or 0 at its end."""
     attachment: Attachment | None = field(default=None, repr=False)
     tally: Tally = field(default_factory=Tally, repr=False)
     """The tokens of all its attempts, as far as this process has seen them."""
@@ -87,9 +88,10 @@ class Turn:
         return not self.parent and (answer.record is not None or (bool(self.results) and answer.status == "done"))
 
     def is_placed(self, place: int) -> None:
-        """Tell whoever waits to hear it, once, whether the turn runs (0) or at which place it waits."""
-        if self.placed is not None and not self.placed.done():
-            self.placed.set_result(place)
+        """Tell whoever waits to hear it, once, whether the turn runs (0) or at which place it waits; any thread."""
+        if self.placed is not None:
+            with suppress(InvalidStateError):  # it was told before
+                self.placed.set_result(place)
 
     def request(self, timeout: float) -> dict[str, Any]:
         """The body of the request frame; `timeout` in seconds."""

@@ -258,6 +258,7 @@ class Subagents:
     def finished(self, turn: Turn, reply: dict[str, Any]) -> None:
         """The reply of a message or of a subagent is durable."""
         if turn.parent:
+            turn.is_placed(0)  # where it was cancelled, or failed, on its way to an agent
             waiting = self._forget(turn.id)
             for one in waiting:
                 one.answer_once({"value": _capped(reply)})

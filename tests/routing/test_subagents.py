@@ -113,6 +113,13 @@ def test_the_answer_says_that_it_started_or_where_it_waits(family: Family) -> No
     assert turn.subagents == ["a.s1", "a.s2"]
 
 
+def test_one_that_is_over_before_the_agents_have_placed_it_is_answered_too(family: Family) -> None:
+    """It was cancelled on its way: else its call would be open until the turn's time is over."""
+    family.call(family.turn(), "spawn_subagent", task="work")
+    family.finish(family.runs.get(timeout=10))
+    assert family.answer() == {"value": {"id": "a.s1", "status": "started"}}
+
+
 def test_nothing_is_answered_before_the_agents_have_placed_it(family: Family) -> None:
     family.call(family.turn(), "spawn_subagent", task="work")
     child = family.runs.get(timeout=10)
