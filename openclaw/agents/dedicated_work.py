@@ -101,7 +101,17 @@ class DedicatedWork:
 
     def give_up(self) -> None:
         """An event could not be handled: the turn that it was about fails, its container goes, and the others go on."""
-        turn, job = self._turn_in_hand, self._job_in_hand
+        turn = self._turn_in_hand
+        try:
+            self._remove_in_hand()
+        finally:  # whatever that runs into
+            if turn is not None:
+                self._post(self._fill)
+                self._line.take(turn.id)
+                self._listener.ended(turn, Answer.bug())
+
+    def _remove_in_hand(self) -> None:
+        job = self._job_in_hand
         if job is not None and job in self._jobs and not job.over:
             if job.turn is None:
                 self.standby.lost(job)
@@ -110,10 +120,6 @@ class DedicatedWork:
         for stray in self._jobs:
             if stray.turn is None and not stray.over and not self.standby.has(stray):  # on its way to or from there
                 self._remove(stray)
-        if turn is not None:
-            self._post(self._fill)
-            self._line.take(turn.id)
-            self._listener.ended(turn, Answer.bug())
 
     # Whose turn it is
 

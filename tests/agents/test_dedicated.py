@@ -213,6 +213,19 @@ def test_a_frame_that_cannot_be_handled_fails_its_turn_and_its_container_goes(
         serve(stage, agents, "b")
 
 
+def test_a_turn_fails_and_is_told_so_though_its_container_cannot_be_removed_either(
+    stage: Stage, agents: DedicatedAgents
+) -> None:
+    agents.submit(stage.turn("a"))
+    start = stage.next_start()
+    start.done.set_result(None)
+    stage.told.fails_once.add("begun")
+    stage.runtime.removal_fails_once = True
+    stage.frame(start, "started", "a")
+    turn, outcome = stage.next_end()
+    assert (turn.id, outcome) == ("a", Answer.bug())
+
+
 @pytest.mark.parametrize("group", ["main", "friends"])
 def test_a_start_that_goes_wrong_in_our_own_code_fails_its_turn_and_gives_its_slot_back(
     tmp_path: Path, stage: Stage, group: str

@@ -21,7 +21,7 @@ class Start(NamedTuple):
 class HandRuntime:
     """Starts and removals, by cid, arrive in queues; kills and removals succeed at once, unless not `removes`.
 
-    Where `fails_once` the next start raises what no runtime should.
+    Where `fails_once` the next start raises what no runtime should, where `removal_fails_once` the next removal does.
     """
 
     kind: Final[Literal["docker"]] = "docker"
@@ -32,6 +32,7 @@ class HandRuntime:
         self.removed: queue.Queue[str] = queue.Queue()
         self.removes = True
         self.fails_once = False
+        self.removal_fails_once = False
         self._open_removals: list[Future[None]] = []
 
     def open(
@@ -54,6 +55,9 @@ class HandRuntime:
         return _done()
 
     def remove(self, cid: str, *, urgent: bool = False) -> Future[None]:
+        if self.removal_fails_once:
+            self.removal_fails_once = False
+            raise RuntimeError("can't start new thread")
         removal: Future[None] = _done() if self.removes else Future()
         self._open_removals.append(removal)
         self.removed.put(cid)
