@@ -14,6 +14,7 @@ Frames and events are delivered on the watcher's thread, those that lie there al
 
 from __future__ import annotations
 
+import errno
 import itertools
 import logging
 import os
@@ -55,6 +56,9 @@ _LARGEST: Final[dict[FrameKind, int]] = {
     "started": MAX_SIGN, "response": MAX_FRAME, "pong": MAX_SIGN, "call": MAX_CALL,
 }  # fmt: skip
 """What a frame may have in bytes: what a container can have the host read over and over is kept small."""
+
+_SHORT: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""What the host runs out of; no container is to be ended for that."""
 
 FROM_CONTAINER: Final = tuple(_LARGEST)
 
@@ -200,11 +204,17 @@ class Reception:
 
     def peek(self, kind: FrameKind, frame_id: str) -> Frame | None:
         """A frame as it lies there, None where there is none. Raises ChannelViolation where it is not one."""
-        found = self._read(FrameName(kind, frame_id))
+        try:
+            found = self._read(FrameName(kind, frame_id))
+        except OSError as error:
+            raise ChannelViolation(f"a {kind} of container {self._cid} cannot be read: {error.strerror}") from error
         return None if found is None else found[0]
 
     def _read(self, frame: FrameName) -> tuple[Frame, int] | None:
-        """The frame and its size in bytes, None where there is none. Raises ChannelViolation."""
+        """The frame and its size in bytes, None where there is none.
+
+        Raises ChannelViolation, and OSError where it is the host that is short of something.
+        """
         name = frame_name(*frame)
         try:
             data = self._directory.read(name, _LARGEST[frame.kind], uid=self._uid).data
@@ -214,6 +224,8 @@ class Reception:
         except (FileRefused, InvalidMessage) as error:
             raise ChannelViolation(f"{name} from container {self._cid}: {error}") from error
         except OSError as error:
+            if error.errno in _SHORT:
+                raise
             raise ChannelViolation(f"{name} from container {self._cid} cannot be read: {error.strerror}") from error
 
     def _changed(self, name: str | None) -> None:
@@ -241,6 +253,10 @@ class Reception:
                 tell, self._listening = self._listening, False
             if tell:
                 self._on_violation(str(violation))
+        except OSError as error:
+            if error.errno not in _SHORT:
+                raise
+            log.error("What container %s writes is looked at again at the next tick: %s", self._cid, error.strerror)
         finally:
             with self._lock:
                 self._taking = False
@@ -287,10 +303,13 @@ class Reception:
             if not self._listening or parsed in self._delivered:
                 return
             self._delivered.add(parsed)
-        found = self._read(parsed)
-        if found is None or parsed.kind == "pong":
-            with self._lock:
-                self._delivered.discard(parsed)  # nothing of it is there any more
+        found = None
+        try:
+            found = self._read(parsed)
+        finally:
+            if found is None or parsed.kind == "pong":
+                with self._lock:
+                    self._delivered.discard(parsed)  # nothing of it is there any more, or it was not read
         if parsed.kind == "pong":
             self._litter.remove(name)
         if found is not None:
@@ -307,9 +326,14 @@ class Reception:
                 return
         if answered:
             self._litter.drop_answered(name)
-        elif (found := self._read(call)) is None:
-            self._close_call(call)
-        else:
+            return
+        found = None
+        try:
+            found = self._read(call)
+        finally:
+            if found is None:
+                self._close_call(call)
+        if found is not None:
             self._on_frame(found[0])
             self._handed_over(found[1])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
 import threading
@@ -14,9 +15,9 @@ from openclaw.containers import litter
 from openclaw.containers.channel import Channel, Channels
 from openclaw.containers.open_calls import MAX_OPEN
 from openclaw.containers.pace import AHEAD, AHEAD_PER_TURN, BYTES_AHEAD
-from openclaw.message import FrameName
+from openclaw.message import FrameKind, FrameName
 from openclaw.message.frames import MAX_EVENT, SIDE_CALLS
-from openclaw.spool import Watcher
+from openclaw.spool import DropDir, Taken, Watcher
 from tests.support.heard import Heard, listen, write
 
 LIMIT = AHEAD + AHEAD_PER_TURN
@@ -223,3 +224,26 @@ class TestAhead:
         assert left.body == {"text": "hi"}
         channel.forget("m1")
         assert os.listdir(channel.path / "out") == []
+
+
+@pytest.mark.parametrize("kind", ["response", "call"])
+def test_a_host_that_can_open_no_more_files_blames_no_container_and_looks_again_at_the_tick(
+    channel: Channel, watcher: Watcher, monkeypatch: pytest.MonkeyPatch, passed: Callable[[], None], kind: FrameKind
+) -> None:
+    owner = Owner()
+    owner.listen(channel)
+    channel.send("request", "m1", {})
+
+    def short(*_: object, **__: object) -> Taken:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(DropDir, "read", short)
+        write(channel, kind, "m1", number=1 if kind == "call" else 0)
+        passed()
+    assert owner.frames.empty()
+
+    watcher.tick()
+
+    assert owner.frame().kind == kind
+    assert owner.violations.empty()
