@@ -64,6 +64,32 @@ def test_containers_that_misuse_their_channel_are_removed_with_the_reason(
         assert_nothing_is_left(service, engine, settings)
 
 
+FLOOD = """
+python3 - <<'END'
+import glob, os, time
+(request,) = glob.glob("/channel/in/*.request.json")
+turn = os.path.basename(request).removesuffix(".request.json")
+for number in range(1, 4001):
+    with open("/channel/out/.x", "w") as call:
+        call.write('{"tool": "list_subagents", "arguments": {}}')
+    os.rename("/channel/out/.x", f"/channel/out/{turn}.{number}.call.json")
+while len(glob.glob("/channel/in/*.result.json")) < 4000:
+    time.sleep(0.1)
+print(glob.glob("/channel/out/*.call.json"))
+END"""
+
+
+def test_calls_without_end_are_all_answered_and_hold_up_nobody(
+    home: Path, engine: Cli, settings: dict[str, str]
+) -> None:
+    with RunningService(home, **settings) as service:
+        with unhurt_neighbours(service, engine, settings):
+            children = spawn(service, f"/run {FLOOD}", count=4)
+            assert service.post({"text": "hello", "session": "meanwhile"}).json()["route"] == "persistent"
+            assert [reply_to(service, child)["text"] for child in children] == ["[]\n(exit code 0)"] * 4
+        assert_nothing_is_left(service, engine, settings)
+
+
 # What is another's
 
 FORGED = """
