@@ -194,13 +194,15 @@ class Channel:
             self.forget(call.id)
 
     def forget(self, frame_id: str) -> None:
-        """Delete everything of the turn `frame_id`, in both directions."""
+        """Delete everything of the turn `frame_id`, in both directions. Raises OSError."""
         with self._lock:
             mine = self._open.take(frame_id, keep="ping")
             self._requests -= sum(name.kind == "request" for name in mine)
-        for name in mine:
-            self._in.remove(frame_name(*name))
-        self._reception.forget(frame_id)
+        try:
+            for name in mine:
+                self._in.remove(frame_name(*name))
+        finally:  # a disk that fails must not keep the rest of the turn here, for as long as the container lives
+            self._reception.forget(frame_id)
 
     def serves(self, turn_id: str) -> bool:
         """Whether the turn was asked of this container, and is not forgotten."""

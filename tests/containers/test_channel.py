@@ -86,6 +86,20 @@ def test_answers_stay_on_disk_until_they_are_forgotten(channel: Channel, heard: 
     assert os.listdir(channel.path / "out") == []
 
 
+def test_what_cannot_be_removed_keeps_nothing_else_of_its_turn(channel: Channel, heard: Heard) -> None:
+    listen(channel, heard)
+    channel.send("request", "m1", {})
+    write(channel, "response", "m1")
+    heard.frame()
+    (channel.path / "in/m1.request.json").unlink()
+    (channel.path / "in/m1.request.json").mkdir()  # which no file system unlinks
+
+    with pytest.raises(OSError, match="directory"):
+        channel.forget("m1")
+
+    assert os.listdir(channel.path / "out") == []
+
+
 def test_a_pong_is_removed_with_its_ping(channel: Channel, heard: Heard) -> None:
     listen(channel, heard)
     channel.send("ping", "p1", {})
