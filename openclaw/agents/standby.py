@@ -22,6 +22,8 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE = 1.0
 LONGEST_PAUSE = 60.0
 """Seconds before another start after a standby container was lost; the pause doubles until one has served."""
+MAX_DOUBLINGS = 10
+"""More than it takes from the first pause to the longest."""
 
 
 class Later(Protocol):
@@ -96,7 +98,8 @@ class Standby:
         self._lost += 1
         if not self._paused:
             self._paused = True
-            pause = min(FIRST_PAUSE * 2.0 ** (self._lost - 1), LONGEST_PAUSE)
+            doublings = min(self._lost - 1, MAX_DOUBLINGS)  # a float ends at 2**1024, which a bad night comes to
+            pause = min(FIRST_PAUSE * 2.0**doublings, LONGEST_PAUSE)
             self._later(pause, self._resume)
 
     def refresh(self) -> None:

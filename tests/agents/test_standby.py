@@ -76,6 +76,13 @@ def test_one_that_ends_is_replaced_after_a_growing_pause(yard: Yard) -> None:
         assert len(yard.launched) == 3 + number
 
 
+def test_an_image_that_is_broken_for_days_is_still_tried(yard: Yard) -> None:
+    for _ in range(2000):
+        yard.standby.lost(yard.launched[-1])
+        yard.alarms.advance(LONGEST_PAUSE)
+    assert len(yard.launched) == 2002
+
+
 def test_one_that_has_served_shows_that_they_are_good(yard: Yard) -> None:
     yard.standby.lost(yard.launched[0])
     yard.alarms.advance(FIRST_PAUSE)
