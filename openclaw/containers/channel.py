@@ -77,7 +77,7 @@ class Channels:
         does not take it.
         """
         path = self._root / cid
-        hidden = self._root / f".new.{cid}"
+        made = hidden = self._root / f".new.{cid}"
         try:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             hidden.mkdir(mode=0o700)
@@ -85,9 +85,11 @@ class Channels:
             _make(hidden / "out", 0o700, self._uid if self._uid != os.getuid() else None)
             _make(hidden / "gw", 0o755, None)
             hidden.rename(path)
+            made = path
+            channel = self._channel(cid)
         except OSError as error:
+            self._disposal.dispose(made)
             raise RuntimeFailure(f"the channel {path} cannot be made: {error.strerror}") from error
-        channel = self._channel(cid)
         if group:
             try:
                 self.open_door(channel, group)
@@ -102,7 +104,7 @@ class Channels:
             self._doors.admit(channel.cid, group, channel.path / "gw", channel.serves)
 
     def open(self, cid: str) -> Channel:
-        """A channel that is there already, as found after a restart. Raises RuntimeFailure where it is not."""
+        """A channel that is there already, as found after a restart. Raises RuntimeFailure where it is not; OSError."""
         path = self._root / cid
         if not is_name(cid) or not (path / "in").is_dir() or not (path / "out").is_dir():
             raise RuntimeFailure(f"the channel {path} is gone; its container can only be removed")
@@ -136,7 +138,7 @@ class Channels:
 
 
 class Channel:
-    """One container's channel. Made by `Channels`; `on_close` is told its cid once."""
+    """One container's channel. Made by `Channels`, which may raise OSError; `on_close` is told its cid once."""
 
     def __init__(
         self,
@@ -153,8 +155,12 @@ class Channel:
         self._dispose = dispose
         self._on_close = on_close
         self._in = DropDir(path / "in")
-        self._in.sweep_staging()
-        self._out = DropDir(path / "out")
+        try:
+            self._in.sweep_staging()
+            self._out = DropDir(path / "out")
+        except OSError:
+            self._in.close()
+            raise
         self._reception = Reception(
             cid, self._out, uid, watcher,
             expected=self._is_expected, has_result=self._has_result, in_flight=self._in_flight,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import queue
 import threading
@@ -16,7 +17,7 @@ from openclaw.containers.reception import MAX_ENTRIES
 from openclaw.errors import ChannelViolation, RuntimeFailure
 from openclaw.message import Frame, FrameKind
 from openclaw.message.frames import MAX_FRAME, MAX_SIGN
-from openclaw.spool import Watcher
+from openclaw.spool import DropDir, Watcher
 from tests.support.doors import RecordingDoors
 from tests.support.heard import Heard, listen, write
 
@@ -173,6 +174,34 @@ def test_what_a_process_left_half_made_or_half_removed_is_swept(channels: Channe
     channels.sweep()
     channels.close()
     assert [entry.name for entry in root.iterdir()] == ["whole"]
+
+
+@pytest.mark.parametrize("step", ["in", "out", "the descriptors"])
+def test_of_a_channel_that_cannot_be_made_nothing_is_left(
+    channels: Channels, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    whole, made = Path.chmod, DropDir._open
+    descriptors = len(os.listdir("/proc/self/fd"))
+
+    def chmod(path: Path, mode: int) -> None:
+        if path.name == step:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        whole(path, mode)
+
+    def open_(directory: DropDir) -> int:
+        if step == "the descriptors" and directory.path.name == "out":
+            raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+        return made(directory)
+
+    monkeypatch.setattr(Path, "chmod", chmod)
+    monkeypatch.setattr(DropDir, "_open", open_)
+
+    with pytest.raises(RuntimeFailure, match=r"c9 cannot be made: (No space left|Too many open files)"):
+        channels.create("c9")
+    channels.close()
+
+    assert os.listdir(tmp_path / "channels") == []
+    assert len(os.listdir("/proc/self/fd")) == descriptors
 
 
 def test_a_folder_that_is_no_channel_can_be_discarded(channels: Channels, channel: Channel) -> None:
