@@ -19,10 +19,10 @@ class FairQueue:
 
     def __init__(self) -> None:
         self._levels: dict[str, OrderedDict[str, deque[Turn]]] = {name: OrderedDict() for name in _PRIORITIES}
-        self._length = 0
+        self._by_id: dict[str, Turn] = {}
 
     def __len__(self) -> int:
-        return self._length
+        return len(self._by_id)
 
     def push(self, turn: Turn) -> None:
         """Put the turn behind the others of its session, or back to its place among them."""
@@ -31,7 +31,7 @@ class FairQueue:
             waiting.appendleft(turn)
         else:
             waiting.append(turn)
-        self._length += 1
+        self._by_id[turn.id] = turn
 
     def pop(self) -> Turn:
         """The next turn. Raises IndexError where none waits."""
@@ -41,25 +41,26 @@ class FairQueue:
                 turn = waiting.popleft()
                 if waiting:
                     level[key] = waiting  # behind the other sessions
-                self._length -= 1
+                del self._by_id[turn.id]
                 return turn
         raise IndexError("no turn waits")
 
     def take(self, turn_id: str) -> Turn | None:
         """Take a turn out, wherever it waits; None where it does not."""
-        for level in self._levels.values():
-            for key, waiting in level.items():
-                for turn in waiting:
-                    if turn.id == turn_id:
-                        waiting.remove(turn)
-                        if not waiting:
-                            del level[key]
-                        self._length -= 1
-                        return turn
-        return None
+        turn = self._by_id.pop(turn_id, None)
+        if turn is None:
+            return None
+        level = self._levels[turn.message.priority]
+        waiting = level[turn.session_key]
+        waiting.remove(turn)
+        if not waiting:
+            del level[turn.session_key]
+        return turn
 
     def place(self, turn: Turn) -> int:
         """How many turns begin before this one, itself counted, as things stand; 0 where it does not wait."""
+        if self._by_id.get(turn.id) is not turn:
+            return 0
         return next((place for place, waiting in enumerate(self._in_order(), 1) if waiting is turn), 0)
 
     def _in_order(self) -> Iterator[Turn]:
