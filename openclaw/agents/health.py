@@ -13,6 +13,7 @@ from openclaw.errors import RuntimeFailure
 
 if TYPE_CHECKING:
     from openclaw.agents.running_turns import Later
+    from openclaw.clock import Timer
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +52,7 @@ class HealthCheck:
         self._count = 0
         self._misses = 0
         self._waiting_for = ""
+        self._overdue_at: Timer | None = None
         self._has_answered = False  # how long the first pong may take is the owner's to say
         self._stopped = False
 
@@ -67,7 +69,7 @@ class HealthCheck:
             self._later(RETRY, self.begin)
             return
         if self._has_answered:
-            self._later(self.patience, self._overdue, ping_id)
+            self._overdue_at = self._later(self.patience, self._overdue, ping_id)
 
     def stop(self) -> None:
         """Send no more, and judge nothing."""
@@ -78,6 +80,8 @@ class HealthCheck:
         if self._stopped or ping_id != self._waiting_for:
             return
         self._waiting_for = ""
+        if self._overdue_at is not None:
+            self._overdue_at.cancel()
         self._misses = 0
         self._has_answered = True
         self._later(self._interval, self.begin)

@@ -15,7 +15,7 @@ from openclaw.errors import RuntimeFailure
 
 if TYPE_CHECKING:
     from openclaw.agents.attachment import Attachment
-    from openclaw.clock import Clock
+    from openclaw.clock import Clock, Timer
     from openclaw.message import Frame
 
 log = logging.getLogger(__name__)
@@ -27,7 +27,7 @@ CANCEL_GRACE = 5.0
 class Later(Protocol):
     """Has `act(*args)` called by the owner's thread after `delay` seconds, unless the container is gone by then."""
 
-    def __call__(self, delay: float, act: Callable[..., None], /, *args: str) -> object: ...
+    def __call__(self, delay: float, act: Callable[..., None], /, *args: str) -> Timer: ...
 
 
 class RunningTurns:

@@ -78,7 +78,7 @@ class DockerRuntime:
         self._starts = Starts(
             cli, self._changes, self._roster, self._health, self._image,
             installation=installation, uid=self.container_uid, timeout=timeouts.start,
-            remove=self._ends.remove_now, failed=self.tick,
+            remove=self._ends.remove_now, failed=self.look_soon,
             returned=self._ends.removals.start_returned,
         )  # fmt: skip
         self._deaths = Deaths(cli, self._looks, self._roster, self._tell)
@@ -139,24 +139,27 @@ class DockerRuntime:
     def start_delay(self) -> float:
         return self._health.delay()
 
-    def tick(self) -> None:
+    # Looks
+
+    def look_soon(self) -> None:
+        """Look on the thread that is there for it, once for all who ask before it begins."""
         with self._lock:
             if self._look_waits or self._closed:
                 return
             self._look_waits = True
         try:
-            self._looks.submit(Rank.START, "", self._look)
+            self._looks.submit(Rank.START, "", self._look_now)
         except NoThread as error:
             with self._lock:
                 self._look_waits = False
             log.error("The engine's list is not looked at: %s", error)
 
-    # Looks
-
-    def _look(self) -> None:
-        """On the thread of the looks."""
+    def _look_now(self) -> None:
         with self._lock:
             self._look_waits = False
+        self.look()
+
+    def look(self) -> None:
         try:
             self._looked(self._roster.look())
         except RuntimeFailure as error:

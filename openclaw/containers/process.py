@@ -163,7 +163,7 @@ class ProcessRuntime:
     def start_delay(self) -> float:
         return 0.0
 
-    def tick(self) -> None:
+    def look(self) -> None:
         """Nothing to look at: a child's end cannot be missed."""
 
     def _spawn(self, spec: ContainerSpec) -> _Child:

@@ -154,8 +154,8 @@ class Runtime(Protocol):
         A start before that fails at once with EngineUnavailable."""
         ...
 
-    def tick(self) -> None:
-        """The health tick: look at what really runs, in the background."""
+    def look(self) -> None:
+        """The health tick: see what really runs, and tell what follows. Blocks, for 10 s where the engine hangs."""
         ...
 
     def close(self) -> None:

@@ -93,8 +93,10 @@ class Inbox:
             if self._thread.is_alive():
                 log.error("The inbox still waits for the disk; its files are taken up at the next start")
 
-    def _on_change(self, _: str | None) -> None:
-        self._wake()
+    def _on_change(self, name: str | None) -> None:
+        """On the watcher's thread. The look at each tick, when nothing is there, wakes nobody: it is most of idling."""
+        if name is not None or not self._places.inbox.at_rest():
+            self._wake()
 
     def _wake(self) -> None:
         with self._changed:

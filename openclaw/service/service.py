@@ -54,6 +54,7 @@ from openclaw.service.listener import Listener
 from openclaw.service.manager import Manager
 from openclaw.service.recovery import Recovery
 from openclaw.service.recovery_tries import RecoveryTries
+from openclaw.service.tick import Tick
 from openclaw.service.watchdog import Watchdog
 from openclaw.spool import Committer, Watcher
 
@@ -120,6 +121,7 @@ class Service:
         self._callbacks.load()
         for turn in left.answered:
             self._outbox.resume(turn)
+        self._started.append(self._tick.close)  # closed after the runtime, which breaks off its look
         self._started.append(self._runtime.close)
         self._dedicated.make_room(len(left.open))
         self._main.make_room(len(left.open))
@@ -135,7 +137,7 @@ class Service:
         self._started.append(lambda: self.http.close(HTTP_GRACE))
         if self._manager.watchdog_s:
             self._run(self._watchdog())
-        self._alarms.call_later(self._config.persistent_health_check_interval, self._tick)
+        self._tick.start()
         self._sweep_old()
 
     def stop(self) -> None:
@@ -230,6 +232,9 @@ class Service:
             places, desk=self._router, committer=self._committer,
             watcher=self._watcher, alarms=self._alarms, clock=self._clock, booted=self._home.booted,
         )  # fmt: skip
+        self._tick = Tick(
+            config.persistent_health_check_interval, (self._look_outward, self._runtime.look, self._watcher.tick)
+        )
         access = Access(config.openclaw_allowed_hosts, config.openclaw_token)
         self.http = HttpServer(
             config.openclaw_host, config.openclaw_port, Api(self), access, self._clock,
@@ -270,11 +275,7 @@ class Service:
         while self._recovery.ended:
             self._router.ended(*self._recovery.ended.pop(0))
 
-    def _tick(self) -> None:
-        """The health tick: everything that is only hinted at is looked at."""
-        self._alarms.call_later(self._config.persistent_health_check_interval, self._tick)
-        self._watcher.tick()
-        self._runtime.tick()
+    def _look_outward(self) -> None:
         for directory in self._outward:
             if directory.refresh():
                 log.warning("%s was replaced; what comes from now on goes to the new one", directory.path)

@@ -10,9 +10,10 @@ in the directory: links are not followed, FIFOs and devices not opened, reads ar
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,14 +49,17 @@ class DropDir:
         """Give the descriptor back."""
         os.close(self.fd)
 
+    def at_rest(self) -> bool:
+        """Whether the path names this directory still and it is empty; False where that cannot be seen."""
+        try:
+            with contextlib.closing(self._entries()) as entries:
+                return self._is_here() and next(entries, None) is None
+        except OSError:
+            return False
+
     def refresh(self) -> bool:
         """Follow the path to the directory that it names now, made again where it is gone. True if that is another."""
-        held = os.fstat(self.fd)
-        try:
-            there = self.path.stat()
-        except FileNotFoundError:
-            there = None
-        if there is not None and (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino):
+        if self._is_here():
             return False
         fresh = self._open()
         try:
@@ -176,7 +180,15 @@ class DropDir:
         """The hidden names that begin with `prefix`, in no order."""
         return [entry.name for entry in self._entries() if entry.name.startswith(prefix)]
 
-    def _entries(self) -> Iterator[os.DirEntry[str]]:
+    def _is_here(self) -> bool:
+        held = os.fstat(self.fd)
+        try:
+            there = self.path.stat()
+        except FileNotFoundError:
+            return False
+        return (there.st_dev, there.st_ino) == (held.st_dev, held.st_ino)
+
+    def _entries(self) -> Generator[os.DirEntry[str]]:
         # A descriptor of its own: scans share their position with every other scan of the same descriptor.
         fd = os.open(".", _DIRECTORY, dir_fd=self.fd)
         try:

@@ -60,6 +60,13 @@ def test_the_next_ping_follows_an_interval_after_the_answer(patient: Patient) ->
     assert patient.told == ["answered", "answered"]
 
 
+def test_an_answered_ping_leaves_nothing_to_wake_up_for_but_the_next_one(patient: Patient) -> None:
+    patient.alarms.advance(INTERVAL)
+    assert patient.alarms.delays() == [PATIENCE]
+    patient.pong()
+    assert patient.alarms.delays() == [INTERVAL]
+
+
 def test_the_second_unanswered_ping_in_a_row_makes_a_container_hung(patient: Patient) -> None:
     patient.alarms.advance(INTERVAL)
     patient.alarms.advance(PATIENCE)

@@ -157,10 +157,10 @@ def test_what_a_dead_process_brings_up_late_is_removed_at_the_next_look(
     fake.docker("run", "--name=left", *ours, "--label=openclaw.cid=left", "agent:latest")
     assert [found.name for found in runtime.list()] == ["left"]
     runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
-    runtime.tick()
+    runtime.look_soon()
     fake.docker("run", "--name=late", *ours, "--label=openclaw.cid=late", "agent:latest")
     with closing(FileEvents(fake.state / "containers")) as events:
-        runtime.tick()
+        runtime.look_soon()
         events.until(lambda: "late" not in names(fake))
 
     assert sorted(names(fake)) == ["c1", "left"]
@@ -237,7 +237,7 @@ def test_a_container_that_vanished_is_told_without_a_code(
     record = fake.state / "containers" / f"{container['id']}.json"
     record.rename(fake.state / "elsewhere.json")
 
-    runtime.tick()
+    runtime.look_soon()
 
     assert exits.next() == Exit("c1", None, "it was removed")
     (fake.state / "elsewhere.json").rename(record)
@@ -435,7 +435,7 @@ def test_a_removal_that_is_refused_is_tried_again_at_the_next_tick(
     fake.knob("fail")
     assert not gone.done()
 
-    runtime.tick()
+    runtime.look_soon()
 
     gone.result(WAIT)
     assert names(fake) == []
@@ -455,7 +455,7 @@ def test_a_stop_ends_in_time_whatever_the_engine_does_and_says_what_is_left(
         runtime.kill("c11")
         events.until(lambda: fake.calls()[-1][0] == "kill")
     late = runtime.start(make_spec(tmp_path, "late", runtime.container_uid))
-    runtime.tick()
+    runtime.look_soon()
 
     runtime.close()
 
@@ -551,7 +551,7 @@ def test_a_new_image_is_told_by_the_list_alone_and_labels_what_is_started_from_t
     assert inspections(fake) == asked
 
     fake.knob("image", "sha256:" + "a" * 64)
-    runtime.tick()
+    runtime.look_soon()
     exits.image_changed()
 
     runtime.list()
@@ -569,7 +569,7 @@ def test_one_that_was_never_looked_at_tells_of_a_new_image_too(
     runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
     fake.knob("image", "sha256:" + "a" * 64)
 
-    runtime.tick()
+    runtime.look_soon()
 
     exits.image_changed()
 
@@ -583,7 +583,7 @@ def test_where_nothing_runs_that_would_tell_the_image_is_asked_for_when_it_is_ne
         before = runtime.config_digest(spec)
         fake.knob("image", "sha256:" + "a" * 64)
         for count in (1, 2):  # the second look begins when the first one is over
-            runtime.tick()
+            runtime.look_soon()
             events.until(partial(has_looked, fake, count))
         assert inspections(fake) == 1
 

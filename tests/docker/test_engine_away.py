@@ -190,7 +190,7 @@ def test_a_start_that_a_wedged_engine_did_not_take_leaves_its_name_to_the_next(
             own_engine.resume()
 
         runtime.start(make_spec(tmp_path, "main", runtime.container_uid, cid="next")).result(60)
-        runtime.tick()
+        runtime.look_soon()
 
         runtime.remove("late").result(60)
         assert [(found.name, found.cid) for found in runtime.list()] == [("main", "next")]

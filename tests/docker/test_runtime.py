@@ -323,14 +323,14 @@ def test_what_belongs_to_nobody_is_removed_at_each_tick_and_nothing_else_is(
     runtime.start(make("mine", cid="mine")).result(WAIT)
 
     created = bring_up("create", "created", "sleep", "1000")
-    runtime.tick()
+    runtime.look_soon()
     assert next_removed() == created
     started = bring_up("create", "started", "sleep", "1000")
     engine.run(["start", started], WAIT)
-    runtime.tick()
+    runtime.look_soon()
     assert next_removed() == started
     over = bring_up("run", "over", "true")
-    runtime.tick()
+    runtime.look_soon()
     assert next_removed() == over
 
     assert sorted(found.cid for found in runtime.list()) == ["mine", "taken-over"]
@@ -390,7 +390,7 @@ def test_an_image_that_loses_its_name_to_another_one_is_told_at_the_next_tick(
         assert exits.images.empty()
 
         build(engine, f"FROM {image}\nLABEL changed=yes\n", name)
-        runtime.tick()
+        runtime.look_soon()
 
         exits.image_changed()
         assert runtime.config_digest(spec) != old

@@ -62,6 +62,20 @@ class TestTheDirectory:
         drops.place("a.json", b"{}")
         assert (drops.path / "a.json").read_bytes() == b"{}"
 
+    def test_it_is_at_rest_while_nothing_is_in_it_and_its_path_names_it(self, drops: DropDir) -> None:
+        assert drops.at_rest()
+        (drops.path / ".hidden").touch()
+        assert not drops.at_rest()
+        (drops.path / ".hidden").unlink()
+        drops.path.rename(drops.path.with_name("elsewhere"))
+        assert not drops.at_rest()
+        drops.path.mkdir()
+        assert not drops.at_rest()
+
+    def test_one_that_was_removed_is_not_at_rest(self, drops: DropDir) -> None:
+        drops.path.rmdir()
+        assert not drops.at_rest()
+
 
 class TestPlacing:
     def test_a_placed_file_has_its_content_and_exactly_its_mode(self, drops: DropDir) -> None:
