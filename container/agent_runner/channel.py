@@ -19,8 +19,8 @@ from agent_runner.turns import Response, Turns, response
 from agent_runner.wire import to_bytes
 from openclaw.errors import CallRefused, FileRefused, InvalidMessage
 from openclaw.message import FrameName, events_name, frame_name, load_object, parse_frame_name
-from openclaw.message.frames import MAX_CALL, MAX_FRAME
-from openclaw.spool import IN_CLOSE_WRITE, IN_CREATE, IN_DELETE, IN_MOVED_TO, DropDir, Origin, Watch, Watcher
+from openclaw.message.frames import MAX_CALL, MAX_FRAME, STAGING
+from openclaw.spool import IN_DELETE, IN_MOVED_FROM, IN_MOVED_TO, DropDir, Origin, Watch, Watcher
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,9 @@ class Outgoing:
     """Writes frames for the host, each hidden first and then renamed. Raises OSError where the disk takes none."""
 
     def __init__(self, path: Path) -> None:
-        self._directory = DropDir(path)
+        staging = path / STAGING
+        staging.mkdir(parents=True, exist_ok=True)
+        self._directory = DropDir(path, staging=staging)
 
     def started(self, turn_id: str) -> None:
         self._directory.place(frame_name("started", turn_id), to_bytes({}))
@@ -83,7 +85,7 @@ class Incoming:
     def listen(self) -> Watch:
         """Hand on what is there, oldest first, and from now on what comes."""
         watch = self._watcher.watch(
-            self._path, self._on_change, mask=IN_CREATE | IN_MOVED_TO | IN_CLOSE_WRITE | IN_DELETE
+            self._path, self._on_change, mask=IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE
         )
         self._watcher.tick()
         return watch

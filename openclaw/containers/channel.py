@@ -28,7 +28,7 @@ from openclaw.message import (
     load_object,
     parse_frame_name,
 )
-from openclaw.message.frames import MAX_FRAME
+from openclaw.message.frames import MAX_FRAME, STAGING
 from openclaw.spool import DropDir, Watcher
 
 log = logging.getLogger(__name__)
@@ -82,7 +82,9 @@ class Channels:
             self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
             hidden.mkdir(mode=0o700)
             _make(hidden / "in", 0o755, None)
-            _make(hidden / "out", 0o700, self._uid if self._uid != os.getuid() else None)
+            owner = self._uid if self._uid != os.getuid() else None
+            _make(hidden / "out", 0o700, owner)
+            _make(hidden / "out" / STAGING, 0o700, owner)
             _make(hidden / "gw", 0o755, None)
             hidden.rename(path)
             made = path
@@ -154,10 +156,10 @@ class Channel:
         self.path = path
         self._dispose = dispose
         self._on_close = on_close
-        self._in = DropDir(path / "in")
+        self._in = DropDir(path / "in", staging=path)
         try:
             self._in.sweep_staging()
-            self._out = DropDir(path / "out")
+            self._out = _open_out(path / "out")
         except OSError:
             self._in.close()
             raise
@@ -204,11 +206,12 @@ class Channel:
         with self._lock:
             mine = self._open.take(frame_id, keep="ping")
             self._requests -= sum(name.kind == "request" for name in mine)
-        try:
-            for name in mine:
+        answered = self._reception.forget(frame_id)  # first: a disk that fails must not keep the rest of the turn here
+        for name in mine:
+            if answered and name.kind == "request":
+                self._in.retire(frame_name(*name))  # it was read, so that nobody can take the next one for it
+            else:
                 self._in.remove(frame_name(*name))
-        finally:  # a disk that fails must not keep the rest of the turn here, for as long as the container lives
-            self._reception.forget(frame_id)
 
     def serves(self, turn_id: str) -> bool:
         """Whether the turn was asked of this container, and is not forgotten."""
@@ -305,6 +308,15 @@ class Channel:
     def _close_directories(self) -> None:
         self._in.close()
         self._out.close()
+
+
+def _open_out(path: Path) -> DropDir:
+    """What the container has made of its staging folder is not followed: then what it wrote is removed, not kept."""
+    try:
+        return DropDir(path, staging=path / STAGING)
+    except OSError as error:
+        log.debug("%s has no staging folder: %s", path, error.strerror)
+        return DropDir(path)
 
 
 def _make(path: Path, mode: int, owner: int | None) -> None:

@@ -1,6 +1,6 @@
 """Litter: what a container writes to `out/` that nobody waits for, put up with or removed within bounds.
 
-Belongs to the thread that takes from `out/`, but for `remove`, which any may call.
+Belongs to the thread that takes from `out/`, but for `remove` and `retire`, which any may call.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import stat
+from collections.abc import Callable
 from typing import Final
 
 from openclaw.errors import ChannelViolation
@@ -52,10 +53,17 @@ class Litter:
         if self._drop(name):
             log.debug("%s from container %s has its result already, dropped", name, self._cid)
 
+    def retire(self, name: str) -> bool:
+        """As `remove`, for a frame, which is written once: it becomes a spare."""
+        return self._gone(name, self._directory.retire)
+
     def remove(self, name: str) -> bool:
         """Remove a file; False where it is gone, or cannot be removed, which is said."""
+        return self._gone(name, self._directory.remove)
+
+    def _gone(self, name: str, act: Callable[[str], bool]) -> bool:
         try:
-            return self._directory.remove(name)
+            return act(name)
         except OSError as error:  # a container may have put a directory in its place
             log.warning("%s from container %s cannot be removed: %s", name, self._cid, error.strerror)
             return False

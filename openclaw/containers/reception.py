@@ -177,23 +177,27 @@ class Reception:
         if not taking:
             let_go()
 
-    def forget(self, frame_id: str) -> None:
-        """Delete the frames and events of the turn `frame_id`; a ping may bear the same id and stays."""
+    def forget(self, frame_id: str) -> bool:
+        """Delete the frames and events of the turn `frame_id`; a ping may bear the same id and stays.
+
+        Whether its answer had come.
+        """
         with self._lock:
-            self._delivered.take(frame_id, keep="pong")
+            mine = self._delivered.take(frame_id, keep="pong")
             calls = self._calls.take(frame_id)
             self._over.append(frame_id)
             if self._listening:
                 self._forgotten.add(frame_id)
-        self._litter.remove(frame_name("started", frame_id))
-        self._litter.remove(frame_name("response", frame_id))
+        self._litter.retire(frame_name("started", frame_id))
+        self._litter.retire(frame_name("response", frame_id))
         for call in calls:
-            self._litter.remove(frame_name(*call))
+            self._litter.retire(frame_name(*call))
         self._litter.remove(events_name(frame_id))
+        return any(name.kind == "response" for name in mine)
 
     def answered(self, call: FrameName) -> None:
         """Delete a call that has its result."""
-        self._litter.remove(frame_name(*call))
+        self._litter.retire(frame_name(*call))
         self._close_call(call)
 
     def _close_call(self, call: FrameName) -> None:
@@ -311,7 +315,7 @@ class Reception:
                 with self._lock:
                     self._delivered.discard(parsed)  # nothing of it is there any more, or it was not read
         if parsed.kind == "pong":
-            self._litter.remove(name)
+            self._litter.retire(name)
         if found is not None:
             self._on_frame(found[0])
             self._handed_over(found[1])

@@ -34,6 +34,10 @@ from typing import Any, Final, Literal, NamedTuple
 
 from openclaw.message.names import ID_PATTERN
 
+STAGING: Final = ".stage"
+"""A folder in `out/` where a runner may make its frames, so that the host hears of each once, when it has its name. The
+host puts there what it has taken, to be written anew."""
+
 FrameKind = Literal["request", "cancel", "ping", "result", "started", "response", "pong", "call"]
 
 MAX_FRAME = 4 * 1024 * 1024

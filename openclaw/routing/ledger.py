@@ -126,7 +126,14 @@ class Ledger:
 
     def settle(self, turn: Turn) -> None:
         """The reply is durable: the work is done. Raises OSError."""
-        self._work.remove(f"{turn.id}.json")
+        self._work.retire(f"{turn.id}.json")
+
+    def rest(self) -> None:
+        """Nothing is in flight: nothing is left in work/ either."""
+        try:
+            self._work.drop_spares()
+        except OSError as error:
+            log.error("ipc/work cannot be cleared: %s; the next start does it", error)
 
     def load(self) -> Left:
         """What was in flight when the last process ended. A file that cannot be read is left where it is, and said."""

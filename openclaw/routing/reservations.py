@@ -166,6 +166,9 @@ class Reservations:
             if place is not None and place.turn is turn:  # and no later one of the same id
                 del self._flight[turn.id]
                 self._messages -= not turn.parent
+            at_rest = not self._flight
+        if at_rest:
+            self._ledger.rest()
 
     def __len__(self) -> int:
         with self._lock:

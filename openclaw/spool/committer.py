@@ -162,7 +162,7 @@ class Committer:
         try:
             sync(item.descriptor)
         except OSError as error:
-            _discard(item.directory, item.hidden)
+            _discard(item.directory.discard, item.hidden, item.directory)
             item.fail(error)
             return False
         return True
@@ -180,7 +180,7 @@ class Committer:
         for item in items:
             if (failure := failures.get(item.directory)) is not None:
                 if not item.replace:
-                    _discard(item.directory, item.name)
+                    _discard(item.directory.remove, item.name, item.directory)
                 item.fail(failure)
         return [item for item in items if item.directory not in failures]
 
@@ -203,7 +203,7 @@ def _reveal(item: _Item) -> bool:
     try:
         item.directory.reveal(item.hidden, item.name, replace=item.replace)
     except OSError as error:
-        _discard(item.directory, item.hidden)
+        _discard(item.directory.discard, item.hidden, item.directory)
         if isinstance(error, FileExistsError):
             item.future.set_exception(NameTaken(f"{item.directory.path}/{item.name} is there already"))
         else:
@@ -212,9 +212,9 @@ def _reveal(item: _Item) -> bool:
     return True
 
 
-def _discard(directory: DropDir, name: str) -> None:
+def _discard(remove: Callable[[str], object], name: str, directory: DropDir) -> None:
     try:
-        directory.remove(name)
+        remove(name)
     except OSError:
         log.exception("%s/%s could not be stored and cannot be removed either", directory.path, name)
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from openclaw.errors import FileRefused
+from openclaw.spool.spares import SPARE_PREFIX, Spares
 from openclaw.spool.syscalls import rename_new
 from openclaw.spool.taking import Origin, Taken, is_being_written, open_regular, origin_of, take
 
@@ -37,16 +38,24 @@ class Staged(NamedTuple):
 
 
 class DropDir:
-    """The directory at `path`, made with exactly `create_mode` where it is missing. Raises OSError."""
+    """The directory at `path`, made with exactly `create_mode` where it is missing. Raises OSError.
 
-    def __init__(self, path: Path, *, create_mode: int = 0o755) -> None:
+    Hidden files are made in it, or in the directory `staging` on the same file system, which is there: then whoever
+    watches this one hears of each file once, when it is whole, and not of its making as well.
+    """
+
+    def __init__(self, path: Path, *, create_mode: int = 0o755, staging: Path | None = None) -> None:
         self.path = path
         self._create_mode = create_mode
         path.parent.mkdir(parents=True, exist_ok=True)
         self.fd = self._open()
+        self._staging_fd = self.fd if staging is None else os.open(staging, _DIRECTORY | os.O_NOFOLLOW)
+        self._spares = Spares(self._staging_fd)
 
     def close(self) -> None:
-        """Give the descriptor back."""
+        """Give the descriptors back."""
+        if self._staging_fd != self.fd:
+            os.close(self._staging_fd)
         os.close(self.fd)
 
     def at_rest(self) -> bool:
@@ -78,28 +87,35 @@ class DropDir:
         try:
             self.reveal(staged.name, name, replace=replace)
         except OSError:
-            self.remove(staged.name)
+            self.discard(staged.name)
             raise
 
     def stage(self, data: bytes, mode: int = _PRIVATE) -> Staged:
         """Write a hidden file, for `reveal`. Nothing is left of it where the disk does not take all of it."""
-        name, fd = self._create_hidden()
+        name, fd, used = self._open_hidden()
         try:
-            if mode != _PRIVATE:
+            if used or mode != _PRIVATE:
                 os.fchmod(fd, mode)  # exactly this, whatever the umask
             _write_all(fd, data)
+            if used:
+                os.ftruncate(fd, len(data))
         except OSError:
             os.close(fd)
-            self.remove(name)
+            self.discard(name)
             raise
         return Staged(name, fd)
 
     def reveal(self, staged: str, name: str, *, replace: bool) -> None:
         """Give a staged file its name. Raises FileExistsError where that is taken, unless `replace`."""
         if replace:
-            os.rename(staged, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+            os.rename(staged, name, src_dir_fd=self._staging_fd, dst_dir_fd=self.fd)
         else:
-            rename_new(staged, name, src_dir_fd=self.fd, dst_dir_fd=self.fd)
+            rename_new(staged, name, src_dir_fd=self._staging_fd, dst_dir_fd=self.fd)
+
+    def discard(self, staged: str) -> None:
+        """Remove a staged file. Raises OSError."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(staged, dir_fd=self._staging_fd)
 
     def sync_entries(self) -> None:
         """Make the names durable, on a descriptor of its own: one whose fsync has failed is never used again."""
@@ -111,7 +127,10 @@ class DropDir:
 
     def sweep_staging(self) -> int:
         """Remove what was being written when an earlier process ended; how many. For the directory's only writer."""
-        return sum(self.remove(name) for name in self.hidden_names(STAGING_PREFIX))
+        names = [name for name in os.listdir(self._staging_fd) if name.startswith((STAGING_PREFIX, SPARE_PREFIX))]
+        for name in names:
+            self.discard(name)
+        return len(names)
 
     def read(self, name: str, limit: int, uid: int | None = None) -> Taken:
         """Copy a file of at most `limit` bytes, in one read.
@@ -158,6 +177,17 @@ class DropDir:
         except FileNotFoundError:
             return False
         return True
+
+    def retire(self, name: str) -> bool:
+        """As `remove`, for a file that nobody reads any more: it becomes a spare, to be written anew."""
+        try:
+            return self._spares.put(name, self.fd) or self.remove(name)
+        except OSError:  # it is gone, or the spares have no place for it
+            return self.remove(name)
+
+    def drop_spares(self) -> None:
+        """Remove the spares. Raises OSError."""
+        self._spares.drop()
 
     def names(self, limit: int | None = None) -> list[str]:
         """The names that are not hidden, ordered by (mtime, name).
@@ -206,14 +236,21 @@ class DropDir:
             self.path.chmod(self._create_mode)
         return os.open(self.path, _DIRECTORY)
 
-    def _create_hidden(self) -> tuple[str, int]:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    def _open_hidden(self) -> tuple[str, int, bool]:
+        """Its name, a descriptor to write to, and whether it is a spare with something in it."""
+        flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
         while True:
             name = f"{STAGING_PREFIX}{os.getpid()}.{next(_sequence)}"
+            used = self._spares.take(name)
+            create = 0 if used else os.O_CREAT | os.O_EXCL
             try:
-                return name, os.open(name, flags, _PRIVATE, dir_fd=self.fd)
+                return name, os.open(name, flags | create, _PRIVATE, dir_fd=self._staging_fd), used
             except FileExistsError:
                 continue  # left by an earlier process of the same number
+            except OSError:
+                if used:
+                    self.discard(name)
+                raise
 
 
 def _write_all(fd: int, data: bytes) -> None:

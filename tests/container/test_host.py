@@ -24,6 +24,7 @@ from openclaw.errors import CallRefused
 from openclaw.message import Message
 from openclaw.message.frames import MAX_CALLS, MAX_EVENT, MAX_EVENT_LINES, MAX_EVENTS
 from openclaw.spool import DropDir
+from tests.support.listing import shown
 
 TIMEOUT = 10.0
 
@@ -91,7 +92,7 @@ def test_events_that_the_host_has_deleted_do_not_come_back(host: TurnHost, out: 
 
     host.delta("b")
 
-    assert not list(out.iterdir())
+    assert shown(out) == []
 
 
 def test_an_event_is_there_as_soon_as_it_is_told(host: TurnHost, out: Path) -> None:
@@ -121,7 +122,7 @@ def test_a_turn_that_tells_nothing_opens_nothing(host: TurnHost, out: Path) -> N
     host.delta("")
     host.close()
 
-    assert not list(out.iterdir())
+    assert shown(out) == []
 
 
 @pytest.mark.parametrize("character", ["x", "\x01", "€", "🦀", "\ud800"])

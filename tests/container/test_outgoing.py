@@ -13,6 +13,7 @@ from agent_runner.turns import response
 from openclaw.errors import CallRefused
 from openclaw.message import load_object
 from openclaw.message.frames import MAX_CALL, MAX_FRAME
+from tests.support.listing import shown
 
 
 def body(path: Path) -> dict[str, Any]:
@@ -53,4 +54,4 @@ def test_a_call_beyond_the_host_s_bound_is_refused(tmp_path: Path) -> None:
     with pytest.raises(CallRefused, match="the host takes"):
         Outgoing(tmp_path).call("a", 1, {"tool": "t", "arguments": {"task": "x" * MAX_CALL}})
 
-    assert not list(tmp_path.iterdir())
+    assert shown(tmp_path) == []

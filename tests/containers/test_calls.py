@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 from openclaw.containers.channel import Channel, Channels
 from openclaw.message import Frame, FrameName
 from openclaw.message.frames import MAX_CALL, SIDE_CALLS
 from tests.support.heard import Heard, listen, write
+from tests.support.listing import shown
 
 
 def test_a_call_is_delivered_and_goes_when_its_result_is_there(channel: Channel, heard: Heard) -> None:
@@ -18,7 +17,7 @@ def test_a_call_is_delivered_and_goes_when_its_result_is_there(channel: Channel,
     assert heard.frame() == Frame("call", "m1", {"tool": "t", "arguments": {}}, 3)
     channel.answer(FrameName("call", "m1", 3), {"value": {}})
 
-    assert os.listdir(channel.path / "out") == []
+    assert shown(channel.path / "out") == []
     assert (channel.path / "in" / "m1.3.result.json").read_bytes() == b'{"value":{}}\n'
 
 
@@ -35,7 +34,7 @@ def test_a_call_of_a_turn_that_is_not_in_flight_here_is_dropped(channel: Channel
     write(channel, "call", "other", number=1)
     write(channel, "started", "m1")
     assert heard.frame().kind == "started"
-    assert os.listdir(channel.path / "out") == ["m1.started.json"]
+    assert shown(channel.path / "out") == ["m1.started.json"]
 
 
 def test_the_end_of_a_turn_takes_its_calls_and_results_with_it(channel: Channel, heard: Heard) -> None:
@@ -47,14 +46,14 @@ def test_the_end_of_a_turn_takes_its_calls_and_results_with_it(channel: Channel,
     heard.frame()
     channel.answer(FrameName("call", "m1", 1), {})
     channel.forget("m1")
-    assert os.listdir(channel.path / "in") == os.listdir(channel.path / "out") == []
+    assert shown(channel.path / "in") == shown(channel.path / "out") == []
 
 
 def test_a_result_for_a_turn_that_is_over_is_not_written(channel: Channel) -> None:
     channel.send("request", "m1", {})
     channel.forget("m1")
     channel.answer(FrameName("call", "m1", 1), {})
-    assert os.listdir(channel.path / "in") == []
+    assert shown(channel.path / "in") == []
 
 
 def test_a_call_whose_result_is_there_already_is_only_deleted(
@@ -68,7 +67,7 @@ def test_a_call_whose_result_is_there_already_is_only_deleted(
     again = channels.open("c1")
     listen(again, heard)
     assert heard.frame().number == 2
-    assert os.listdir(channel.path / "out") == ["m1.2.call.json"]
+    assert shown(channel.path / "out") == ["m1.2.call.json"]
     again.close()
 
 

@@ -20,6 +20,7 @@ from openclaw.message.frames import MAX_FRAME, MAX_SIGN
 from openclaw.spool import DropDir, Watcher
 from tests.support.doors import RecordingDoors
 from tests.support.heard import Heard, listen, write
+from tests.support.listing import shown
 
 # Both directions
 
@@ -37,7 +38,7 @@ def test_a_request_lies_in_in_until_it_is_forgotten(channel: Channel) -> None:
     channel.forget("m1")
 
     assert list(channel.pending()) == ["m2"]
-    assert os.listdir(channel.path / "in") == ["m2.request.json"]
+    assert shown(channel.path / "in") == ["m2.request.json"]
 
 
 def test_answers_are_delivered_as_they_come(channel: Channel, heard: Heard) -> None:
@@ -84,7 +85,7 @@ def test_answers_stay_on_disk_until_they_are_forgotten(channel: Channel, heard: 
     channel.forget("m1")
 
     assert channel.peek("response", "m1") is None
-    assert os.listdir(channel.path / "out") == []
+    assert shown(channel.path / "out") == []
 
 
 def test_what_cannot_be_removed_keeps_nothing_else_of_its_turn(channel: Channel, heard: Heard) -> None:
@@ -108,8 +109,8 @@ def test_a_pong_is_removed_with_its_ping(channel: Channel, heard: Heard) -> None
     write(channel, "pong", "p1", '{"turns": 0}')
 
     assert heard.frame() == Frame("pong", "p1", {"turns": 0})
-    assert os.listdir(channel.path / "in") == []
-    assert os.listdir(channel.path / "out") == []
+    assert shown(channel.path / "in") == []
+    assert shown(channel.path / "out") == []
 
 
 def test_an_answer_to_nothing_in_flight_is_dropped(channel: Channel, heard: Heard) -> None:
@@ -120,7 +121,7 @@ def test_an_answer_to_nothing_in_flight_is_dropped(channel: Channel, heard: Hear
     write(channel, "response", "m2")
 
     assert heard.frame().id == "m2"
-    assert os.listdir(channel.path / "out") == ["m2.response.json"]
+    assert shown(channel.path / "out") == ["m2.response.json"]
 
 
 def test_a_request_beyond_the_frame_limit_is_refused(channel: Channel) -> None:
@@ -365,7 +366,7 @@ def test_who_speaks_of_what_it_was_not_given_is_not_heard_and_the_log_says_so_on
     write(channel, "started", "m1")
 
     assert heard.frame() == Frame("started", "m1", {})
-    assert os.listdir(channel.path / "out") == ["m1.started.json"]
+    assert shown(channel.path / "out") == ["m1.started.json"]
     (record,) = caplog.records
     assert record.getMessage() == "m2.response.json from container c1 is about nothing that it was given: dropped"
 
@@ -381,7 +382,7 @@ def test_who_still_speaks_of_a_turn_that_was_given_up_means_no_harm(
     write(channel, "response", "m2")
 
     assert heard.frame() == Frame("response", "m2", {})
-    assert os.listdir(channel.path / "out") == ["m2.response.json"]
+    assert shown(channel.path / "out") == ["m2.response.json"]
     assert caplog.records == []
 
 

@@ -664,7 +664,7 @@ def test_an_end_for_which_there_is_no_thread_is_tried_again_at_the_next_look(
         assert not gone.done()
     assert "is not removed yet; each tick tries again: the engine cannot be called" in caplog.text
 
-    runtime.tick()
+    runtime.look_soon()
 
     gone.result(WAIT)
     assert fake.containers() == []
@@ -676,8 +676,8 @@ def test_a_look_for_which_there_is_no_thread_does_not_keep_the_next_one_away(
     runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
     (container,) = fake.containers()
     with no_thread("docker-look"):
-        runtime.tick()
+        runtime.look_soon()
     (fake.state / "containers" / f"{container['id']}.json").rename(fake.state / "elsewhere.json")
-    runtime.tick()
+    runtime.look_soon()
     assert exits.next() == Exit("c1", None, "it was removed")
     (fake.state / "elsewhere.json").rename(fake.state / "containers" / f"{container['id']}.json")

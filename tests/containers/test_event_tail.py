@@ -13,6 +13,7 @@ from openclaw.containers.channel import Channel, Channels
 from openclaw.containers.event_tail import Event
 from openclaw.message.frames import MAX_EVENT, MAX_EVENT_LINES, MAX_EVENTS
 from tests.support.heard import Heard, listen, write
+from tests.support.listing import shown
 
 
 def _append(channel: Channel, text: str, name: str = "m1.events.jsonl") -> Path:
@@ -69,7 +70,7 @@ def test_the_end_of_a_turn_takes_its_events_with_it(channel: Channel, heard: Hea
     _append(channel, '{"kind":"delta","text":"a"}\n')
     heard.event()
     channel.forget("m1")
-    assert os.listdir(channel.path / "out") == []
+    assert shown(channel.path / "out") == []
 
 
 def test_a_turn_that_was_given_up_may_go_on_writing(channel: Channel, heard: Heard) -> None:

@@ -24,9 +24,10 @@ from openclaw.delivery.waiters import Waiters
 from openclaw.errors import NotDurable
 from openclaw.message import Message
 from openclaw.routing.ledger import Ledger
-from openclaw.spool import IN_DELETE, IN_MOVED_TO, Committer, Inotify, Watcher
+from openclaw.spool import IN_DELETE, IN_MOVED_FROM, IN_MOVED_TO, Committer, Inotify, Watcher
 from tests.support.clock import FakeClock, ManualTimers
 from tests.support.listener import RecordingListener
+from tests.support.listing import shown
 from tests.support.receiver import Receiver
 from tests.support.slow_dir import SlowDir, give_back, take_away
 
@@ -105,7 +106,7 @@ class Desk:
 
     def left(self) -> tuple[list[str], list[str]]:
         """What lies in work/, and in the container's `in/`."""
-        return sorted(os.listdir(self.work.path)), sorted(os.listdir(self.channel.path / "in"))
+        return shown(self.work.path), shown(self.channel.path / "in")
 
 
 class Timeline:
@@ -113,7 +114,7 @@ class Timeline:
 
     def __init__(self, *directories: Path) -> None:
         self._inotify = Inotify()
-        mask = IN_MOVED_TO | IN_DELETE
+        mask = IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE
         self._names = {self._inotify.add_watch(directory, mask): directory.name for directory in directories}
 
     def so_far(self) -> list[str]:
