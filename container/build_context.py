@@ -18,6 +18,7 @@ SOURCES = {
     "Dockerfile": "container/Dockerfile",
     "agent_runner": "container/agent_runner",
     "openclaw/__init__.py": "openclaw/__init__.py",
+    "openclaw/audit": "openclaw/audit",
     "openclaw/errors.py": "openclaw/errors.py",
     "openclaw/message": "openclaw/message",
     "openclaw/spool": "openclaw/spool",

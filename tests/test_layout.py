@@ -38,8 +38,11 @@ ROOMS = (
 )
 """From the top down. `openclaw` is the package itself, which holds the version. Leaves may import leaves."""
 
-IN_THE_IMAGE = {"openclaw", "openclaw.errors", "openclaw.message", "openclaw.spool"}
-"""What of the project the agent's image carries beside the runner, packages with all that is in them."""
+IN_THE_IMAGE = {
+    *("openclaw", "openclaw.errors", "openclaw.message", "openclaw.spool"),
+    *("openclaw.audit", "openclaw.audit.advice", "openclaw.audit.dimensions"),
+}
+"""What of the project the agent's image carries beside the runner, packages with all modules that are in them."""
 
 
 def modules(root: Path, package: str) -> dict[str, Path]:
@@ -128,3 +131,16 @@ def test_what_the_image_carries_imports_only_what_it_carries(module: str) -> Non
     allowed = {*RUNNER, *CARRIED}
     for imported in imports(ALL[module]):
         assert imported in allowed or imported.split(".")[0] in sys.stdlib_module_names, f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize("module", RUNNER)
+def test_the_runner_never_imports_the_audit(module: str) -> None:
+    """It is run by a process of its own: its rules take more memory than the runner does."""
+    assert not [name for name in imports(RUNNER[module]) if name.startswith("openclaw.audit")]
+
+
+def test_of_a_package_in_the_image_everything_is_known_to_be_there() -> None:
+    packages = {name for name in OPENCLAW if any(other.startswith(f"{name}.") for other in OPENCLAW)}
+    carried = {name for name in packages if name.rpartition(".")[0] in IN_THE_IMAGE - {"openclaw"}}
+
+    assert carried <= IN_THE_IMAGE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,19 @@ def test_the_context_alone_answers_a_message(tmp_path: Path) -> None:
     )  # fmt: skip
 
     assert b'"status":"done"' in done.stdout
+
+
+def test_the_context_alone_audits_a_folder(tmp_path: Path) -> None:
+    build_context.copy(tmp_path / "context")
+    (tmp_path / "wait.py").write_text("import time\n\nwhile True:\n    time.sleep(0.01)\n")
+
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "openclaw.audit", "--format", "jsonl", str(tmp_path / "wait.py")],
+        env={"PYTHONPATH": str(tmp_path / "context")}, capture_output=True, text=True, timeout=TIMEOUT, check=False,
+    )  # fmt: skip
+
+    assert done.stderr == ""
+    assert json.loads(done.stdout.splitlines()[0])["dimension"] == 3
 
 
 def test_the_context_holds_sources_only(tmp_path: Path) -> None:

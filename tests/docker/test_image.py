@@ -70,6 +70,21 @@ def test_modules_in_a_groups_folder_are_never_imported(image: str, name: str, tm
     assert json.loads(out)["status"] == "done"
 
 
+def test_it_audits_a_folder_that_it_may_only_read(image: str, name: str, tmp_path: Path) -> None:
+    (tmp_path / "watch.py").write_text("import time\n\nwhile True:\n    time.sleep(0.01)\n")
+    (tmp_path / "openclaw.py").write_text("raise SystemExit('imported from the group')")
+    tmp_path.chmod(0o755)
+
+    out = docker(
+        "run", "--name", name, *HARDENED, "--user", "12345:12345",
+        "--mount", f"type=bind,src={tmp_path},dst=/workspace/group,readonly",
+        "--entrypoint", "python3", image, "-P", "-m", "openclaw.audit", "--lang", "es", "watch.py", check=False,
+    )  # fmt: skip
+
+    assert out.startswith("## 1. Diagnóstico Actual\n")
+    assert "watch.py:4 (3." in out
+
+
 def test_it_answers_through_its_channel_and_ends_at_sigterm(image: str, name: str, tmp_path: Path) -> None:
     with closing(RunnerProcess(tmp_path / "channel")) as channel:
         channel.ask("before")
