@@ -21,6 +21,7 @@ SOURCES = {
     "openclaw/audit": "openclaw/audit",
     "openclaw/errors.py": "openclaw/errors.py",
     "openclaw/message": "openclaw/message",
+    "openclaw/profiles": "openclaw/profiles",
     "openclaw/spool": "openclaw/spool",
 }
 """Path in the build context → file or Python package in the checkout."""

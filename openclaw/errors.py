@@ -15,6 +15,8 @@
     │   ├── InvalidGroup        400  a bad name, or settings that make no sense
     │   ├── GroupProtected      403  Main and global stay
     │   └── GroupTaken          409  there is a group of that name
+    ├── UnknownAgent            there is no profile of that name
+    ├── InvalidProfile          a profile that cannot be followed, and what to do about it
     ├── MountRefused            a place on the host that no container is given
     ├── NameTaken               publish found the name in use
     ├── FileRefused             a file that is not what we take: a link, too large, another owner
@@ -29,7 +31,7 @@
         ├── NameConflict        another installation owns the container's name
         └── StartFailed         the engine refused this container
 
-Leaf module; the container's image carries it beside `message` and `spool`.
+Leaf module; the container's image carries it beside `message`, `profiles` and `spool`.
 """
 
 from __future__ import annotations
@@ -107,6 +109,14 @@ class GroupProtected(GroupRefused):
 class GroupTaken(GroupRefused):
     status = 409
     title = "Group taken"
+
+
+class UnknownAgent(OpenClawError):
+    """There is no profile of that name. The text names those that there are."""
+
+
+class InvalidProfile(OpenClawError):
+    """A profile that cannot be followed. The text names the file, the line and what to do."""
 
 
 class MountRefused(OpenClawError):

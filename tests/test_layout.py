@@ -34,12 +34,12 @@ ROOMS = (
     {"containers"},
     {"spool", "http"},
     {"audit"},
-    {"config", "message", "clock", "errors", "logs", "openclaw"},
+    {"config", "message", "profiles", "clock", "errors", "logs", "openclaw"},
 )
 """From the top down. `openclaw` is the package itself, which holds the version. Leaves may import leaves."""
 
 IN_THE_IMAGE = {
-    *("openclaw", "openclaw.errors", "openclaw.message", "openclaw.spool"),
+    *("openclaw", "openclaw.errors", "openclaw.message", "openclaw.profiles", "openclaw.spool"),
     *("openclaw.audit", "openclaw.audit.advice", "openclaw.audit.dimensions"),
 }
 """What of the project the agent's image carries beside the runner, packages with all modules that are in them."""
