@@ -38,9 +38,8 @@ class BlockedPlaces:
 
     def why(self, source: Path) -> str:
         """Why `source`, a resolved path, is given to nobody; empty where nothing is against it."""
-        for part in source.parts:
-            if part in _CREDENTIAL_NAMES:
-                return f"credentials are kept in {part}"
+        if where := credentials_in(source):
+            return f"credentials are kept in {where}"
         for place, what in self._places():
             for known in {place, Path(os.path.realpath(place))}:
                 if source.is_relative_to(known):
@@ -65,3 +64,8 @@ class BlockedPlaces:
         engine = os.environ.get("DOCKER_HOST", "")
         if engine.startswith("unix://"):
             yield Path(engine.removeprefix("unix://")), "by which the container engine is commanded"
+
+
+def credentials_in(path: Path) -> str:
+    """The part of a path that is known to hold credentials wherever it lies; empty where there is none."""
+    return next((part for part in path.parts if part in _CREDENTIAL_NAMES), "")

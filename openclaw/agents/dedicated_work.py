@@ -169,10 +169,12 @@ class DedicatedWork:
         self._job_in_hand = warm
         try:
             job = warm if warm is not None else self._open(new_cid(), turn)
+            turn.places = job.spec.places if job.spec is not None else ()
             self._give(job, turn)
             job.attachment.ask(turn, self._limit)
         except (OpenClawError, OSError) as error:
             self._take_back(turn)
+            turn.is_refused(error)
             self._listener.ended(turn, Answer.failed(str(error)))
         else:
             self._jobs.limit(job, self._limit)

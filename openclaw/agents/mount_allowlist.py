@@ -59,7 +59,7 @@ class MountAllowlist:
         return tuple(self._resolve(request, entries) for request in requests)
 
     def _resolve(self, request: MountRequest, entries: list[_Entry]) -> Mount:
-        source = self._real(request.path)
+        source = self.real(request.path)
         covering = [entry for entry in entries if source is not None and source.is_relative_to(entry.root)]
         if source is None or not covering:
             # One answer to both: an agent that asks must not learn what else there is on the host.
@@ -78,7 +78,7 @@ class MountAllowlist:
     def _refusal(self, request: MountRequest, why: str) -> MountRefused:
         return MountRefused(f"{request.path} cannot be mounted: {why}")
 
-    def _real(self, path: str) -> Path | None:
+    def real(self, path: str) -> Path | None:
         """Where a path leads in the end, None where it leads nowhere or may not be looked at."""
         try:
             return Path(os.path.realpath(self._user_home / path.removeprefix("~/"), strict=True))
@@ -99,7 +99,7 @@ class MountAllowlist:
             raise self._unusable(str(error)) from None
         if value.keys() != {"allow"} or not isinstance(value["allow"], list):
             raise self._unusable(f"it takes {_SHAPE}")
-        roots = [(self._real(given["path"]), given.get("readonly", True)) for given in map(self._entry, value["allow"])]
+        roots = [(self.real(given["path"]), given.get("readonly", True)) for given in map(self._entry, value["allow"])]
         entries = [_Entry(root, readonly) for root, readonly in roots if root is not None]
         self._check_place(entries)
         return entries

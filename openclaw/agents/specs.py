@@ -14,8 +14,9 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from openclaw.agents import group_files
-from openclaw.agents.group_config import GroupConfig, MountRequest, readonly_requests
+from openclaw.agents import given_paths, group_files
+from openclaw.agents.given_paths import GivenPaths
+from openclaw.agents.group_config import GroupConfig, MountRequest
 from openclaw.agents.mount_allowlist import MountAllowlist
 from openclaw.config import Config
 from openclaw.containers.runtime import GLOBAL_DIR, GROUP_DIR, ContainerSpec, Mount, Role
@@ -101,7 +102,7 @@ class Specs:
         return self._single_use(cid, group, "dedicated", message_id=message_id)
 
     def subagent(self, cid: str, message_id: str, paths: Sequence[str] = ()) -> ContainerSpec:
-        """A single-use container for a subagent of Main, which reads `paths` of the host too where that is allowed.
+        """A single-use container for a subagent of Main, which is given `paths` to read where that is allowed.
 
         Raises MountRefused, or another OpenClawError where Main's settings forbid it.
         """
@@ -112,10 +113,12 @@ class Specs:
         return self._single_use(cid, MAIN, "standby", label="standby")
 
     def _single_use(
-        self, cid: str, group: str, role: Role, *, label: str = "", message_id: str = "", paths: Iterable[str] = ()
+        self, cid: str, group: str, role: Role, *, label: str = "", message_id: str = "", paths: Sequence[str] = ()
     ) -> ContainerSpec:
         settings = self._config_of(group)
+        mounts = self._mounts(group, settings.mounts)
         taken = {request.name for request in settings.mounts}
+        given = given_paths.resolve(paths, self._groups / group, taken, self._allowlist) if paths else GivenPaths()
         return ContainerSpec(
             name=f"{self._config.container_prefix}-{label or group.lower()}-{cid}",
             role=role,
@@ -130,7 +133,8 @@ class Specs:
             pids=settings.pids,
             cpus=settings.cpus,
             network=settings.network,
-            mounts=self._mounts(group, (*settings.mounts, *readonly_requests(paths, taken))),
+            mounts=(*mounts, *given.mounts),
+            places=given.places if self._sandboxed else given.at_host,
         )
 
     def _mounts(self, group: str, requests: Iterable[MountRequest]) -> tuple[Mount, ...]:

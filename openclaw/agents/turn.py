@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+from openclaw.errors import CallRefused
 from openclaw.gateway.usage import Tally
 from openclaw.message import Message, Record, Reply, Timing, parent_id
 
@@ -53,6 +54,8 @@ class Turn:
     """The ids of those that this turn has asked for; appended to by routing's Subagents alone."""
     task: dict[str, Any] = field(default_factory=dict)
     """Of a subagent: what it is told beside its text: {"context"?, "agent"?, "paths"?, "reason"?}."""
+    places: tuple[str, ...] = ()
+    """Of a subagent: where its container has each of the task's paths."""
     results: list[dict[str, Any]] = field(default_factory=list)
     """Replies of subagents that the session has not seen: {"id", "status", "text"}; set when it is dispatched."""
     placed: Future[int] | None = field(default=None, repr=False)
@@ -93,6 +96,11 @@ class Turn:
             with suppress(InvalidStateError):  # it was told before
                 self.placed.set_result(place)
 
+    def is_refused(self, error: Exception) -> None:
+        """Tell whoever waits to hear where it is placed that it has no place."""
+        if self.placed is not None and not self.placed.done():
+            self.placed.set_exception(CallRefused(str(error)))
+
     def request(self, timeout: float) -> dict[str, Any]:
         """The body of the request frame; `timeout` in seconds."""
         body: dict[str, Any] = {
@@ -103,7 +111,7 @@ class Turn:
         if self.results:
             body["results"] = self.results
         if self.parent:
-            body["task"] = self.task
+            body["task"] = {**self.task, "places": list(self.places)} if self.places else self.task
         return body
 
     def reply(self, answer: Answer, now: float) -> Reply:

@@ -60,6 +60,8 @@ class ContainerSpec:
     cpus: float = 2.0
     network: Network = "none"
     mounts: tuple[Mount, ...] = ()
+    places: tuple[str, ...] = ()
+    """Of a subagent's: where it has each of the paths that it was given to read."""
 
 
 class Found(NamedTuple):

@@ -11,7 +11,7 @@ ID is a message's id, a subagent's, or the host's own for a ping; N counts the c
 objects:
 
     request   {"message": {…}, "attempt": 1, "timeout_ms": 300000, "results"?: [{"id", "status", "text"}],
-               "task"?: {"context"?, "agent"?, "paths"?, "reason"?}}
+               "task"?: {"context"?, "agent"?, "paths"?, "places"?, "reason"?}}
     cancel    {}
     ping      {}
     result    {"value": {…}} or {"error": "…"}
@@ -21,10 +21,10 @@ objects:
     call      {"tool": "spawn_subagent", "arguments": {…}}
     a line of events   {"kind": "delta", "text": "…"} or {"kind": "tool", "name": "…", "detail": "…"}
 
-`results` are the replies of subagents that this session has not seen yet; `task` is there for a subagent. `record` is
-what the turn leaves to its session, see record; the host keeps it once for each turn, and a subagent's not. The host
-writes and deletes in both directories; a container writes to `out/` only. What a frame is about is told by its name and
-by the directory in which it lies, never by its body.
+`results` are the replies of subagents that this session has not seen yet; `task` is there for a subagent, its `places`
+are where the container has each of its `paths`. `record` is what the turn leaves to its session, see record; the host
+keeps it once for each turn, and a subagent's not. The host writes and deletes in both directories; a container writes
+to `out/` only. What a frame is about is told by its name and by the directory in which it lies, never by its body.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import os
 import stat
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from openclaw.errors import InvalidProfile, UnknownAgent
 from openclaw.message.names import RULE, is_name
@@ -28,6 +28,13 @@ MAX_ENTRIES: Final = 1000
 _READ: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
+class Listed(NamedTuple):
+    """A file of the folder, and the profile in it or what is wrong with it."""
+
+    file: str
+    found: Profile | InvalidProfile
+
+
 class ProfileFolder:
     """The profiles of the group in `group_dir`; errors call their folder `shown`."""
 
@@ -40,20 +47,20 @@ class ProfileFolder:
         try:
             return self._read(name)
         except FileNotFoundError:
-            there = ", ".join(one.name for one in self.list() if isinstance(one, Profile))
+            there = ", ".join(one.found.name for one in self.list() if isinstance(one.found, Profile))
             missing = f"there is no agent {name[:80]!r} in {self._shown}"
             raise UnknownAgent(f"{missing}; there are: {there or 'none'}") from None
 
-    def list(self) -> list[Profile | InvalidProfile]:
-        """Each profile, or what is wrong with it, in the order of their names."""
+    def list(self) -> list[Listed]:
+        """Every profile in the order of their names, the damaged ones too."""
         try:
             with os.scandir(self.path) as entries:
                 names = sorted(one.name for one in islice(entries, MAX_ENTRIES) if one.name.endswith(".md"))
         except (FileNotFoundError, NotADirectoryError):
             return []
         except OSError as error:
-            return [InvalidProfile(f"{self._shown} cannot be read: {error.strerror}")]
-        return [self._listed(name.removesuffix(".md")) for name in names if not name.startswith(".")]
+            return [Listed("", InvalidProfile(f"{self._shown} cannot be read: {error.strerror}"))]
+        return [Listed(name, self._listed(name.removesuffix(".md"))) for name in names if not name.startswith(".")]
 
     def _listed(self, name: str) -> Profile | InvalidProfile:
         try:

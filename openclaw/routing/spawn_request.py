@@ -43,17 +43,16 @@ class SpawnRequest:
         for key in ("task", "context"):
             if len(given.get(key, "").encode("utf-8", "surrogatepass")) > MAX_TASK:
                 raise CallRefused(f'"{key}" takes at most {MAX_TASK} bytes; put the rest into a file')
-        if not given.get("task", "").strip():
-            raise CallRefused('"task" is missing: say what the subagent is to do')
         if given.get("priority", "normal") not in get_args(Priority):
             raise CallRefused('"priority" is "high", "normal" or "low"')
         if len(given.get("reason", "")) > MAX_REASON:
             raise CallRefused(f'"reason" takes at most {MAX_REASON} characters')
         if given.get("agent") and not is_name(given["agent"]):
-            raise CallRefused('"agent" must be the name of a profile, as `openclaw agents` lists them')
+            raise CallRefused('"agent" must be the name of a profile, as `openclaw agents list` has them')
         if not isinstance(given.get("wait", False), bool):
             raise CallRefused('"wait" is true or false')
-        return cls(**{**given, "paths": _paths(given.get("paths", []))})
+        paths = _paths(given.get("paths", []))
+        return cls(**{**given, "paths": paths, "task": _task(given, paths)})
 
     def told(self) -> dict[str, Any]:
         """What the subagent is told beside its task."""
@@ -68,6 +67,16 @@ def only_id(arguments: dict[str, Any]) -> str:
     if set(arguments) != {"id"} or not isinstance(child_id, str) or not is_id(child_id):
         raise CallRefused('the only argument is "id", a subagent\'s id such as a1b2.s1')
     return child_id
+
+
+def _task(given: dict[str, Any], paths: tuple[str, ...]) -> str:
+    """An agent that is given paths knows by its profile what to do with them."""
+    task = str(given.get("task", ""))
+    if task.strip():
+        return task
+    if not given.get("agent") or not paths:
+        raise CallRefused('"task" is missing: say what the subagent is to do')
+    return f"Do your part with {', '.join(paths)}."
 
 
 def _paths(paths: object) -> tuple[str, ...]:

@@ -66,10 +66,12 @@ class Subagents:
         run: Callable[[Turn], None],
         cancel: Callable[[str], bool],
         told: Callable[[str, dict[str, Any]], None],
+        find_agent: Callable[[str, str], object],
         turn_limit: float,
         at_once: int,
     ) -> None:
         """`run` takes a turn that is durable; `told(parent, {"id", "status"})` hears what becomes of subagents.
+        `find_agent(group, name)` raises an OpenClawError where a group has no such profile, or a damaged one.
 
         `at_once` of them may run; with 0 none would ever, and none is taken.
         """
@@ -80,6 +82,7 @@ class Subagents:
         self._run = run
         self._cancel = cancel
         self._told = told
+        self._find_agent = find_agent
         self._turn_limit = turn_limit
         self._at_once = at_once
         self.tools: dict[str, HostTool] = {
@@ -103,12 +106,26 @@ class Subagents:
             raise CallRefused("there are no subagents here (MAX_SUBAGENTS=0); do it yourself")
         assert turn.attachment is not None
         key = (turn.attachment.channel.cid, call.number)
+        if request.agent and not self._is_known(turn, key):
+            self._check_agent(turn.message.group, request.agent)
         known, child_id = self._number(turn, key)
         if not known:
             log.info("Main agent decision: spawn_subagent")
             log.info("Reason: %s", request.reason or "none given")
             self._begin(turn, child_id, key, request)
         self._answer_when_placed(turn, child_id, answer, wait=request.wait)
+
+    def _check_agent(self, group: str, name: str) -> None:
+        """Raises CallRefused, which names the agents that there are or says what is wrong with this one."""
+        try:
+            self._find_agent(group, name)
+        except OpenClawError as refused:
+            raise CallRefused(str(refused)) from None
+
+    def _is_known(self, turn: Turn, key: tuple[str, int]) -> bool:
+        with self._lock:
+            family = self._families.get(turn.id)
+            return family is not None and key in family.calls
 
     def _number(self, turn: Turn, key: tuple[str, int]) -> tuple[bool, str]:
         """The id of the call's subagent, and whether it was made before. Raises CallRefused."""

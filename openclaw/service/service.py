@@ -16,6 +16,7 @@ from openclaw.agents.dedicated import DedicatedAgents
 from openclaw.agents.group_config import GroupConfig
 from openclaw.agents.main_agent import MainAgentManager
 from openclaw.agents.mount_allowlist import MountAllowlist
+from openclaw.agents.profiles import Profiles
 from openclaw.agents.specs import Specs
 from openclaw.agents.turn import Answer, Turn
 from openclaw.clock import SystemClock, Timers
@@ -202,6 +203,7 @@ class Service:
         self._subagents = Subagents(
             self._reservations, self._ledger, self._clock, self._alarms,
             run=self._router.run, cancel=self._router.cancel, told=self._events.subagent,
+            find_agent=Profiles(self._home.groups).find,
             turn_limit=config.persistent_request_timeout, at_once=config.max_subagents,
         )  # fmt: skip
         sent = SentMessages(self._ledger, self._clock, told=self._events.message)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -169,6 +171,30 @@ def test_a_missing_image_is_told_to_the_sender(stage: Stage, agents: DedicatedAg
     agents.submit(stage.turn("a"))
     stage.next_start().done.set_exception(ImageMissing("run `make image`"))
     assert stage.next_end()[1] == Answer.failed("run `make image`")
+
+
+def test_a_subagent_is_told_where_it_has_its_paths(stage: Stage, agents: DedicatedAgents) -> None:
+    (stage.config.home / "groups/main/src").mkdir()
+    turn = stage.turn("a.s1")
+    turn.task = {"paths": ["src"]}
+    agents.submit(turn)
+
+    request = stage.next_start().spec.channel_path / "in/a.s1.request.json"
+
+    assert json.loads(request.read_bytes())["task"] == {"paths": ["src"], "places": ["/workspace/extra/main/src"]}
+
+
+def test_a_subagent_whose_paths_are_not_allowed_fails_and_who_spawned_it_hears_why(
+    stage: Stage, agents: DedicatedAgents
+) -> None:
+    turn = stage.turn("a.s1")
+    turn.task, turn.placed = {"paths": ["/etc"]}, Future()
+    agents.submit(turn)
+
+    assert "/etc cannot be mounted" in str(turn.placed.exception(10))
+    _, ended = stage.next_end()
+    assert isinstance(ended, Answer)
+    assert ended.error == str(turn.placed.exception())
 
 
 def test_a_turn_that_was_cancelled_on_its_way_is_not_started(stage: Stage, agents: DedicatedAgents) -> None:

@@ -191,8 +191,20 @@ def test_a_subagents_paths_are_read_only_and_by_the_allowlist(home: Path, shared
         Mount(shared / "notes", "/workspace/extra/notes-2"),
         Mount(shared, "/workspace/extra/shared"),
     )
+    assert spec.places == ("/workspace/extra/notes-2", "/workspace/extra/shared")
     with pytest.raises(MountRefused, match="/etc"):
         made.subagent("c1", "m1.s1", ["/etc"])
+
+
+def test_without_a_sandbox_a_subagents_paths_are_where_they_are(home: Path, shared: Path) -> None:
+    (home / "groups/main/src").mkdir(parents=True)
+    config = load({"OPENCLAW_HOME": str(home)})
+    allowlist = MountAllowlist(home, shared.parent)
+    made = Specs(config, home, config_of=lambda _: GroupConfig(), allowlist=allowlist, sandboxed=False)
+
+    places = made.subagent("c1", "m1.s1", ["~/shared", "src"]).places
+
+    assert places == (str(shared), str(home / "groups/main/src"))
 
 
 def test_a_mount_that_is_not_allowed_is_refused_when_it_is_needed(home: Path, shared: Path) -> None:

@@ -54,8 +54,10 @@ def test_they_are_listed_in_order_each_or_what_is_wrong_with_it(folder: ProfileF
     (folder.path / ".hidden.md").write_text("x")
     (folder.path / "notes.txt").write_text("x")
 
-    broken, unfit, sound = folder.list()
+    listed = folder.list()
 
+    assert [one.file for one in listed] == ["broken.md", "my agent.md", "reviewer.md"]
+    broken, unfit, sound = (one.found for one in listed)
     assert str(broken).startswith("groups/main/.claude/agents/broken.md, line 1: ")
     assert "my agent.md" in str(unfit)
     assert sound == folder.find("reviewer")
@@ -83,7 +85,7 @@ def test_what_cannot_be_a_profile_is_named_and_holds_nobody(folder: ProfileFolde
     (folder.path / "large.md").write_bytes(b"x" * (MAX_PROFILE + 1))
     (folder.path / "latin.md").write_bytes(b"---\nname: latin\ndescription: caf\xe9\n---\nx")
 
-    wrong = {str(one).rpartition("/")[2] for one in folder.list() if isinstance(one, InvalidProfile)}
+    wrong = {str(one).rpartition("/")[2] for _, one in folder.list() if isinstance(one, InvalidProfile)}
 
     assert wrong == {
         "pipe.md: it cannot be read: it is no file",
@@ -94,4 +96,4 @@ def test_what_cannot_be_a_profile_is_named_and_holds_nobody(folder: ProfileFolde
 
 
 def test_the_profiles_that_are_shipped_are_sound() -> None:
-    assert [type(one) for one in ProfileFolder(CHECKOUT / "groups" / "main").list()] == [Profile]
+    assert [type(one.found) for one in ProfileFolder(CHECKOUT / "groups" / "main").list()] == [Profile]

@@ -22,10 +22,17 @@ def test_everything_else_is_optional_and_told_to_the_subagent() -> None:
     assert request.wait
 
 
+def test_an_agent_with_paths_needs_no_task() -> None:
+    request = SpawnRequest.parse({"agent": "reviewer", "paths": ["src", "~/notes"]})
+    assert request.task == "Do your part with src, ~/notes."
+
+
 @pytest.mark.parametrize(
     ("given", "word"),
     [
         ({}, '"task" is missing'),
+        ({"agent": "reviewer"}, '"task" is missing'),
+        ({"paths": ["src"]}, '"task" is missing'),
         ({"task": "  "}, '"task" is missing'),
         ({"task": 1}, '"task" must be a string'),
         ({"task": "t" * (MAX_TASK + 1)}, "at most"),

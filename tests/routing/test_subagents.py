@@ -13,6 +13,7 @@ import pytest
 
 from openclaw.agents.turn import Answer as TurnAnswer
 from openclaw.agents.turn import Turn
+from openclaw.errors import UnknownAgent
 from openclaw.message import Frame, Message
 from openclaw.routing import subagents as module
 from openclaw.routing.agent_calls import AgentCalls
@@ -43,6 +44,7 @@ class Family:
         self.answers: queue.Queue[dict[str, Any]] = queue.Queue()
         self.told: queue.Queue[tuple[str, str, str]] = queue.Queue()
         self.cancelled: list[str] = []
+        self.agents = ["reviewer"]
         self.begin()
 
     def begin(self, at_once: int = 100) -> None:
@@ -52,8 +54,12 @@ class Family:
             self.reservations, self.ledger, self.clock, self.alarms,
             run=self.runs.put, cancel=self._cancel,
             told=lambda parent, record: self.told.put((parent, record["id"], record["status"])),
-            turn_limit=TURN_LIMIT, at_once=at_once,
+            find_agent=self._find_agent, turn_limit=TURN_LIMIT, at_once=at_once,
         )  # fmt: skip
+
+    def _find_agent(self, group: str, name: str) -> None:
+        if name not in self.agents:
+            raise UnknownAgent(f"there is no agent {name!r} in {group}; there are: {', '.join(self.agents)}")
 
     def _cancel(self, message_id: str) -> bool:
         self.cancelled.append(message_id)
@@ -126,6 +132,30 @@ def test_nothing_is_answered_before_the_agents_have_placed_it(family: Family) ->
     assert family.answers.empty()
     child.is_placed(0)
     assert family.answer()["value"]["status"] == "started"
+
+
+def test_it_is_an_agent_that_there_is(family: Family) -> None:
+    child = family.spawned(family.turn(), agent="reviewer")
+    assert child.task == {"agent": "reviewer"}
+    family.answer()
+
+    family.call(family.turn("b"), "spawn_subagent", task="work", agent="painter")
+    assert family.answer() == {"error": "there is no agent 'painter' in main; there are: reviewer"}
+    assert family.runs.empty()
+
+
+def test_an_agent_that_is_gone_by_now_is_still_the_one_of_its_call(family: Family) -> None:
+    turn = family.turn()
+    child = family.spawned(turn, agent="reviewer")
+    family.agents.clear()
+    family.call(turn, "spawn_subagent", task="work", agent="reviewer")
+    assert [family.answer()["value"]["id"] for _ in range(2)] == [child.id] * 2
+
+
+def test_one_that_cannot_be_given_a_container_is_told_to_who_asked(family: Family) -> None:
+    family.call(family.turn(), "spawn_subagent", task="work", paths=["/etc"])
+    family.runs.get(timeout=10).is_refused(ValueError("/etc cannot be mounted"))
+    assert family.answer() == {"error": "/etc cannot be mounted"}
 
 
 def test_the_decision_is_in_the_log(family: Family, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,0 +1,68 @@
+"""GivenPaths: what a subagent is given to read, by the paths that the agent has named which spawned it.
+
+    src, /workspace/group/src     in the group's folder: it sees the whole of that once more, to read only
+    ~/projects/x, /srv/data       on the host: a mount of its own, if the user's allowlist has it
+
+A container may have put a link anywhere in the group's folder, and may put one there a moment after we have looked. So
+links are followed before anything is decided, and nothing below the group's folder is the source of a mount. Reads the
+disk; any thread.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from openclaw.agents.blocked_places import credentials_in
+from openclaw.agents.group_config import mount_name, readonly_requests
+from openclaw.agents.mount_allowlist import MountAllowlist
+from openclaw.containers.runtime import EXTRA_DIR, GROUP_DIR, Mount
+from openclaw.errors import MountRefused
+
+
+class GivenPaths(NamedTuple):
+    """The mounts, and for each path where it is then; `at_host`: where it is without any mount."""
+
+    mounts: tuple[Mount, ...] = ()
+    places: tuple[str, ...] = ()
+    at_host: tuple[str, ...] = ()
+
+
+def resolve(paths: Sequence[str], folder: Path, taken: Collection[str], allowlist: MountAllowlist) -> GivenPaths:
+    """What to mount so that all `paths` can be read; `folder` is the group's, `taken` are names of other mounts.
+
+    Raises MountRefused for the first that is not allowed.
+    """
+    inside = {path: _inside(path, folder, allowlist) for path in paths}
+    own = {path: where for path, where in inside.items() if where is not None}
+    view = mount_name(str(folder), taken)
+    foreign = [path for path in inside if path not in own]
+    requests = list(readonly_requests(foreign, {*taken, view} if own else taken))
+    mounts = allowlist.resolve(requests)
+    found = {path: (os.path.normpath(f"{EXTRA_DIR}/{view}/{where}"), folder / where) for path, where in own.items()}
+    found |= {path: (mount.target, mount.source) for path, mount in zip(foreign, mounts, strict=True)}
+    return GivenPaths(
+        (Mount(folder, f"{EXTRA_DIR}/{view}"), *mounts) if own else mounts,
+        tuple(found[path][0] for path in paths),
+        tuple(str(found[path][1]) for path in paths),
+    )
+
+
+def _inside(path: str, folder: Path, allowlist: MountAllowlist) -> str | None:
+    """Where in the group's folder a path leads, None where it leads out of it. Raises MountRefused."""
+    if path == GROUP_DIR or path.startswith(f"{GROUP_DIR}/"):
+        path = path.removeprefix(GROUP_DIR).lstrip("/") or os.curdir
+    relative = not path.startswith(("/", "~/"))
+    real = allowlist.real(str(folder / path) if relative else path)
+    root = Path(os.path.realpath(folder))
+    if real is None or not real.is_relative_to(root):
+        if relative:  # one answer to what is not there and what a link leads to: links are made by containers
+            why = "it is not in the group's folder, and a path of the host begins with / or ~/"
+            raise MountRefused(f"{path} cannot be read: {why}")
+        return None
+    inside = real.relative_to(root)
+    if where := credentials_in(inside):
+        raise MountRefused(f"{path} cannot be read: credentials are kept in {where}")
+    return str(inside)
