@@ -6,7 +6,7 @@ there. No state; any thread.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ class Profiles:
     def _of(self, group: str) -> ProfileFolder:
         return ProfileFolder(self._groups / group, f"groups/{group}/{AGENTS}")
 
-    def _with_profiles(self) -> list[str]:
+    def _with_profiles(self) -> Sequence[str]:
         try:
             names = [path.name for path in self._groups.iterdir() if is_name(path.name) and (path / AGENTS).is_dir()]
         except OSError:

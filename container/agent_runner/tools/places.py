@@ -31,8 +31,10 @@ _NAMES_LOOKED_AT: Final = 1000
 class Places:
     """Paths are absolute, or relative to the working directory, which is the group's folder."""
 
-    def __init__(self, site: Site) -> None:
+    def __init__(self, site: Site, notes_of: str = "") -> None:
+        """With `notes_of`, the name of an agent, nothing is written but that agent's own notes."""
         self._site = site
+        self._notes_of = notes_of
 
     def to_read(self, path: str) -> str:
         """The path as it is opened. Raises ToolFailed where it may not be read, or is none."""
@@ -54,14 +56,17 @@ class Places:
         """Where a file is to be written, links followed. Raises ToolFailed where it may not be."""
         _check(path)
         real = os.path.realpath(path)
-        if not self._site.single_use:
-            notes = os.path.realpath(NOTES)
+        if self._notes_of or not self._site.single_use:
+            # An agent may put a link in the place of another's folder, but not in that of them all: it is a mount.
+            notes = os.path.join(os.path.realpath(NOTES), self._notes_of).rstrip("/")
             if os.path.commonpath([notes, real]) != notes or real == notes:
-                raise ToolFailed(
-                    f"{path} cannot be written here: this container keeps notes below {NOTES}/ and nothing else; "
-                    "use spawn_subagent for work that writes"
-                )
+                raise ToolFailed(f"{path} cannot be written here: {self._why_only_notes()}")
         return real
+
+    def _why_only_notes(self) -> str:
+        if self._notes_of:
+            return f"this agent writes below {NOTES}/{self._notes_of}/ and nothing else"
+        return f"this container keeps notes below {NOTES}/ and nothing else; use spawn_subagent for work that writes"
 
 
 def missing(path: str) -> ToolFailed:

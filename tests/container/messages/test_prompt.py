@@ -130,21 +130,64 @@ def test_the_files_that_were_kept_to_remember_are_named(folders: Folders) -> Non
 # A subagent's own part
 
 
+def put(folders: Folders, *lines: str) -> Task:
+    """A task for the agent reviewer, whose profile has these lines."""
+    keys = ["name: reviewer", "description: d", *lines]
+    folders.write(".claude/agents/reviewer.md", "\n".join(["---", *keys, "---", "Find what is wrong.\n"]))
+    return Task(Message("look"), assignment={"agent": "reviewer"})
+
+
+def instructed(folders: Folders, task: Task) -> str:
+    return folders.prompts.system(task, folders.prompts.profile(task))
+
+
 def test_a_subagent_has_the_instructions_of_its_agent(folders: Folders) -> None:
-    folders.write(".claude/agents/reviewer.md", "---\nname: reviewer\n---\nFind what is wrong.\n")
-
-    assert folders.system(assignment={"agent": "reviewer"}).endswith("# Your own part\n\nFind what is wrong.")
+    assert instructed(folders, put(folders)).endswith("# Your own part\n\nFind what is wrong.")
 
 
-@pytest.mark.parametrize("name", ["painter", "../../secret", "", "a/b"])
-def test_an_agent_that_is_not_there_fails_with_those_that_are(folders: Folders, name: str) -> None:
-    folders.write(".claude/agents/reviewer.md", "Find what is wrong.")
-    (folders.group.parent / "secret.md").write_text("secret")
-    if not name:
-        assert "Your own part" not in folders.system(assignment={"agent": name})
-        return
-    with pytest.raises(OpenClawError, match=r"there is no agent .*there are: reviewer"):
-        folders.system(assignment={"agent": name})
+def test_what_names_no_agent_has_no_profile(folders: Folders) -> None:
+    put(folders)
+
+    for assignment in (None, {}, {"agent": ""}):
+        assert folders.prompts.profile(Task(Message("look"), assignment=assignment)) is None
+
+
+def test_an_agent_that_is_not_there_or_damaged_fails_with_what_to_do(folders: Folders) -> None:
+    task = put(folders, "tool: Read")
+
+    with pytest.raises(OpenClawError, match=r"\.claude/agents/reviewer\.md, line 4: there is no key 'tool'"):
+        folders.prompts.profile(task)
+    put(folders)
+    with pytest.raises(OpenClawError, match=r"there is no agent 'painter' .*there are: reviewer"):
+        folders.prompts.profile(Task(Message("paint"), assignment={"agent": "painter"}))
+
+
+def test_an_agent_with_a_memory_is_told_where_it_is_and_what_is_in_it(folders: Folders) -> None:
+    others = folders.write(".claude/agent-memory/people.md", "Ann is tall.")
+    task = put(folders, "memory: project")
+    folder = folders.group / ".claude/agent-memory/reviewer"
+    assert f"{folder} outlives your tasks." in instructed(folders, task)
+    assert "MEMORY.md is not there yet." in instructed(folders, task)
+
+    folders.write(".claude/agent-memory/reviewer/MEMORY.md", "- hot: see paths.md")
+    folders.write(".claude/agent-memory/reviewer/paths.md", "the hot paths")
+    system = instructed(folders, task)
+
+    assert system.endswith(f"## MEMORY.md\n\n- hot: see paths.md\n\n## Beside it\n\n- {folder}/paths.md")
+    assert str(others) not in system
+    assert "outlives your tasks" not in instructed(folders, put(folders))
+
+
+@pytest.mark.parametrize(("line", "count", "shown"), [("x", 201, 200), ("é" * 1000, 20, 12)])
+def test_of_a_long_memory_the_beginning_is_told(folders: Folders, line: str, count: int, shown: int) -> None:
+    """200 lines or 25 KB."""
+    folders.write(".claude/agent-memory/reviewer/MEMORY.md", "\n".join([line] * count))
+
+    system = instructed(folders, put(folders, "memory: project"))
+
+    assert system.endswith("\n(The rest is not told: shorten MEMORY.md.)")
+    assert system.count(f"{line}\n") in (shown, shown + 1)
+    assert len(system.partition("## MEMORY.md")[2].encode()) < 26 * 1024
 
 
 # The message
@@ -194,10 +237,11 @@ def test_a_second_attempt_is_told_that_it_is_one() -> None:
 
 
 def test_a_subagent_is_told_its_task_with_what_belongs_to_it() -> None:
-    assignment = {"context": "It is urgent.", "paths": ["/home/me/notes"], "reason": "long"}
+    paths = {"paths": ["/home/me/notes"], "places": ["/workspace/extra/notes"]}
+    assignment = {"context": "It is urgent.", "reason": "long", **paths}
 
     said = user(Task(Message("Sort them.", id="m1.s1", sender="Eve"), assignment=assignment), "Sort them.")
 
     assert "Task:\nSort them.\n\nContext:\nIt is urgent.\n\n" in said
-    assert "/workspace/extra: /home/me/notes" in said
+    assert "To read for this task:\n- /workspace/extra/notes (asked for as /home/me/notes)" in said
     assert "<message" not in said

@@ -14,6 +14,7 @@ from agent_runner.cancel import Cancel
 from agent_runner.engines.engine import Result, TurnCancelled, TurnCut
 from agent_runner.engines.messages.turn import MAX_CALLS
 from agent_runner.tools import ToolFailed
+from openclaw.errors import OpenClawError
 from openclaw.message import Record, Summary
 from tests.container.messages.conftest import Bench, texts
 from tests.container.messages.test_tool_box import HandTool
@@ -123,6 +124,32 @@ def test_a_subagent_knows_and_leaves_nothing_of_its_parent_s_session(bench: Benc
     assert request.headers["x-openclaw-turn"] == "a.s1"
     assert "You are a subagent" in request.body["system"][0]["text"]
     assert bench.host.records == []
+
+
+def test_a_subagent_with_a_profile_is_that_agent(bench: Bench) -> None:
+    file = bench.group / ".claude/agents/reviewer.md"
+    file.parent.mkdir(parents=True)
+    keys = "name: reviewer\ndescription: d\ntools: Read\nmodel: haiku\nmemory: project"
+    file.write_text(f"---\n{keys}\n---\nFind what is wrong.")
+    bench.tools = [HandTool("Read", lambda _: ""), HandTool("Bash", lambda _: "")]
+    bench.model.will(says("fine"), says("fine"))
+
+    bench.ask("look", assignment={"agent": "reviewer"})
+    bench.ask("look", assignment={})
+
+    as_reviewer, as_nobody = (request.body for request in bench.requests())
+    assert as_reviewer["model"] == "claude-haiku-4-5"
+    assert "Find what is wrong." in as_reviewer["system"][0]["text"]
+    assert "agent-memory/reviewer outlives your tasks" in as_reviewer["system"][0]["text"]
+    assert [tool["name"] for tool in as_reviewer["tools"]] == ["Read", "Write", "Edit"]
+    assert as_nobody["model"] == bench.settings.model
+    assert [tool["name"] for tool in as_nobody["tools"]] == ["Read", "Bash"]
+
+
+def test_an_agent_that_is_not_there_fails_the_turn_before_the_model_is_asked(bench: Bench) -> None:
+    with pytest.raises(OpenClawError, match="there is no agent 'painter'"):
+        bench.ask("paint", assignment={"agent": "painter"})
+    assert bench.requests() == []
 
 
 def test_results_of_subagents_and_a_second_attempt_are_told(bench: Bench) -> None:

@@ -103,3 +103,21 @@ def test_a_nul_character_is_refused_before_the_kernel_sees_it() -> None:
     for act in (Places(DEDICATED).to_read, Places(DEDICATED).to_write):
         with pytest.raises(ToolFailed, match="NUL"):
             act("a\0b")
+
+
+def test_an_agent_that_keeps_a_memory_writes_its_own_and_nothing_else(folder: Path) -> None:
+    places = Places(DEDICATED, "reviewer")
+    own = folder / NOTES / "reviewer"
+
+    assert places.to_write(f"{NOTES}/reviewer/MEMORY.md") == str(own / "MEMORY.md")
+    for path in ("src/x", NOTES, f"{NOTES}/reviewer", f"{NOTES}/other/MEMORY.md", f"{NOTES}/reviewer/../../x"):
+        with pytest.raises(ToolFailed, match=f"this agent writes below {NOTES}/reviewer/ and nothing else"):
+            places.to_write(path)
+
+
+def test_a_link_in_the_place_of_its_memory_leads_it_nowhere(folder: Path) -> None:
+    (folder / NOTES).mkdir(parents=True, exist_ok=True)
+    (folder / NOTES / "reviewer").symlink_to(folder)
+
+    with pytest.raises(ToolFailed, match="nothing else"):
+        Places(DEDICATED, "reviewer").to_write(f"{NOTES}/reviewer/MEMORY.md")

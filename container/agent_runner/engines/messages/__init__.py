@@ -7,7 +7,7 @@
     room          making some where that gets full
     summary       old turns as one text
     history       what the session's earlier turns have left
-    prompt        the system prompt and the user's message; profile and text_files for it
+    prompt        the system prompt and the user's message; memory and text_files for it; models, whom it is for
     leftover      what the turn leaves to its session
     tool_box      running the tools of one answer
     caller        one call of the model, with its retries; failures is what may go wrong

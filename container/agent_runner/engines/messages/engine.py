@@ -6,6 +6,7 @@ Any number of threads. It keeps no state of a turn.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from agent_runner.engines.engine import Host, Task
 from agent_runner.engines.messages.caller import Caller
@@ -18,14 +19,19 @@ from agent_runner.engines.messages.turn import Parts, answer
 from agent_runner.engines.site import Site
 from agent_runner.mcp.client import openclaw_tools
 from agent_runner.tools import Tool
-from agent_runner.tools.toolbox import tools_for
+from agent_runner.tools.toolbox import limited, tools_for
+from openclaw.profiles import Profile
 
 MAIN = "main"
 HostTools = Callable[[Task], Sequence[Tool]]
+Limit = Callable[[Sequence[Tool], Profile], Sequence[Tool]]
 
 
 class MessagesEngine:
-    """Answers by the model that `settings` name, which may use `tools`, and what `host_tools` gives for a task."""
+    """Answers by the model that `settings` name, which may use `tools`, and what `host_tools` gives for a task.
+
+    An agent with a profile has what `limit` leaves of them.
+    """
 
     def __init__(
         self,
@@ -33,11 +39,16 @@ class MessagesEngine:
         tools: Sequence[Tool] = (),
         caller: Caller | None = None,
         host_tools: HostTools = lambda _: (),
+        limit: Limit = limited,
     ) -> None:
+        def box(task: Task, profile: Profile | None) -> ToolBox:
+            everything = [*tools, *host_tools(task)]
+            return ToolBox(everything if profile is None else limit(everything, profile))
+
         self._parts = Parts(
             settings,
             caller or Caller(Gateway(settings.gateway), settings.silence),
-            lambda task: ToolBox([*tools, *host_tools(task)]),
+            box,
             Prompts(settings),
             Histories(settings.group / "sessions"),
         )
@@ -45,8 +56,10 @@ class MessagesEngine:
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> MessagesEngine:
         """With the tools that there are in this container. Raises ConfigError as Settings does."""
-        tools = tools_for(Site.from_environ(environ))
-        return cls(Settings.from_environ(environ), tools, host_tools=_host_tools)
+        site = Site.from_environ(environ)
+        return cls(
+            Settings.from_environ(environ), tools_for(site), host_tools=_host_tools, limit=partial(limited, site=site)
+        )
 
     def answer(self, task: Task, host: Host) -> str:
         return answer(self._parts, task, host)

@@ -11,13 +11,12 @@ import time
 from typing import Any
 
 from agent_runner.engines.engine import Result, Task
-from agent_runner.engines.messages.profile import read_profile
+from agent_runner.engines.messages import memory
 from agent_runner.engines.messages.settings import Settings
 from agent_runner.engines.messages.text_files import TextFiles, names
+from openclaw.profiles import MEMORY, Profile, ProfileFolder
 
 INSTRUCTIONS = "CLAUDE.md"
-MEMORY = ".claude/agent-memory"
-"""The folder, in that of the group, whose files agents keep to remember; each may have a folder of its own in it."""
 
 _MAIN = "main"
 _ABOUT = """\
@@ -52,8 +51,13 @@ class Prompts:
         self._settings = settings
         self._files = TextFiles()
 
-    def system(self, task: Task) -> str:
-        """The system prompt. Raises OpenClawError where the task names an agent that is not there."""
+    def profile(self, task: Task) -> Profile | None:
+        """The profile that a subagent is to follow, None where it has none. Raises UnknownAgent, InvalidProfile."""
+        name = (task.assignment or {}).get("agent")
+        return ProfileFolder(self._settings.group).find(str(name)) if name else None
+
+    def system(self, task: Task, profile: Profile | None = None) -> str:
+        """The system prompt, for an agent that follows `profile`."""
         settings = self._settings
         about = {"name": settings.assistant, "group": task.message.group, "folder": settings.group, "memory": MEMORY}
         parts = [_ABOUT, self._role(task), _DATA]
@@ -61,10 +65,12 @@ class Prompts:
         for title, path in (("every group", settings.common), ("this group", settings.group)):
             if instructions := self._files.read(path / INSTRUCTIONS):
                 text.append(f"# Instructions for {title} ({path / INSTRUCTIONS})\n\n{instructions}")
-        if memory := self._memory():
-            text.append("# Notes that were kept to remember, to be read where they may help\n\n" + "\n".join(memory))
-        if task.assignment is not None and (agent := task.assignment.get("agent")):
-            text.append(f"# Your own part\n\n{read_profile(settings.group, str(agent), self._files).body}")
+        if profile is None and (notes := self._notes()):
+            text.append("# Notes that were kept to remember, to be read where they may help\n\n" + "\n".join(notes))
+        if profile is not None:
+            text.append(f"# Your own part\n\n{profile.body}")
+            if profile.memory:
+                text.append(memory.told(settings.group / MEMORY / profile.name, self._files))
         return "\n\n".join(text)
 
     def _role(self, task: Task) -> str:
@@ -72,7 +78,7 @@ class Prompts:
             return _SUBAGENT
         return _IN_MAIN if self._settings.role == _MAIN else _DEDICATED
 
-    def _memory(self) -> list[str]:
+    def _notes(self) -> list[str]:
         """The files that are kept to remember: those of a folder, and of the folders in it."""
         path = self._settings.group / MEMORY
         found = [path / name for name in names(path, ".md")]
@@ -104,7 +110,9 @@ def _assignment(assignment: dict[str, Any]) -> list[str]:
     if context := assignment.get("context"):
         parts.append(f"Context:\n{context}")
     if paths := assignment.get("paths"):
-        parts.append(f"To read for this task, below /workspace/extra: {', '.join(map(str, paths))}")
+        places = assignment.get("places", paths)
+        named = (f"- {place} (asked for as {path})" for path, place in zip(paths, places, strict=True))
+        parts.append("\n".join(["To read for this task:", *named]))
     return parts
 
 

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from agent_runner.engines.engine import Host, Task, TurnCancelled, TurnCut
-from agent_runner.engines.messages import prompt
+from agent_runner.engines.messages import models, prompt
 from agent_runner.engines.messages.answer import Answer
 from agent_runner.engines.messages.caller import CallContext, Caller
 from agent_runner.engines.messages.failures import TooLong
@@ -27,6 +27,7 @@ from agent_runner.engines.messages.window import FULL_AT_START, Window
 from agent_runner.tools import ToolUse
 from openclaw.errors import OpenClawError
 from openclaw.message import Record
+from openclaw.profiles import Profile
 
 MAX_CALLS: Final = 50
 """Calls of the model in one turn."""
@@ -51,8 +52,8 @@ class Parts(NamedTuple):
 
     settings: Settings
     caller: Caller
-    tools: Callable[[Task], ToolBox]
-    """Those that a task's model may use, in an order that stays: the prompt is cached with them."""
+    tools: Callable[[Task, Profile | None], ToolBox]
+    """Those that a task's model may use, with its profile, in an order that stays: the prompt is cached with them."""
     prompts: Prompts
     histories: Histories
     clock: Callable[[], float] = time.monotonic
@@ -67,7 +68,7 @@ def answer(parts: Parts, task: Task, host: Host) -> str:
         return _FRESH
     keeps = task.assignment is None
     history = parts.histories.of(task.message.session, task.message.id) if keeps and not new else History([])
-    turn = _Turn(parts, task, host, history)
+    turn = _Turn(parts, task, host, history, parts.prompts.profile(task))
     end = "(The turn was cut off here.)"
     try:
         turn.begin(text)
@@ -97,18 +98,21 @@ def _fresh(task: Task) -> tuple[str, bool]:
 class _Turn:
     """A turn on its way."""
 
-    def __init__(self, parts: Parts, task: Task, host: Host, history: History) -> None:
+    def __init__(self, parts: Parts, task: Task, host: Host, history: History, profile: Profile | None) -> None:
         self._parts = parts
         self._task = task
         self._host = host
         self._notes = history.notes
         self.speech = Speech(host.delta)
-        self._tools = parts.tools(task)
-        self.window = Window(parts.settings, self._tools.definitions, parts.prompts.system(task), history)
+        self._tools = parts.tools(task, profile)
+        settings = parts.settings
+        if profile is not None:
+            settings = settings._replace(model=models.chosen(profile.model, settings.model))
+        self.window = Window(settings, self._tools.definitions, parts.prompts.system(task, profile), history)
         deadline = parts.clock() + task.limit - min(MARGIN, task.limit / 10)
         self._use = ToolUse(host, task.cancel, deadline)
         self._context = CallContext(task.message.id, task.cancel, deadline, self.speech)
-        self._room = Room(self.window, parts.settings, parts.caller, self._context, host)
+        self._room = Room(self.window, settings, parts.caller, self._context, host)
         self._joined = False  # what comes goes on with what was said
         self._was_cut = False
         self._noted = 0  # characters that were said before the model was called
