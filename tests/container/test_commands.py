@@ -65,6 +65,7 @@ def test_a_command_that_there_is_not_is_said() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        *("/spawn @reviewer", "/spawn @reviewer src --  ", "/spawn @reviewer 'src"),
         *("/spawn", "/spawn 0 x", f"/spawn {MAX_SPAWN + 1} x", "/subagent", "/subagent a b", "/cancel", "/read"),
         *("/read a b", "/write", "/write a", "/run", "/delta", "/wait", "/wait soon", "/wait -1", "/wait nan"),
     ],
@@ -99,6 +100,21 @@ def test_spawn_asks_for_one_subagent(host: HandHost, text: str, task: str, prior
     expected = {"task": task, "reason": "asked for by /spawn", **({"priority": priority} if priority else {})}
     assert host.calls == [("spawn_subagent", expected)]
     assert answer == "I gave this to a subagent (m1.s1, started): asked for by /spawn. Its reply comes as m1.s1."
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("/spawn @reviewer src", {"agent": "reviewer", "paths": ["src"]}),
+        ("/spawn high @reviewer 'my src' ~/x", {"agent": "reviewer", "paths": ["my src", "~/x"], "priority": "high"}),
+        ("/spawn @reviewer src -- look -- well", {"agent": "reviewer", "paths": ["src"], "task": "look -- well"}),
+        ("/spawn @reviewer -- /ls", {"agent": "reviewer", "task": "/ls"}),
+    ],
+)
+def test_spawn_asks_for_an_agent_with_paths_or_a_task(host: HandHost, text: str, asked: dict[str, Any]) -> None:
+    do(text, host)
+
+    assert host.calls == [("spawn_subagent", {**asked, "reason": "asked for by /spawn"})]
 
 
 def test_spawn_asks_for_several_subagents_at_once() -> None:

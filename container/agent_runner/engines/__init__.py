@@ -4,6 +4,7 @@
     offline    rules, no model
     commands   the commands of the offline engine, and what they do: subagents, files, shell
     limits     whether the container has let a command have no more
+    profiled   what the offline engine does as an agent with a profile: audit, in the language of the request
     messages/  a model, by the Messages API
 """
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shlex
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from agent_runner.engines import files, subagents
 from agent_runner.engines.engine import Host, Task
@@ -51,15 +52,22 @@ class Order(NamedTuple):
 
 
 class Command(NamedTuple):
-    """One command: what follows its name, what it does in a few words, and how."""
+    """One command: what follows its name, what it does in a few words, how, and which of an agent's tools it takes."""
 
     arguments: str
     does: str
     run: Callable[[Order], str]
+    tool: str = ""
 
 
 class _Misused(OpenClawError):
     """The arguments are not what the command takes."""
+
+
+def find(text: str) -> Command | None:
+    """The command that a message is, None where it is none, or none that there is."""
+    match = re.fullmatch(_COMMAND, text) if text.startswith("/") else None
+    return COMMANDS.get(match[1]) if match is not None else None
 
 
 def execute(text: str, task: Task, host: Host, site: Site) -> str | None:
@@ -101,10 +109,24 @@ def _spawn(order: Order) -> str:
     count = int(match[1] or 1) if match is not None else 0
     if match is None or not 1 <= count <= MAX_SPAWN:
         raise _Misused
-    priority, task = match[2] or "", match[3]
+    arguments = {"priority": match[2]} if match[2] else {}
+    work = {"task": match[3], **arguments} if match[3][0] != "@" else {**_agents_work(match[3]), **arguments}
     if count == 1:
-        return subagents.hand_over(order.host, task, "asked for by /spawn", priority)
-    return subagents.hand_over_many(order.host, count, task, "asked for by /spawn", priority)
+        return subagents.hand_over(order.host, work, "asked for by /spawn")
+    return subagents.hand_over_many(order.host, count, work, "asked for by /spawn")
+
+
+def _agents_work(text: str) -> dict[str, Any]:
+    """What `@AGENT PATH… -- TASK` asks for; paths are quoted as in a shell, and one of both may be left out."""
+    before, dashes, task = text.partition(" -- ")
+    try:
+        agent, *paths = shlex.split(before)
+    except ValueError:
+        raise _Misused from None
+    if not (paths or task.strip()) or (dashes and not task.strip()):
+        raise _Misused
+    work = {"agent": agent.removeprefix("@"), "paths": paths, "task": task.strip()}
+    return {key: given for key, given in work.items() if given}
 
 
 def _subagents(order: Order) -> str:
@@ -170,7 +192,7 @@ def _elsewhere(order: Order) -> str | None:
         return _FORBIDDEN
     if order.site.single_use:
         return None
-    return subagents.hand_over(order.host, order.text, "commands run in dedicated containers only")
+    return subagents.hand_over(order.host, {"task": order.text}, "commands run in dedicated containers only")
 
 
 def _wait(order: Order) -> str:
@@ -210,14 +232,15 @@ def _word(order: Order) -> str:
 COMMANDS = {
     "help": Command("", "this list", _help),
     "spawn": Command("[N] [high|normal|low] TASK", f"have a subagent, or N of them (at most {MAX_SPAWN}) side by side, "
-                     "do TASK, which may be a command", _spawn),
+                     "do TASK, which may be a command; in its place @AGENT PATH… -- TASK has it follow a profile and "
+                     "read these paths", _spawn),
     "subagents": Command("", "those that run or wait", _subagents),
     "subagent": Command("ID", "how far one is, or its reply", _subagent),
     "cancel": Command("ID", "end one", _cancel),
-    "read": Command("PATH", "the beginning of a file", _read),
-    "ls": Command("[PATH]", "the names in a folder", _ls),
-    "write": Command("PATH TEXT", "write a file; in a dedicated container only", _write),
-    "run": Command("COMMAND", "run it by /bin/sh for a minute at most; in a dedicated container only", _run),
+    "read": Command("PATH", "the beginning of a file", _read, "Read"),
+    "ls": Command("[PATH]", "the names in a folder", _ls, "Glob"),
+    "write": Command("PATH TEXT", "write a file; in a dedicated container only", _write, "Write"),
+    "run": Command("COMMAND", "run it by /bin/sh for a minute at most; in a dedicated container only", _run, "Bash"),
     "wait": Command("SECONDS", "answer after that", _wait),
     "delta": Command("TEXT", "repeat TEXT word by word, as events", _delta),
     "env": Command("", "the names of the environment's variables", _env),

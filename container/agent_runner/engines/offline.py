@@ -65,12 +65,23 @@ class OfflineEngine:
     def answer(self, task: Task, host: Host) -> str:
         if self._latency and task.cancel.wait(self._latency):
             return ""
-        text = task.message.text.strip()
-        answer = commands.execute(text, task, host, self._site)
-        if answer is None:
-            answer = self._decide(text, task, host)
+        answer = self._as_agent(task, host) or self._as_itself(task, host)
         again = f"(Attempt {task.attempt}: an earlier one was cut off.) " if task.attempt > 1 else ""
         return subagents.told(task.results) + again + answer
+
+    def _as_agent(self, task: Task, host: Host) -> str:
+        """The answer of a subagent that has a profile; empty where it has none."""
+        name = (task.assignment or {}).get("agent")
+        if not name:
+            return ""
+        from agent_runner.engines import profiled  # here: few turns need it
+
+        return profiled.answer(str(name), task, host, self._site)
+
+    def _as_itself(self, task: Task, host: Host) -> str:
+        text = task.message.text.strip()
+        answer = commands.execute(text, task, host, self._site)
+        return self._decide(text, task, host) if answer is None else answer
 
     def _decide(self, text: str, task: Task, host: Host) -> str:
         """Main's agent leaves heavy and risky work to a subagent; what the host does not take it does itself."""
@@ -78,7 +89,7 @@ class OfflineEngine:
         if not signals:
             return self._by_rules(text)
         try:
-            return subagents.hand_over(host, task.message.text, ", ".join(signals))
+            return subagents.hand_over(host, {"task": task.message.text}, ", ".join(signals))
         except CallRefused as refused:
             return f"(This was work for a subagent, but the host refused: {refused}) {self._by_rules(text)}"
 

@@ -11,21 +11,24 @@ from agent_runner.engines.engine import Host, Result
 from agent_runner.engines.parallel import run_all
 from openclaw.errors import CallRefused
 
+Work = dict[str, Any]
+"""Arguments of spawn_subagent, but for the reason."""
+
 SHOWN = 500
 """Characters of a subagent's reply, or of its task, that are shown."""
 
 
-def hand_over(host: Host, task: str, reason: str, priority: str = "") -> str:
-    """Have a subagent do `task`."""
-    child = _spawn(host, task, reason, priority)
+def hand_over(host: Host, work: Work, reason: str) -> str:
+    """Have a subagent do `work`."""
+    child = _spawn(host, work, reason)
     child_id, status = child["id"], child["status"]
     place = f" at place {child['place']}" if child.get("place") else ""
     return f"I gave this to a subagent ({child_id}, {status}{place}): {reason}. Its reply comes as {child_id}."
 
 
-def hand_over_many(host: Host, count: int, task: str, reason: str, priority: str = "") -> str:
+def hand_over_many(host: Host, count: int, work: Work, reason: str) -> str:
     """Have `count` subagents do the same, side by side."""
-    outcomes = run_all([lambda: _spawn(host, task, reason, priority)] * count)
+    outcomes = run_all([lambda: _spawn(host, work, reason)] * count)
     children = [outcome for outcome in outcomes if isinstance(outcome, dict)]
     errors = [outcome for outcome in outcomes if isinstance(outcome, Exception)]
     failure = next((error for error in errors if not isinstance(error, CallRefused)), None)
@@ -65,9 +68,8 @@ def told(results: tuple[Result, ...]) -> str:
     return "".join(f"Subagent {one.id} finished ({one.status}): {_short(one.text)}\n\n" for one in results)
 
 
-def _spawn(host: Host, task: str, reason: str, priority: str) -> dict[str, Any]:
-    arguments = {"task": task, "reason": reason}
-    return host.call("spawn_subagent", arguments | {"priority": priority} if priority else arguments)
+def _spawn(host: Host, work: Work, reason: str) -> dict[str, Any]:
+    return host.call("spawn_subagent", {**work, "reason": reason})
 
 
 def _short(text: str) -> str:

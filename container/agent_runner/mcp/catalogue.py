@@ -50,23 +50,31 @@ CATALOGUE: Final[list[dict[str, Any]]] = [
         "risky work, and for work side by side. It knows nothing of this conversation but what you tell it. Its result "
         "comes to the user as a reply of its own, and to you with the next message of this session.",
         {
-            "task": {"type": "string", "minLength": 1, "description": "What it is to do, and what it is to report"},
+            "task": {
+                "type": "string",
+                "minLength": 1,
+                "description": "What it is to do, and what it is to report; only an agent with paths can do without",
+            },
             "context": {"type": "string", "description": "What it has to know for that"},
             "priority": {"type": "string", "enum": ["high", "normal", "low"], "description": "normal by default"},
             "reason": {"type": "string", "maxLength": 1000, "description": "Why this is for a subagent, for the log"},
-            "agent": {"type": "string", "description": "The name of an agent profile for it to follow"},
+            "agent": {
+                "type": "string",
+                "description": "The name of an agent profile for it to follow, as in .claude/agents/NAME.md",
+            },
             "paths": {
                 "type": "array",
                 "items": {"type": "string"},
                 "maxItems": 16,
-                "description": "Further places on the host that it may read, where the user's allowlist has them",
+                "description": "What it is given to read: in this group's folder, or on the host where the user's "
+                "allowlist has it",
             },
             "wait": {
                 "type": "boolean",
                 "description": "Wait for its result; shortly before this turn's time is over you get running instead",
             },
         },
-        ["task"],
+        [],
         destructive=True,
         open_world=True,
     ),

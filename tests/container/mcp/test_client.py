@@ -80,8 +80,8 @@ def test_what_the_host_refuses_fails_in_its_words(use: ToolUse) -> None:
 
 
 def test_wrong_arguments_fail_with_what_is_taken(use: ToolUse, host: HandHost) -> None:
-    with pytest.raises(ToolFailed, match='needs "task"'):
-        named("mcp__openclaw__spawn_subagent").run({}, use)
+    with pytest.raises(ToolFailed, match='needs "id"'):
+        named("mcp__openclaw__get_subagent").run({}, use)
     with pytest.raises(ToolFailed, match='"arguments", an object'):
         named("mcp__openclaw__spawn_subagent").run([], use)  # type: ignore[arg-type]  # a model may give anything
     assert not host.calls

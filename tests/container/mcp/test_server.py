@@ -188,7 +188,7 @@ def test_a_refusal_is_a_result_for_the_model_to_act_on() -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({}, 'spawn_subagent needs "task": a string that is not empty'),
+        ({"task": ""}, '"task" takes a string that is not empty'),
         ({"task": 5}, '"task" takes a string that is not empty, not 5'),
         ({"task": "x", "priority": "urgent"}, '"priority" takes one of high, normal, low'),
         ({"task": "x", "Wait": True}, "spawn_subagent has no argument 'Wait'; it takes task, context"),
