@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     subagents.add_argument("--json", action="store_true", help="print them as JSON")
     subagents.add_argument("--cancel", type=_id, metavar="ID", help="cancel the one with this id, as in a1b2.s1")
     subagents.set_defaults(command=_subagents)
+    _add_agents(commands.add_parser("agents", help="list the agent profiles that subagents can follow"))
     _add_groups(commands.add_parser("groups", help="list, show, add and remove groups"))
     return parser
 
@@ -67,6 +68,13 @@ def _add_send(send: argparse.ArgumentParser) -> None:
     send.add_argument("--wait", type=_seconds, default=300.0, metavar="S", help="seconds to wait for the reply (300)")
     send.add_argument("--json", action="store_true", help="print the whole reply as JSON")
     send.set_defaults(command=_send)
+
+
+def _add_agents(agents: argparse.ArgumentParser) -> None:
+    agents.set_defaults(command=_agents, json=False)
+    actions = agents.add_subparsers(title="actions (list)", metavar="ACTION")
+    listing = actions.add_parser("list", help="each with what it is for, its tools, its model and where it lies")
+    listing.add_argument("--json", action="store_true", help="print them as JSON")
 
 
 def _add_groups(groups: argparse.ArgumentParser) -> None:
@@ -142,6 +150,12 @@ def _status(config: Config, arguments: argparse.Namespace) -> int:
 
 def _subagents(config: Config, arguments: argparse.Namespace) -> int:
     from openclaw.cli.subagents import run
+
+    return run(config, arguments)
+
+
+def _agents(config: Config, arguments: argparse.Namespace) -> int:
+    from openclaw.cli.agents import run
 
     return run(config, arguments)
 

@@ -6,6 +6,7 @@
     GET    /messages/ID[?wait=S]   200 the reply, or 200 {"id", "group", "session", "status", "attempt"} in flight; 404
     DELETE /messages/ID            202 {"id", "status": "cancelling"}; 409 answered already; 404
     GET    /subagents              200 {"subagents": [{"id", "status", "task", …}]}, those that run or wait
+    GET    /agents                 200 {"agents": [{"name", "group", "description", …} or {"name", "group", "error", …}]}
     GET    /status /healthz /readyz /metrics
     GET PUT DELETE  /groups        see group_api
 
@@ -72,6 +73,10 @@ class Front(GroupFront, Protocol):
         """Every subagent that runs or waits."""
         ...
 
+    def agents(self) -> list[dict[str, Any]]:
+        """Every agent profile, Main's first; a damaged one has "error"."""
+        ...
+
     def ready(self) -> tuple[bool, str]:
         """Whether messages are taken, and why (not)."""
         ...
@@ -91,6 +96,7 @@ class Api:
             _MESSAGES: {"POST": self._accept},
             "/status": {"GET": self._status},
             "/subagents": {"GET": self._subagents},
+            "/agents": {"GET": self._agents},
             "/healthz": {"GET": self._health},
             "/readyz": {"GET": self._readiness},
             "/metrics": {"GET": self._metrics},
@@ -177,6 +183,9 @@ class Api:
 
     def _subagents(self, _request: Request) -> Response:
         return json_response(200, {"subagents": self._front.subagents()})
+
+    def _agents(self, _request: Request) -> Response:
+        return json_response(200, {"agents": self._front.agents()})
 
     def _health(self, _request: Request) -> Response:
         return json_response(200, {"status": "ok"})

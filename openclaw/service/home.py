@@ -9,12 +9,14 @@ from __future__ import annotations
 import fcntl
 import os
 import secrets
+import stat
 from contextlib import closing
 from pathlib import Path
 
 from openclaw.config import CHECKOUT
 from openclaw.errors import InvalidMessage, StartupError
 from openclaw.message import dump_bytes, load_object
+from openclaw.profiles import AGENTS
 from openclaw.spool import DropDir
 
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
@@ -46,6 +48,7 @@ class Home:
             fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._instruct("main")
             self._instruct("global")
+            self._staff()
         except BlockingIOError:
             raise StartupError(f"openclaw runs already on {self.root}: `openclaw status` shows it") from None
         except OSError as error:
@@ -57,6 +60,18 @@ class Home:
         with closing(DropDir(self.groups / group)) as folder:
             if default.exists() and not folder.exists(_INSTRUCTIONS):
                 folder.place(_INSTRUCTIONS, default.read_bytes(), replace=False)
+
+    def _staff(self) -> None:
+        """Give Main the checkout's agents where it has no folder of any; one that is there is the user's own."""
+        default, agents = CHECKOUT / "groups/main" / AGENTS, self.groups / "main" / AGENTS
+        if os.path.lexists(agents) or (os.path.lexists(agents.parent) and not _is_folder(agents.parent)):
+            return
+        agents.parent.mkdir(exist_ok=True)
+        fresh = agents.with_name(f".{agents.name}.new")
+        with closing(DropDir(fresh)) as folder:
+            for profile in default.glob("*.md"):
+                folder.place(profile.name, profile.read_bytes())
+        fresh.rename(agents)
 
     def directory(self, name: str, mode: int = 0o700) -> DropDir:
         """A directory of ipc/, with what a dead process was still writing swept away."""
@@ -89,3 +104,8 @@ class Home:
                 os.fsync(file.fileno())  # an empty file after a power cut would give the containers to nobody
             fresh.replace(path)
         return identity
+
+
+def _is_folder(path: Path) -> bool:
+    """Whether it is one itself, and no link to one."""
+    return stat.S_ISDIR(path.lstat().st_mode)

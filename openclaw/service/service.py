@@ -185,6 +185,7 @@ class Service:
         self._ledger = Ledger(work, outbox, self._committer, self._clock)
         self._retention = Retention((outbox, failed), config.outbox_retention_days, self._clock)
         self._groups = Groups(self._home.groups)
+        self._profiles = Profiles(self._home.groups)
         self._waiters = Waiters(self._ledger.reply)
         self._metrics = Metrics()
         self._callbacks = Callbacks(callbacks, self._committer, self._ledger, self._alarms)
@@ -203,7 +204,7 @@ class Service:
         self._subagents = Subagents(
             self._reservations, self._ledger, self._clock, self._alarms,
             run=self._router.run, cancel=self._router.cancel, told=self._events.subagent,
-            find_agent=Profiles(self._home.groups).find,
+            find_agent=self._profiles.find,
             turn_limit=config.persistent_request_timeout, at_once=config.max_subagents,
         )  # fmt: skip
         sent = SentMessages(self._ledger, self._clock, told=self._events.message)
@@ -388,6 +389,9 @@ class Service:
 
     def subagents(self) -> list[dict[str, Any]]:
         return self._subagents.status()
+
+    def agents(self) -> list[dict[str, Any]]:
+        return self._profiles.list()
 
     # What the parts ask and tell
 

@@ -213,6 +213,7 @@ class TestOperations:
     def test_it_shows_what_runs_where(self, client: RawClient, front: FakeFront) -> None:
         assert client.request("GET", "/status").json() == front.status()
         assert client.request("GET", "/subagents").json() == {"subagents": front.subagents()}
+        assert client.request("GET", "/agents").json() == {"agents": front.agents()}
 
     def test_its_metrics_are_text_for_prometheus(self, client: RawClient, front: FakeFront) -> None:
         response = client.request("GET", "/metrics")
@@ -245,6 +246,7 @@ class TestPaths:
             ("/messages/m1", "GET, DELETE, HEAD"),
             ("/messages/m1/events", "GET, HEAD"),
             ("/status", "GET, HEAD"),
+            ("/agents", "GET, HEAD"),
             ("/subagents", "GET, HEAD"),
             ("/healthz", "GET, HEAD"),
             ("/readyz", "GET, HEAD"),

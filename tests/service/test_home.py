@@ -48,6 +48,30 @@ def test_instructions_that_are_there_are_the_users_own(tmp_path: Path) -> None:
     assert (tmp_path / "groups/main/CLAUDE.md").read_text() == "Be brief."
 
 
+def test_a_new_home_gets_the_agents(tmp_path: Path) -> None:
+    Home(tmp_path).open()
+    agents, default = (root / "groups/main/.claude/agents" for root in (tmp_path, CHECKOUT))
+    assert {path.name: path.read_bytes() for path in agents.iterdir()} == {
+        path.name: path.read_bytes() for path in default.iterdir()
+    }
+    assert [path.name for path in agents.parent.iterdir()] == ["agents"]
+
+
+def test_a_folder_of_agents_that_is_there_is_the_users_own(tmp_path: Path) -> None:
+    agents = tmp_path / "groups/main/.claude/agents"
+    agents.mkdir(parents=True)
+    Home(tmp_path).open()
+    assert not list(agents.iterdir())
+
+
+def test_no_agents_are_put_where_a_link_leads(tmp_path: Path) -> None:
+    (tmp_path / "groups/main").mkdir(parents=True)
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "groups/main/.claude").symlink_to(tmp_path / "elsewhere")
+    Home(tmp_path).open()
+    assert not list((tmp_path / "elsewhere").iterdir())
+
+
 def test_the_id_stays_when_the_home_is_moved_and_changes_when_it_is_copied(tmp_path: Path) -> None:
     home = Home(tmp_path / "a")
     home.open()

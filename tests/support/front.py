@@ -77,6 +77,9 @@ class FakeFront:
     def subagents(self) -> list[dict[str, Any]]:
         return [{"id": "m1.s1", "status": "running"}]
 
+    def agents(self) -> list[dict[str, Any]]:
+        return [{"name": "reviewer", "group": "main"}]
+
     def cancel(self, message_id: str, /) -> bool:
         if self.progress(message_id) is None:
             return False
