@@ -6,7 +6,7 @@
     GET    /messages/ID[?wait=S]   200 the reply, or 200 {"id", "group", "session", "status", "attempt"} in flight; 404
     DELETE /messages/ID            202 {"id", "status": "cancelling"}; 409 answered already; 404
     GET    /subagents              200 {"subagents": [{"id", "status", "task", …}]}, those that run or wait
-    GET    /agents                 200 {"agents": [{"name", "group", "description", …} or {"name", "group", "error", …}]}
+    GET    /agents                 200 {"agents": [{"name", "group", "description", "tools", …}]}, or "error" of one
     GET    /status /healthz /readyz /metrics
     GET PUT DELETE  /groups        see group_api
 
