@@ -127,6 +127,20 @@ def test_the_files_that_were_kept_to_remember_are_named(folders: Folders) -> Non
     assert f"- {notes}\n- {own}" in system
 
 
+def test_main_is_told_of_the_agents_that_there_are_and_nobody_else_is(folders: Folders) -> None:
+    put(folders, "tools: Read")
+    folders.write(".claude/agents/broken.md", "no frontmatter")
+    folders.write(".claude/agents/wordy.md", f"---\nname: wordy\ndescription: {'x' * 1001}\n---\nWrite.")
+
+    system = folders.system()
+
+    assert "where you name it as `agent` in spawn_subagent" in system
+    assert f"\n\n- reviewer: d\n- wordy: {'x' * 1000}…" in system
+    assert "broken" not in system
+    assert "- reviewer" not in folders.system(assignment={})
+    assert "- reviewer" not in folders.system(group="friends")
+
+
 # A subagent's own part
 
 
