@@ -189,6 +189,9 @@ def test_an_agent_with_a_memory_is_told_where_it_is_and_what_is_in_it(folders: F
 
     assert system.endswith(f"## MEMORY.md\n\n- hot: see paths.md\n\n## Beside it\n\n- {folder}/paths.md")
     assert str(others) not in system
+    assert "Write there what stays true" in system
+    profile = folders.prompts.profile(task)
+    assert "You cannot write there this time." in folders.prompts.system(task, profile, writes=False)
     assert "outlives your tasks" not in instructed(folders, put(folders))
 
 

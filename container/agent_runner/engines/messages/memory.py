@@ -19,14 +19,16 @@ MAX_BYTES: Final = 25 * 1024
 _ABOUT: Final = """\
 # Your memory
 
-{folder} outlives your tasks. Write there what stays true and was checked, and correct what has turned out wrong; not
-what is about this task alone. {index} is told to you each time, its first {lines} lines or {kilobytes} KB: keep it an
-index, and put details into files beside it that it names."""
+{folder} outlives your tasks. {index} in it is told to you each time, its first {lines} lines or {kilobytes} KB."""
+_WRITE: Final = """\
+Write there what stays true and was checked, and correct what has turned out wrong; not what is about this task alone.
+Keep {index} an index, and put details into files beside it that it names."""
 
 
-def told(folder: Path, files: TextFiles) -> str:
+def told(folder: Path, files: TextFiles, *, writable: bool) -> str:
     """The part of the prompt about the memory in `folder`, which may not be there yet."""
     about = _ABOUT.format(folder=folder, index=INDEX, lines=MAX_LINES, kilobytes=MAX_BYTES // 1024)
+    about += "\n" + (_WRITE.format(index=INDEX) if writable else "You cannot write there this time.")
     index = files.read(folder / INDEX)
     parts = [about, f"## {INDEX}\n\n{_cut(index)}" if index else f"{INDEX} is not there yet."]
     if beside := [name for name in names(folder, ".md") if name != INDEX]:

@@ -64,8 +64,8 @@ class Prompts:
         name = (task.assignment or {}).get("agent")
         return ProfileFolder(self._settings.group).find(str(name)) if name else None
 
-    def system(self, task: Task, profile: Profile | None = None) -> str:
-        """The system prompt, for an agent that follows `profile`."""
+    def system(self, task: Task, profile: Profile | None = None, *, writes: bool = True) -> str:
+        """The system prompt, for an agent that follows `profile`, and has a tool to write files or not."""
         settings = self._settings
         about = {"name": settings.assistant, "group": task.message.group, "folder": settings.group, "memory": MEMORY}
         parts = [_ABOUT, self._role(task), _DATA]
@@ -80,7 +80,8 @@ class Prompts:
         if profile is not None:
             text.append(f"# Your own part\n\n{profile.body}")
             if profile.memory:
-                text.append(memory.told(settings.group / MEMORY / profile.name, self._files))
+                folder = settings.group / MEMORY / profile.name
+                text.append(memory.told(folder, self._files, writable=writes))
         return "\n\n".join(text)
 
     def _role(self, task: Task) -> str:

@@ -108,7 +108,9 @@ class _Turn:
         settings = parts.settings
         if profile is not None:
             settings = settings._replace(model=models.chosen(profile.model, settings.model))
-        self.window = Window(settings, self._tools.definitions, parts.prompts.system(task, profile), history)
+        writes = any(tool["name"] == "Write" for tool in self._tools.definitions)
+        system = parts.prompts.system(task, profile, writes=writes)
+        self.window = Window(settings, self._tools.definitions, system, history)
         deadline = parts.clock() + task.limit - min(MARGIN, task.limit / 10)
         self._use = ToolUse(host, task.cancel, deadline)
         self._context = CallContext(task.message.id, task.cancel, deadline, self.speech)
