@@ -15,12 +15,14 @@ from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 FENCE: Final = "---"
-_KEY = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)[ \t]*:(?:[ \t]+(.*))?")
-_BLOCK_SCALAR = re.compile(r"([|>])[+-]?[1-9]?[+-]?(?:\s+#.*)?")
-_COMMENT = re.compile(r"(?:^|\s)#.*")
-_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.?)", re.S)
+
+# Compiled when they are first used: a container's start has no time for it.
+_KEY: Final = r"([A-Za-z][A-Za-z0-9_-]*)[ \t]*:(?:[ \t]+(.*))?"
+_BLOCK_SCALAR: Final = r"([|>])[+-]?[1-9]?[+-]?(?:\s+#.*)?"
+_COMMENT: Final = r"(?:^|\s)#.*"
+_ESCAPE: Final = r"(?s)\\(x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.?)"
+_QUOTED: Final = r"""(?s)"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'"""
 _ESCAPES: Final = {"n": "\n", "t": "\t", "r": "\r", "0": "\0", " ": " ", '"': '"', "/": "/", "\\": "\\"}
-_QUOTED = re.compile(r""""(?:[^"\\]|\\.)*"|'(?:[^']|'')*'""", re.S)
 _RESERVED: Final = "&!%@`}]|>?"
 
 
@@ -62,7 +64,7 @@ def _keys(lines: list[str]) -> dict[str, Value]:
         if not line.strip() or line.lstrip().startswith("#"):
             number += 1
             continue
-        match = _KEY.fullmatch(line.rstrip())
+        match = re.fullmatch(_KEY, line.rstrip())
         if match is None:
             raise Malformed(number + 1, f"{line.strip()[:60]!r} is no `key: value`")
         key, rest = match[1], (match[2] or "").strip()
@@ -86,7 +88,7 @@ def _block_end(lines: list[str], begin: int, *, lists: bool) -> int:
 
 
 def _value(rest: str, block: list[str], line: int) -> str | list[str] | Nested:
-    if (scalar := _BLOCK_SCALAR.fullmatch(rest)) is not None:
+    if (scalar := re.fullmatch(_BLOCK_SCALAR, rest)) is not None:
         return _kept(block) if scalar[1] == "|" else _folded([one.strip() for one in block])
     if rest.startswith(("'", '"')):
         return _quoted(_folded([rest, *(one.strip() for one in block)]), line)
@@ -109,7 +111,7 @@ def _below(block: list[str], line: int) -> str | list[str] | Nested:
     first = said[0].strip()
     if re.match(r"-(\s|$)", first):
         return list(_items(block, line))
-    if _KEY.fullmatch(first) is not None:
+    if re.fullmatch(_KEY, first) is not None:
         return Nested()
     return _folded([_uncommented(one.strip()) for one in block])
 
@@ -134,7 +136,7 @@ def _flow_list(text: str, line: int) -> list[str]:
         raise Malformed(line, "the list is not closed: it begins with [ and must end with ]")
     items, rest = [], match[1].strip()
     while rest:
-        quoted = _QUOTED.match(rest)
+        quoted = re.match(_QUOTED, rest)
         item = quoted[0] if quoted is not None else rest.partition(",")[0]
         rest = rest[len(item) :].lstrip()
         if rest and not rest.startswith(","):
@@ -145,7 +147,7 @@ def _flow_list(text: str, line: int) -> list[str]:
 
 
 def _quoted(text: str, line: int) -> str:
-    match = _QUOTED.match(text)
+    match = re.match(_QUOTED, text)
     if match is None:
         raise Malformed(line, f"the quote {text[0]} is not closed")
     if _uncommented(text[match.end() :].strip()):
@@ -154,7 +156,7 @@ def _quoted(text: str, line: int) -> str:
     inside = match[0][1:-1]
     if text[0] == "'":
         return inside.replace("''", "'")
-    return _ESCAPE.sub(lambda escape: _unescaped(escape[1], line), inside)
+    return re.sub(_ESCAPE, lambda escape: _unescaped(escape[1], line), inside)
 
 
 def _unescaped(code: str, line: int) -> str:
@@ -169,7 +171,7 @@ def _unescaped(code: str, line: int) -> str:
 
 
 def _uncommented(text: str) -> str:
-    return _COMMENT.sub("", text, count=1).rstrip()
+    return re.sub(_COMMENT, "", text, count=1).rstrip()
 
 
 def _folded(lines: list[str]) -> str:

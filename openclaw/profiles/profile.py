@@ -25,8 +25,8 @@ _UNUSED: Final = (
 )
 """Keys of Claude Code's that mean nothing here: a container holds the agent instead, and it has no user to ask."""
 
-_TOOL = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,127}|\*")
-_MODEL = re.compile(r"[!-~]{1,200}")
+_TOOL: Final = r"[A-Za-z][A-Za-z0-9_-]{0,127}|\*"
+_MODEL: Final = r"[!-~]{1,200}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +104,14 @@ def _tools(value: Value) -> tuple[str, ...]:
         if "(" in name:
             why = f"{name[:60]!r} allows some uses of a tool only, which cannot be held here: "
             raise Malformed(value.line, f"{why}name the tool, or leave it out")
-        if _TOOL.fullmatch(name) is None:
+        if re.fullmatch(_TOOL, name) is None:
             why = "takes names with commas between them, as in Read, Grep; without the line an agent has every tool"
             raise Malformed(value.line, why)
     return tuple(dict.fromkeys(names))
 
 
 def _model(value: Value) -> str:
-    if not _MODEL.fullmatch(str(value.is_)):
+    if not re.fullmatch(_MODEL, str(value.is_)):
         raise Malformed(value.line, "'model' takes sonnet, opus, haiku, inherit or the name of a model")
     return "" if value.is_ == "inherit" else str(value.is_)
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 import errno
 import os
 import re
-import shlex
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -118,6 +117,8 @@ def _spawn(order: Order) -> str:
 
 def _agents_work(text: str) -> dict[str, Any]:
     """What `@AGENT PATH… -- TASK` asks for; paths are quoted as in a shell, and one of both may be left out."""
+    import shlex  # here: a container's start has no time for it
+
     before, dashes, task = text.partition(" -- ")
     try:
         agent, *paths = shlex.split(before)

@@ -12,6 +12,7 @@ Made once for a container.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from agent_runner.engines.site import Site
 from agent_runner.tools.edit_file import edit_tool
@@ -23,7 +24,9 @@ from agent_runner.tools.run_command import bash_tool
 from agent_runner.tools.search_files import grep_tool
 from agent_runner.tools.tool import Tool
 from agent_runner.tools.write_file import write_tool
-from openclaw.profiles import Profile
+
+if TYPE_CHECKING:
+    from openclaw.profiles import Profile
 
 
 def tools_for(site: Site) -> list[Tool]:

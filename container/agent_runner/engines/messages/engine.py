@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from agent_runner.engines.engine import Host, Task
 from agent_runner.engines.messages.caller import Caller
@@ -20,11 +21,13 @@ from agent_runner.engines.site import Site
 from agent_runner.mcp.client import openclaw_tools
 from agent_runner.tools import Tool
 from agent_runner.tools.toolbox import limited, tools_for
-from openclaw.profiles import Profile
+
+if TYPE_CHECKING:
+    from openclaw.profiles import Profile
 
 MAIN = "main"
 HostTools = Callable[[Task], Sequence[Tool]]
-Limit = Callable[[Sequence[Tool], Profile], Sequence[Tool]]
+Limit = Callable[[Sequence[Tool], "Profile"], Sequence[Tool]]
 
 
 class MessagesEngine:

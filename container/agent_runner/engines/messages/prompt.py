@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import re
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent_runner.engines.engine import Result, Task
 from agent_runner.engines.messages import memory
 from agent_runner.engines.messages.settings import Settings
 from agent_runner.engines.messages.text_files import TextFiles, names
-from openclaw.profiles import MEMORY, Profile, ProfileFolder
+from agent_runner.tools.places import NOTES
+
+if TYPE_CHECKING:
+    from openclaw.profiles import Profile
 
 INSTRUCTIONS = "CLAUDE.md"
 
@@ -62,12 +65,16 @@ class Prompts:
     def profile(self, task: Task) -> Profile | None:
         """The profile that a subagent is to follow, None where it has none. Raises UnknownAgent, InvalidProfile."""
         name = (task.assignment or {}).get("agent")
-        return ProfileFolder(self._settings.group).find(str(name)) if name else None
+        if not name:
+            return None
+        from openclaw.profiles import ProfileFolder  # here: other groups' containers do not pay for it
+
+        return ProfileFolder(self._settings.group).find(str(name))
 
     def system(self, task: Task, profile: Profile | None = None, *, writes: bool = True) -> str:
         """The system prompt, for an agent that follows `profile`, and has a tool to write files or not."""
         settings = self._settings
-        about = {"name": settings.assistant, "group": task.message.group, "folder": settings.group, "memory": MEMORY}
+        about = {"name": settings.assistant, "group": task.message.group, "folder": settings.group, "memory": NOTES}
         parts = [_ABOUT, self._role(task), _DATA]
         text = ["\n\n".join(parts).format_map(about)]
         for title, path in (("every group", settings.common), ("this group", settings.group)):
@@ -80,7 +87,7 @@ class Prompts:
         if profile is not None:
             text.append(f"# Your own part\n\n{profile.body}")
             if profile.memory:
-                folder = settings.group / MEMORY / profile.name
+                folder = settings.group / NOTES / profile.name
                 text.append(memory.told(folder, self._files, writable=writes))
         return "\n\n".join(text)
 
@@ -91,12 +98,14 @@ class Prompts:
 
     def _agents(self) -> list[str]:
         """The profiles that can be followed, with when to use each."""
+        from openclaw.profiles import Profile, ProfileFolder  # here, too
+
         profiles = [one.found for one in ProfileFolder(self._settings.group).list()[:MAX_AGENTS]]
         return [f"- {one.name}: {_brief(one.description)}" for one in profiles if isinstance(one, Profile)]
 
     def _notes(self) -> list[str]:
         """The files that are kept to remember: those of a folder, and of the folders in it."""
-        path = self._settings.group / MEMORY
+        path = self._settings.group / NOTES
         found = [path / name for name in names(path, ".md")]
         found += [path / inner / name for inner in names(path, "") for name in names(path / inner, ".md")]
         return [f"- {file}" for file in found]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agent_runner.engines.engine import Host, Task, TurnCancelled, TurnCut
 from agent_runner.engines.messages import models, prompt
@@ -27,7 +27,9 @@ from agent_runner.engines.messages.window import FULL_AT_START, Window
 from agent_runner.tools import ToolUse
 from openclaw.errors import OpenClawError
 from openclaw.message import Record
-from openclaw.profiles import Profile
+
+if TYPE_CHECKING:
+    from openclaw.profiles import Profile
 
 MAX_CALLS: Final = 50
 """Calls of the model in one turn."""
