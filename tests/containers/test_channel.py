@@ -99,7 +99,7 @@ def test_what_cannot_be_removed_keeps_nothing_else_of_its_turn(channel: Channel,
     with pytest.raises(OSError, match="directory"):
         channel.forget("m1")
 
-    assert os.listdir(channel.path / "out") == []
+    assert shown(channel.path / "out") == []
 
 
 def test_a_pong_is_removed_with_its_ping(channel: Channel, heard: Heard) -> None:

@@ -19,6 +19,7 @@ from openclaw.message import FrameKind, FrameName
 from openclaw.message.frames import MAX_EVENT, SIDE_CALLS
 from openclaw.spool import DropDir, Taken, Watcher
 from tests.support.heard import Heard, listen, write
+from tests.support.listing import shown
 
 LIMIT = AHEAD + AHEAD_PER_TURN
 """What may be ahead of a container's owner, with one turn in flight."""
@@ -101,7 +102,7 @@ class TestCalls:
             channel.answer(FrameName("call", "m1", seen[-1]), {"value": {}})
 
         assert sorted(seen) == list(range(1, count + 1))
-        assert os.listdir(channel.path / "out") == []
+        assert shown(channel.path / "out") == []
 
     def test_a_turn_that_calls_too_often_holds_up_no_other(self, channel: Channel, heard: Heard) -> None:
         channel.send("request", "m1", {})
@@ -131,7 +132,7 @@ class TestCalls:
         call_often(channel, 2 * MAX_OPEN)
         listen(channel, heard)
         channel.forget("m1")
-        assert os.listdir(channel.path / "out") == []
+        assert shown(channel.path / "out") == []
 
     def test_one_that_was_answered_is_not_read_again_and_not_removed_for_ever(
         self, channel: Channel, heard: Heard, monkeypatch: pytest.MonkeyPatch
@@ -223,7 +224,7 @@ class TestAhead:
         assert left is not None
         assert left.body == {"text": "hi"}
         channel.forget("m1")
-        assert os.listdir(channel.path / "out") == []
+        assert shown(channel.path / "out") == []
 
 
 @pytest.mark.parametrize("kind", ["response", "call"])
