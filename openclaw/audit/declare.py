@@ -97,6 +97,7 @@ class Declarations:
             defaults=defaults,
             decorators=tuple(_decorator(decorator) for decorator in node.decorator_list),
             end=node.end_lineno or node.lineno,
+            asynchronous=isinstance(node, ast.AsyncFunctionDef),
         )
         for arg in [*params, *node.args.kwonlyargs]:
             if arg.annotation is not None and (found := self._typer.annotation(arg.annotation, function)):
@@ -163,13 +164,16 @@ class Declarations:
             function.types.setdefault(node.target.id, "pathlib.Path")
         elif called in ("os.listdir", "glob.glob") or self._typer.of(node.iter, function) == "file":
             function.types.setdefault(node.target.id, "str")
+        elif self._typer.of(node.iter, function) == "os.scandir":
+            function.types.setdefault(node.target.id, "os.DirEntry")
 
     def _attributes(self, cls: Class, node: ast.ClassDef, top: Function) -> None:
         """Attributes of a class: its own, and those that its methods set through self."""
         for statement in node.body:
             for target, value in _assignments(statement):
                 if isinstance(target, ast.Name):
-                    cls.shared.add(target.id)
+                    if not _is_field(value):
+                        cls.shared.add(target.id)
                     _note(cls.values, target.id, value)
                     if found := self._typer.of(value, top):
                         cls.attributes.setdefault(target.id, found)
@@ -191,6 +195,11 @@ class Declarations:
             method.name != _INIT and found in ("list", "dict", "set")
         ):
             cls.evicted.add(name)
+
+
+def _is_field(value: ast.expr) -> bool:
+    """`field(default_factory=…)` of a dataclass: each object has its own."""
+    return isinstance(value, ast.Call) and text(value.func).rpartition(".")[2] == "field"
 
 
 def _only_default(value: ast.expr) -> bool:
@@ -217,7 +226,8 @@ def _assignments(node: ast.stmt) -> list[tuple[ast.expr, ast.expr]]:
         if isinstance(target, ast.Tuple) and isinstance(node.value, ast.Tuple):
             found.extend(zip(target.elts, node.value.elts, strict=False))
         elif isinstance(target, ast.Tuple):
-            found.extend((element, ast.Constant(None)) for element in target.elts)
+            parts = enumerate(target.elts)
+            found.extend((element, ast.Subscript(node.value, ast.Constant(at))) for at, element in parts)
         else:
             found.append((target, node.value))
     return found

@@ -26,6 +26,8 @@ FLUSH = 16384
 MOVE = 32768
 """Names changed: rename, unlink, mkdir."""
 
+PAUSES = frozenset({"time.sleep", "asyncio.sleep"})
+
 FILES = READ | WRITE | SYNC | LIST | STAT | TEMP | MOVE
 NETWORK = HTTP | CONNECT | DNS
 BLOCKING = HTTP | CONNECT | PROCESS | SLEEP
@@ -65,7 +67,7 @@ _TABLE: dict[int, str] = {
     "smtplib.SMTP_SSL.send_message smtplib.SMTP_SSL.sendmail ftplib.FTP_TLS",
     DNS: "socket.gethostbyname socket.getaddrinfo socket.gethostbyaddr socket.gethostbyname_ex socket.getfqdn "
     "socket.getnameinfo",
-    SLEEP: "time.sleep",
+    SLEEP: "time.sleep asyncio.sleep",
     SPAWN: "threading.Thread threading.Timer",
     WAIT: "threading.Thread.join concurrent.futures.Future.result subprocess.Popen.wait subprocess.Popen.communicate "
     "threading.Event.wait threading.Condition.wait concurrent.futures.wait concurrent.futures.as_completed",

@@ -6,6 +6,7 @@ The half of `scan` that knows no statements.
 from __future__ import annotations
 
 import ast
+from collections.abc import Callable
 
 from openclaw.audit import model
 from openclaw.audit.effects import BY_CALL, CPU, OPENERS, READ, WRITE
@@ -35,7 +36,6 @@ _EVICTS = frozenset(
     ]
 )
 _CLOSES = frozenset({"close", "shutdown", "stop", "terminate", "release", "cleanup", "__exit__", "aclose"})
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.GeneratorExp, ast.DictComp)
 _SKIPPED = (ast.Constant, ast.Name)
 _KEPT = frozenset(
     [
@@ -72,32 +72,34 @@ class Expressions:
 
     def _expression(self, node: ast.AST, use: str, target: str = "") -> None:
         kind = type(node)
+        if kind in _SKIPPED:
+            return
         if kind is ast.Call:
             self._call(node, use, target)  # type: ignore[arg-type]  # the exact class was just compared
-        elif kind in _SKIPPED:
-            return
-        elif kind in _COMPREHENSIONS:
-            self._comprehension(node)  # type: ignore[arg-type]  # as above
-        elif kind is ast.Lambda:
-            self._lambda(node)  # type: ignore[arg-type]  # as above
-        elif kind is ast.Attribute:
-            self._attribute(node)  # type: ignore[arg-type]  # as above
-        elif kind is ast.Subscript:
-            self._subscript(node)  # type: ignore[arg-type]  # as above
-        elif kind is ast.Compare:
-            self._compare(node)  # type: ignore[arg-type]  # as above
-        elif kind is ast.Yield or kind is ast.YieldFrom:
-            self._function.yields = True
-            self._children(node, model.USE_RETURNED)
-        elif kind is ast.NamedExpr:
-            self._bind(node.target.id, node.lineno)  # type: ignore[attr-defined]  # as above
-            self._expression(node.value, model.USE_ASSIGNED, node.target.id)  # type: ignore[attr-defined]  # as above
-        elif kind is ast.IfExp or kind is ast.BoolOp or kind is ast.Await:
+        elif kind is ast.Await:
+            self._await(node, use, target)  # type: ignore[arg-type]  # as above
+        elif kind is ast.IfExp or kind is ast.BoolOp:
             self._children(node, use, target)
         elif kind is ast.Tuple or kind is ast.List or kind is ast.Starred or kind is ast.Dict:
             self._children(node, use if use == model.USE_RETURNED else model.USE_OTHER)
+        elif (handler := _EXPRESSIONS.get(kind)) is not None:
+            handler(self, node)
         else:
             self._children(node, model.USE_OTHER)
+
+    def _await(self, node: ast.Await, use: str, target: str) -> None:
+        before = len(self._function.calls)
+        self._children(node, use, target)
+        for call in self._function.calls[before:]:
+            call.awaited |= call.node is node.value
+
+    def _yield(self, node: ast.Yield | ast.YieldFrom) -> None:
+        self._function.yields = True
+        self._children(node, model.USE_RETURNED)
+
+    def _named(self, node: ast.NamedExpr) -> None:
+        self._bind(node.target.id, node.lineno)
+        self._expression(node.value, model.USE_ASSIGNED, node.target.id)
 
     def _children(self, node: ast.AST, use: str, target: str = "") -> None:
         for child in ast.iter_child_nodes(node):
@@ -132,6 +134,7 @@ class Expressions:
             and name[2:] in PLAIN_METHODS
             and name[2:] not in _KEPT
             and name[2:] not in self._module.methods
+            and not (name in ("?.pop", "?.insert") and node.args and constant(node.args[0]) == 0)
         ):
             return
         if name == "os.path.getmtime" or name.endswith(".stat"):
@@ -259,7 +262,10 @@ class Expressions:
         for operator, right in zip(node.ops, node.comparators, strict=True):
             if isinstance(operator, ast.In | ast.NotIn):
                 owner = root(right) if not isinstance(right, ast.Call) else ""
-                if owner or isinstance(right, ast.ListComp):
+                listed = isinstance(right, ast.Call) and (
+                    text(right.func) == "list" or getattr(right.func, "attr", "") == "values"
+                )
+                if owner or listed or isinstance(right, ast.ListComp):
                     self._store(node.lineno, owner, "in", right, node.left)
             elif isinstance(node.left, ast.Call) and text(node.left.func) == "len" and node.left.args:
                 if isinstance(operator, ast.Gt | ast.GtE | ast.Lt | ast.LtE):
@@ -285,3 +291,18 @@ def _opened(node: ast.Call, name: str) -> int:
     if not isinstance(mode, str):
         return bits | READ
     return bits | (WRITE if set(mode) & set("wax+") else READ)
+
+
+_EXPRESSIONS: dict[type[ast.AST], Callable[[Expressions, ast.AST], None]] = {
+    ast.ListComp: Expressions._comprehension,  # type: ignore[dict-item]  # each is called with its own class of expression
+    ast.SetComp: Expressions._comprehension,  # type: ignore[dict-item]
+    ast.GeneratorExp: Expressions._comprehension,  # type: ignore[dict-item]
+    ast.DictComp: Expressions._comprehension,  # type: ignore[dict-item]
+    ast.Lambda: Expressions._lambda,  # type: ignore[dict-item]
+    ast.Attribute: Expressions._attribute,  # type: ignore[dict-item]
+    ast.Subscript: Expressions._subscript,  # type: ignore[dict-item]
+    ast.Compare: Expressions._compare,  # type: ignore[dict-item]
+    ast.Yield: Expressions._yield,  # type: ignore[dict-item]
+    ast.YieldFrom: Expressions._yield,  # type: ignore[dict-item]
+    ast.NamedExpr: Expressions._named,  # type: ignore[dict-item]
+}

@@ -42,13 +42,20 @@ def counts(test: ast.expr) -> bool:
     if isinstance(test, ast.Compare):
         operator = test.ops[0]
         if isinstance(operator, ast.Lt | ast.LtE | ast.Gt | ast.GtE):
-            return not any(isinstance(side, ast.Call) and text(side.func) != "len" for side in sides(test))
+            return not any(isinstance(side, ast.Call) and not _measures(side) for side in sides(test))
         return False
     if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
         return any(counts(value) for value in test.values)
     if isinstance(test, ast.NamedExpr):
         return True
     return isinstance(test, ast.Name) and test.id not in ("running", "alive", "active", "keep_running")
+
+
+def _measures(call: ast.Call) -> bool:
+    """`len(items)` of something at hand; `len(load())` asks anew in each turn."""
+    return text(call.func) == "len" and not any(
+        isinstance(found, ast.Call) for arg in call.args for found in ast.walk(arg)
+    )
 
 
 def is_miss(test: ast.expr, body: Sequence[ast.stmt]) -> bool:

@@ -221,12 +221,26 @@ class Project:
         waiting = deque(function for function in self.functions if function.heat)
         while waiting:
             function = waiting.popleft()
+            for inner in self._wrappers(function):
+                if inner.heat | function.heat != inner.heat:
+                    self._heat(inner, function.heat, function.heated_by)
+                    waiting.append(inner)
             for call in function.calls:
                 callee = self.callees.get(call)
                 if callee is None or call.place & model.IN_GUARD or callee.heat | function.heat == callee.heat:
                     continue
                 self._heat(callee, function.heat, function.heated_by)
                 waiting.append(callee)
+
+    def _wrappers(self, function: Function) -> Iterator[Function]:
+        """The functions that the decorators of a function put around it."""
+        module = function.module
+        for name in function.decorators:
+            head, dot, rest = name.partition(".")
+            decorator = self._resolve(module, f"{module.imports.get(head, f'{module.name}.{head}')}{dot}{rest}")
+            if decorator is not None:
+                prefix = f"{decorator.qualname}."
+                yield from (found for name, found in decorator.module.by_name.items() if name.startswith(prefix))
 
     def _heat(self, function: Function, heat: int, by: str) -> None:
         if not function.heat & model.REPEATED:

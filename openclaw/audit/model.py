@@ -103,6 +103,7 @@ class Call:
     lock: Lock | None
     place: int
     effects: int = 0
+    awaited: bool = False
     receiver: str = ""
     """The text of what the method is called on, where that is a plain name or attribute."""
 
@@ -163,6 +164,8 @@ class Function:
     """Containers of self that are handed to other functions of the project, which may see to their size."""
     compared: set[str] = field(default_factory=set)
     """Names that stand in a comparison of sizes."""
+    asynchronous: bool = False
+    """An `async def`: what waits in it holds up all others of its event loop."""
     uses_mtime: bool = False
     yields: bool = False
     own: int = 0
@@ -218,5 +221,7 @@ class Module:
     """Names of all methods in it."""
     evicted: set[str] = field(default_factory=set)
     default_timeout: bool = False
+    session_timeout: bool = False
+    """A method of a session was replaced by one with a time limit of its own."""
     silenced: dict[int, dict[str, str]] = field(default_factory=dict)
     """Line → point (or "*") → reason."""

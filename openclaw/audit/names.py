@@ -78,6 +78,7 @@ GIVES = {
     "collections.OrderedDict": "dict",
     "collections.Counter": "dict",
     "os.listdir": "list",
+    "os.scandir": "os.scandir",
     "glob.glob": "list",
     "os.path.join": "str",
     "os.path.expanduser": "str",

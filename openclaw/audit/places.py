@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 
+from openclaw.audit import effects as fx
 from openclaw.audit import model
 from openclaw.audit.link import Project
 from openclaw.audit.model import Call, Function, Loop
@@ -124,7 +125,7 @@ def sleep_of(project: Project, loop: Loop) -> tuple[Call, float | None] | None:
             continue
         if call.node is None or call.place & model.IN_LAMBDA:
             continue
-        if call.name == "time.sleep" and call.node.args:
+        if call.name in fx.PAUSES and call.node.args:
             return call, number(call.node.args[0], call.function)
         if call.method == "wait" and (call.node.args or call.node.keywords) and "Popen" not in call.name:
             return call, number(argument(call.node, 0, "timeout"), call.function)

@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable, Sequence
 
 from openclaw.audit import model
+from openclaw.audit.effects import VERBS
 from openclaw.audit.expressions import Expressions
 from openclaw.audit.guards import counts, is_hit, is_miss, only_reads, sides
 from openclaw.audit.model import Lock, Loop
-from openclaw.audit.syntax import FUNCTIONS, constant, ends, names, root, text
+from openclaw.audit.syntax import FUNCTIONS, argument, constant, ends, names, root, text
 
 _LOCK_NAME = re.compile(r"(^|[_.])(r?lock|mutex|guard)s?$|lock$", re.IGNORECASE)
 _SKIPPED = (ast.Constant, ast.Name)
@@ -36,7 +37,7 @@ class Scanner(Expressions):
                 handler(self, statement)
             else:
                 self._parts(statement)
-            if isinstance(statement, ast.If) and ends(statement.body) and is_hit(statement.test, statement.body):
+            if _leaves_on_hit(statement):
                 self._place |= model.IN_GUARD
         if self._lock is not lock and self._lock is not None:
             self._lock.end = body[-1].end_lineno or body[-1].lineno
@@ -80,6 +81,8 @@ class Scanner(Expressions):
         self._expression(node.value, model.USE_ASSIGNED, text(target) or root(target))
         for target in node.targets:
             self._target(target, node.value)
+        if isinstance(target, ast.Attribute) and target.attr in _SENDS and _limits(node.value):
+            self._module.session_timeout = True
         if (
             isinstance(target, ast.Name)
             and isinstance(node.value, ast.BinOp)
@@ -292,6 +295,21 @@ class Scanner(Expressions):
         loop, self._loop = self._loop, None
         self._body([found for found in node.body if not isinstance(found, FUNCTIONS)])
         self._loop = loop
+
+
+_SENDS = frozenset({*VERBS, "send"})
+
+
+def _limits(value: ast.expr) -> bool:
+    """`partial(session.request, timeout=10)`, put in the place of a session's own method."""
+    return isinstance(value, ast.Call) and argument(value, None, "timeout") is not None
+
+
+def _leaves_on_hit(node: ast.stmt) -> bool:
+    """`if key in cache: return cache[key]`, under a lock or in a `try` too: what follows fills the cache."""
+    if isinstance(node, ast.If):
+        return ends(node.body) and is_hit(node.test, node.body)
+    return isinstance(node, ast.With | ast.Try) and any(_leaves_on_hit(inner) for inner in node.body)
 
 
 def _leftmost(node: ast.expr) -> ast.expr:

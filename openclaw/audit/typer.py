@@ -153,11 +153,21 @@ class Typer:
             return GIVES[name]
         if name == "contextlib.closing" and node.args:
             return self.of(node.args[0], function)
+        if name == "functools.partial" and node.args:
+            return f"@{self.name(node.args[0], function)}"
+        if name == "dataclasses.field":
+            return self._of_default(argument(node, None, "default_factory"), function)
         prefix = self._module.name + "."
         if name.startswith(prefix) and name.removeprefix(prefix) in self._module.returns:
             return self._module.returns[name.removeprefix(prefix)]
         last = name.rpartition(".")[2]
         return name if last[:1].isupper() and not name.startswith("?") else ""
+
+    def _of_default(self, factory: ast.expr | None, function: Function) -> str:
+        """What a dataclass's field begins with: `default_factory=list`, or a lambda that makes it."""
+        if isinstance(factory, ast.Lambda):
+            return self.of(factory.body, function)
+        return self.of(ast.Call(factory, [], []), function) if factory is not None else ""
 
     def _of_operation(self, node: ast.BinOp, function: Function) -> str:
         left = self.of(node.left, function)

@@ -16,6 +16,11 @@ STATIC = re.compile(
     r"templat|static|schema|catalog|asset|polic|banner|\.html|\.css|\.j2|\.tmpl|version|whitelist|allowlist",
     re.IGNORECASE,
 )
+STATE = re.compile(
+    r"state|status|result|reply|queue|inbox|spool|cursor|offset|counter|pid|lock|journal|tasks?\b|session|registry|index|pending|mailbox|heartbeat|memory|notes|ledger|stats|/proc|/sys",
+    re.IGNORECASE,
+)
+"""What changes while the service runs."""
 VOLATILE = re.compile(r"/dev/shm|/run/|XDG_RUNTIME|tmpfs|/proc/|/sys/|/dev/", re.IGNORECASE)
 _DEPTH = 6
 
@@ -121,6 +126,14 @@ def written(node: ast.AST | None, function: Function, depth: int = 0) -> str:
             if value is not None and value is not node:
                 parts.append(written(value, function, depth + 1))
     return " ".join(part for part in parts if part)
+
+
+def leaf(words: str) -> str:
+    """The file's own name, where one with a suffix is written out; the folders around it say little of it."""
+    for literal in re.findall(r"['\"]([^'\"]+)['\"]", words):
+        if re.search(r"\.\w{1,6}$", literal):
+            return str(literal.rpartition("/")[2])
+    return words
 
 
 def fixed(node: ast.AST | None, function: Function, depth: int = 0) -> bool:

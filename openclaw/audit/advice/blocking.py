@@ -56,6 +56,33 @@ ADVICE = {
         Effect(500, 1),
         STRUCTURAL,
     ),
+    "handler_file": Advice(
+        ("El mismo fichero en cada petición: `{call}`", "The same file for every request: `{call}`"),
+        (
+            "{before} de disco por ronda de {agents} peticiones, todas sobre un fichero, contra {after}",
+            "{before} of disk for a round of {agents} requests, all on one file, against {after}",
+        ),
+        (
+            "Tener el estado en memoria y escribirlo un solo hilo, por lotes",
+            "Keep the state in memory, and one thread writes it, in batches",
+        ),
+        ("lo aún no escrito se pierde si el proceso cae", "what is not yet written is lost where the process dies"),
+        "self.server.journal.put(record)  # a thread drains the queue and writes once",
+        Effect(1, 0.02, "write"),
+        STRUCTURAL,
+    ),
+    "async_block": Advice(
+        ("Espera bloqueante en una corrutina: `{call}`", "A blocking wait in a coroutine: `{call}`"),
+        (
+            "para el bucle de eventos entero: {before} de los demás con {agents} agentes, contra {after}",
+            "stops the whole event loop: {before} of all others at {agents} agents, against {after}",
+        ),
+        ("Hacerlo en un hilo de un grupo", "Do it on a thread of a pool"),
+        ("un hilo por espera; los errores llegan por el futuro", "a thread for each wait; errors come by the future"),
+        "await loop.run_in_executor(pool, lambda: {call})",
+        Effect(50, 0.1),
+        bounded=False,
+    ),
     "handler_wait": Advice(
         ("El manejador espera a otro servicio: `{call}`", "The handler waits for another service: `{call}`"),
         (

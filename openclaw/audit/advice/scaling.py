@@ -137,6 +137,30 @@ ADVICE = {
         Effect(5_000_000, 10_000, unit="comparisons"),
         bounded=False,
     ),
+    "sorted_each": Advice(
+        ("`{name}` ordenada entera tras cada alta", "All of `{name}` sorted after each addition"),
+        (
+            "con 1000 elementos son {before} para {agents} agentes, contra {after}",
+            "with 1000 items {before} for {agents} agents, against {after}",
+        ),
+        ("`heapq.heappush` o `bisect.insort`", "`heapq.heappush` or `bisect.insort`"),
+        ("el montículo solo da el primero en orden", "a heap gives only the first one in order"),
+        "heapq.heappush({name}, item)  # heapq.heappop({name}) gives the first",
+        Effect(1000, 10, unit="comparisons"),
+        bounded=False,
+    ),
+    "list_search": Advice(
+        ("`in` sobre una lista que crece: `{test}`", "`in` of a list that grows: `{test}`"),
+        (
+            "con 1000 elementos son {before} para {agents} agentes, contra {after}",
+            "with 1000 items {before} for {agents} agents, against {after}",
+        ),
+        ("Un conjunto junto a la lista, o en su lugar", "A set beside the list, or in its place"),
+        ("los elementos tienen que ser hashables", "the items have to be hashable"),
+        "self._known = set()  # kept beside the list\nif item not in self._known: ...",
+        Effect(1000, 1, unit="comparisons"),
+        bounded=False,
+    ),
     "sum_of_lists": Advice(
         ("Listas sumadas una a una: `{call}`", "Lists added up one by one: `{call}`"),
         (

@@ -11,10 +11,10 @@ from openclaw.audit import model
 from openclaw.audit.finding import Finding, Severity, found
 from openclaw.audit.link import Project
 from openclaw.audit.model import Call, Function, Hint, Module
-from openclaw.audit.places import single_threaded
+from openclaw.audit.places import path_of, path_text, single_threaded
 from openclaw.audit.syntax import argument, calls, changed, has_star, source, statements, text
 from openclaw.audit.typer import Typer
-from openclaw.audit.values import definition, number
+from openclaw.audit.values import CONFIG, STATE, VOLATILE, definition, fixed, leaf, number
 
 EXCESSIVE = 120.0
 """Seconds; a limit from here on holds a thread as long as none would."""
@@ -157,7 +157,28 @@ def project(project: Project) -> Iterator[Finding]:
         for call in function.calls:
             if call.node is not None and call.name in _POSITIONS:
                 yield from _timeout(call, function)
-        yield from _waits(project, function)
+        if function.asynchronous:
+            yield from _holds_up(project, function)
+        else:
+            yield from _waits(project, function)
+
+
+def _holds_up(project: Project, function: Function) -> Iterator[Finding]:
+    """What waits in an `async def` without `await`: nothing else of its event loop runs meanwhile."""
+    for call in function.calls:
+        if call.place & model.IN_LAMBDA or call.node is None or call.awaited:
+            continue
+        callee = project.callee(call)
+        deep = callee.effects & fx.BLOCKING if callee is not None and not callee.asynchronous else 0
+        own = call.effects & (fx.BLOCKING | fx.READ | fx.WRITE | fx.SYNC | fx.DNS) and call.name != _PAUSE
+        if own or deep:
+            blocking = (call.effects | deep) & fx.BLOCKING
+            severity = Severity.CRITICAL if blocking else Severity.IMPORTANT
+            points = ("1.1",) if blocking else ("1.1", "1.2")
+            yield found(function, call.line, "async_block", *points, severity=severity, call=source(call.node))
+
+
+_PAUSE = "asyncio.sleep"
 
 
 def _timeout(call: Call, function: Function) -> Iterator[Finding]:
@@ -165,7 +186,7 @@ def _timeout(call: Call, function: Function) -> Iterator[Finding]:
     assert node is not None
     if function.module.default_timeout or has_star(node) or _adapted(call, function):
         return
-    given = argument(node, _POSITIONS[call.name], "timeout")
+    given = argument(node, _POSITIONS[call.name], "timeout") or _bound(node, function)
     limit_wanted = "(3, 10)" if call.name.startswith("requests.") else "10"
     kept = ast.Call(node.func, [arg for arg in node.args if arg is not given], node.keywords)
     facts = {"call": source(node), "limit": source(given), "fixed": changed(kept, timeout=limit_wanted)}
@@ -206,15 +227,34 @@ def _adapted(call: Call, function: Function) -> bool:
             and {"send", "request"} & cls.methods.keys()
         ):
             return True
-    return any("timeout" in text(value) or _partial(value) for value in module.values.values() if value is not None)
+    return module.session_timeout
 
 
-def _partial(value: ast.expr) -> bool:
-    return (
-        isinstance(value, ast.Call)
-        and text(value.func).endswith("partial")
-        and any(keyword.arg == "timeout" for keyword in value.keywords)
-    )
+def _bound(node: ast.Call, function: Function) -> ast.expr | None:
+    """The time limit that `functools.partial` has given to what is called."""
+    made = definition(node.func, function) if isinstance(node.func, ast.Name | ast.Attribute) else None
+    if isinstance(made, ast.Call) and text(made.func).endswith("partial"):
+        return argument(made, None, "timeout")
+    return None
+
+
+def _same_file(call: Call, function: Function) -> bool:
+    """Whether every request opens one and the same file; settings, which a cache would serve, are dimension 8's."""
+    if not call.effects & (fx.READ | fx.WRITE) or call.effects & fx.CPU or call.node is None:
+        return False
+    if call.place & (model.IN_GUARD | model.IN_EXCEPT | model.IN_LAMBDA) or function.uses_mtime or function.cached:
+        return False
+    path, words = path_of(call), path_text(call)
+    if path is None or not fixed(path, function) or "self." in words or VOLATILE.search(words):
+        return False
+    if call.effects & fx.WRITE:
+        return not any(other.name in ("os.replace", "os.rename") for other in function.calls)
+    return STATE.search(leaf(words)) is not None and not CONFIG.search(f"{words} {function.name}")
+
+
+def _mails(function: Function) -> bool:
+    """Whether a helper itself talks to a mail server."""
+    return any(call.name in ("smtplib.SMTP", "smtplib.SMTP_SSL") for call in function.calls)
 
 
 def _waits(project: Project, function: Function) -> Iterator[Finding]:
@@ -222,10 +262,14 @@ def _waits(project: Project, function: Function) -> Iterator[Finding]:
     if not function.heat & model.HANDLER:
         return
     for call in function.calls:
+        if _same_file(call, function):
+            yield found(function, call.line, "handler_file", "1.2", "7.5", call=source(call.node))
         if call.name == "time.sleep" and call.loop is None and call.node is not None and call.node.args:
             seconds = number(call.node.args[0], function)
             if seconds is None or seconds >= 0.05:
                 yield found(function, call.line, "handler_sleep", "1.1", call=source(call.node))
+        elif (callee := project.callee(call)) is not None and _mails(callee) and call.use == model.USE_DROPPED:
+            yield found(function, call.line, "handler_wait", "1.1", "2.3", call=source(call.node) or callee.qualname)
         elif call.effects & fx.CONNECT and call.name.startswith("smtplib") and call.node is not None:
             if call.method.startswith("SMTP") and argument(call.node, 3, "timeout") is not None:
                 yield found(function, call.line, "handler_wait", "1.1", call=source(call.node))

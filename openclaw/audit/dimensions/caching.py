@@ -11,8 +11,8 @@ from openclaw.audit.dimensions.settings import handed_path, parsed_per_item, rea
 from openclaw.audit.dimensions.synchronous import MODULE_VERBS, pooled
 from openclaw.audit.finding import Finding, Severity, found
 from openclaw.audit.link import Project
-from openclaw.audit.model import Call, Function, Hint, Module
-from openclaw.audit.places import endless_loop, is_retry, items_loop
+from openclaw.audit.model import Call, Function, Hint, Loop, Module
+from openclaw.audit.places import endless_loop, is_counted, is_retry, items_loop
 from openclaw.audit.syntax import FUNCTIONS, constant, names, source
 from openclaw.audit.typer import Typer
 
@@ -63,9 +63,14 @@ def local(_module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
         if call.node is None or call.name not in _PURE or not call.node.args:
             continue
         loop = items_loop(call) or endless_loop(call)
-        if loop is None or call.place & (model.IN_GUARD | model.IN_HEADER) or call.place & model.IN_EXCEPT:
+        if loop is None or call.place & (model.IN_GUARD | model.IN_EXCEPT):
+            continue
+        if call.place & model.IN_HEADER and not _outside(call):
             continue
         used = names(call.node)
+        if _again(call, loop, used):
+            yield Hint("invariant", call.line, function, loop, {"call": source(call.node)})
+            continue
         if used & {*loop.targets, *loop.assigned} or any(loop_.targets & used for loop_ in loop.chain()):
             continue
         if any(
@@ -87,6 +92,36 @@ def local(_module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
         yield Hint("invariant", call.line, function, loop, {"call": source(call.node)})
     if isinstance(function.node, FUNCTIONS):
         yield from _recursion(function)
+
+
+def _outside(call: Call) -> bool:
+    """Whether a call in the header of a loop stands in another loop, whose turns do not change what it is given."""
+    around = call.loop
+    return (
+        around is not None
+        and items_loop(call) is not None
+        and around.kind == "for"
+        and call.node is not None
+        and isinstance(call.node.args[0], ast.Name)
+    )
+
+
+def _again(call: Call, loop: Loop, used: set[str]) -> bool:
+    """Whether the inner of two loops computes of its own items alone: the same again in each turn of the outer one."""
+    outer = loop.parent
+    if outer is None or outer.endless or outer.kind == "while" or call.name not in _EACH or call.loop is not loop:
+        return False
+    around = {*outer.targets, *(name for name, line in outer.assigned.items() if line != loop.line)} - loop.targets
+    return (
+        loop.iterable is not None
+        and loop.kind != "while"
+        and bool(used & loop.targets)
+        and not used & {*around, *loop.assigned}
+        and not names(loop.iterable) & around
+    )
+
+
+_EACH = frozenset({"re.compile", "fnmatch.translate", "ipaddress.ip_network", "datetime.datetime.strptime"})
 
 
 def _stable(node: ast.Call, typer: Typer, function: Function) -> bool:
@@ -114,7 +149,7 @@ def _recursion(function: Function) -> Iterator[Hint]:
         for call in function.calls
         if call.method == function.name
         and call.node is not None
-        and call.loop is None
+        and (call.loop is None or is_counted(call.loop))
         and not call.place & model.IN_LAMBDA
     ]
     memo = any(call.place & model.IN_GUARD for call in own)
@@ -125,6 +160,7 @@ def _recursion(function: Function) -> Iterator[Hint]:
         and any(
             (isinstance(arg, ast.BinOp) and isinstance(arg.op, ast.Sub | ast.Add | ast.FloorDiv))
             or (isinstance(arg, ast.Subscript) and isinstance(arg.slice, ast.Slice))
+            or (call.loop is not None and isinstance(arg, ast.Name) and arg.id in call.loop.targets)
             for arg in call.node.args
         )
     ]
@@ -162,7 +198,9 @@ def _compiled(call: Call, function: Function) -> Iterator[Finding]:
         return
     if call.target.startswith(("self.", "cls.")) or not call.node.args:
         return
-    hot = function.heat & (model.HANDLER | model.CYCLE) or (function.heat & model.ITEM and call.loop is not None)
+    hot = function.heat & (model.HANDLER | model.CYCLE) or (
+        function.heat & (model.ITEM | model.ENTRY) and call.loop is not None
+    )
     if hot or (constant(call.node.args[0]) is not None and repeated(function) and call.loop is None):
         yield found(function, call.line, "invariant", "8.2", severity=Severity.MINOR, call=source(call.node))
 

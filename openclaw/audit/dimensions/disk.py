@@ -70,10 +70,18 @@ def _listing(call: Call, function: Function) -> Iterator[Finding]:
         function.heat & model.HANDLER
         or (function.heat & model.ITEM and not function.heat & model.CYCLE and _steady(call))
         or (_recursive(call) and function.heat & model.CYCLE)
-    ):
+    ) or (function.heat and _for_one(call)):
         yield found(function, call.line, "listing_hot", "4.4", facts=facts)
     elif function.heat & model.ENTRY and call.use == model.USE_ARGUMENT and call.target == "builtins.len":
         yield found(function, call.line, "listing_hot", "4.4", severity=Severity.MINOR, facts=facts)
+
+
+def _for_one(call: Call) -> bool:
+    """`for path in sorted(folder.iterdir()): … return item`: a whole folder listed and sorted to take one name."""
+    if call.use != model.USE_ARGUMENT or call.target != "builtins.sorted":
+        return False
+    around = [loop for loop in call.function.loops if loop.kind == "for" and loop.line == call.line]
+    return bool(around) and around[0].leaves > 0 and not around[0].parent
 
 
 def _steady(call: Call) -> bool:

@@ -9,9 +9,10 @@ from collections.abc import Iterator
 from openclaw.audit import model
 from openclaw.audit.finding import Finding, Severity, found
 from openclaw.audit.link import Project
-from openclaw.audit.model import Call, Function, Store
+from openclaw.audit.model import Call, Function, Loop, Store
 from openclaw.audit.places import is_counted
 from openclaw.audit.syntax import argument, calls, constant, source, text
+from openclaw.audit.values import definition
 
 _CONTAINERS = ("list", "dict", "set", "deque", "bytearray")
 _GROWS = frozenset({"append", "appendleft", "add", "extend", "insert", "[]=", "+=", "update", "push"})
@@ -31,6 +32,15 @@ def per_call(function: Function) -> bool:
     return bool(function.heat & model.ENTRY) and not re.search(r"setup|configure|init|basic|install", function.name)
 
 
+def registers(function: Function) -> bool:
+    """Whether a function's name says that it adds one of a few things that the service is set up with."""
+    return _REGISTERS.match(function.name) is not None and not any(_EACH.match(param) for param in function.params)
+
+
+_EACH = re.compile(r"^(session|request|req|task|job|message|msg|conn|connection|client|user)(_?id)?$")
+"""Parameters of which there is no end while a service runs."""
+
+
 def growth(project: Project, store: Store, seen: set[tuple[str, int]]) -> Iterator[Finding]:
     function = store.function
     if store.how not in _GROWS or store.place & model.IN_LAMBDA:
@@ -39,7 +49,7 @@ def growth(project: Project, store: Store, seen: set[tuple[str, int]]) -> Iterat
     if where is None:
         return
     kind, shared = where
-    if function.name in ("<module>", "main") or _REGISTERS.match(function.name):
+    if function.name in ("<module>", "main") or registers(function):
         itself = function.name == "__init__" and shared and text(store.value) == "self"
         if not itself and not (store.loop is not None and store.loop.within_endless()):
             return
@@ -47,7 +57,7 @@ def growth(project: Project, store: Store, seen: set[tuple[str, int]]) -> Iterat
         return
     if store.how == "update" and kind == "dict" and not shared:
         return
-    if store.loop is not None and any(is_counted(loop) for loop in store.loop.chain()):
+    if store.loop is not None and any(is_counted(loop) or _few(loop, store) for loop in store.loop.chain()):
         return
     key = (function.module.path, store.line)
     if key in seen:
@@ -66,6 +76,13 @@ def growth(project: Project, store: Store, seen: set[tuple[str, int]]) -> Iterat
         name=store.owner,
         kind=kind,
     )
+
+
+def _few(loop: Loop, store: Store) -> bool:
+    """Whether the keys come from what is written out in the module: there are no more of them."""
+    key = text(store.key)
+    given = definition(loop.iterable, store.function) if isinstance(loop.iterable, ast.Name | ast.Attribute) else None
+    return bool(key) and key in loop.targets and isinstance(given, ast.List | ast.Tuple | ast.Set | ast.Dict)
 
 
 def _points(store: Store, kind: str, shared: bool) -> list[str]:

@@ -37,6 +37,8 @@ def local(_module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
             yield from whole.all_contents(loop, typer, function)
     if function.name == "__init__":
         yield from _weights(function)
+    elif function.name == "<module>" and function.module.classes:
+        yield from _field_weights(function)
     yield from _caches(function)
 
 
@@ -145,6 +147,19 @@ def _weights(function: Function) -> Iterator[Hint]:
         if isinstance(node, ast.expr) and (size := _size(node, function)) >= LARGE:
             yield Hint("weight", node.lineno, function, None, {"call": source(node), "bytes": f"{size:.0f}"})
             return
+
+
+def _field_weights(function: Function) -> Iterator[Hint]:
+    """Large buffers that each object of a dataclass begins with."""
+    assert isinstance(function.node, ast.Module)
+    for cls in function.node.body:
+        for field in cls.body if isinstance(cls, ast.ClassDef) else ():
+            if isinstance(field, ast.AnnAssign) and isinstance(field.value, ast.Call):
+                factory = argument(field.value, None, "default_factory")
+                size = _size(factory.body, function) if isinstance(factory, ast.Lambda) else 0.0
+                if size >= LARGE:
+                    facts = {"call": source(field.value), "bytes": f"{size:.0f}"}
+                    yield Hint("weight", field.lineno, function, None, facts)
 
 
 def _size(node: ast.expr, function: Function) -> float:

@@ -64,7 +64,7 @@ def _serial(project: Project, loop: Loop) -> Iterator[Finding]:
     if not _over_items(loop):
         return
     inside = [call for call in loop_calls(loop) if not call.place & model.IN_LAMBDA and not _header_of(call, loop)]
-    if any(call.name == "time.sleep" for call in inside) or any("submit" in call.name for call in inside):
+    if any(call.name in fx.PAUSES for call in inside) or any("submit" in call.name for call in inside):
         return
     waits = [call for call in inside if _waits(project, call) and not call.place & model.IN_EXCEPT]
     if waits and loop.parent is not None and loop.parent.endless and _queue(project, loop):
@@ -104,7 +104,13 @@ def _over_items(loop: Loop) -> bool:
         return False
     if is_retry(loop) or is_short(loop) or is_counted(loop):
         return False
+    if _STREAM.search(source(loop.iterable)):
+        return False
     return loop.leaves == 0
+
+
+_STREAM = re.compile(r"\b(rfile|stdin|stdout|sock|conn|socket)\b")
+"""What is read from one peer is answered in its order."""
 
 
 def _header_of(call: Call, loop: Loop) -> bool:
@@ -117,6 +123,8 @@ def _waits(project: Project, call: Call) -> bool:
     bits = project.effects(call)
     if bits & _WAITING:
         return True
+    if call.name in ("subprocess.Popen.wait", "subprocess.Popen.communicate") and call.loop is not None:
+        return any(other.method == "Popen" for other in loop_calls(call.loop))
     callee = project.callee(call)
     return callee is not None and bool(bits & fx.SLEEP) and bool(bits & (fx.STAT | fx.LIST | fx.READ))
 
@@ -133,6 +141,8 @@ def _files(project: Project, loop: Loop, inside: list[Call]) -> Iterator[Finding
         bits |= here
         if first is None and here & (fx.READ | fx.CPU | fx.WRITE):
             first = call
+    computed = [call for call in inside if _computes(project, call)]
+    first = first or next(iter(computed), None)
     if first is None:
         return
     facts = {
@@ -141,7 +151,9 @@ def _files(project: Project, loop: Loop, inside: list[Call]) -> Iterator[Finding
         "item": next(iter(sorted(loop.targets)), "item"),
     }
     packs = [call for call in inside if project.effects(call) & fx.CPU]
-    if packs and bits & (fx.READ | fx.WRITE):
+    if computed:
+        yield found(loop.function, computed[0].line, "serial_cpu", "9.2", facts=facts)
+    elif packs and (bits & (fx.READ | fx.WRITE) or any(call.name in _HEAVY for call in packs)):
         yield found(loop.function, packs[0].line, "serial_cpu", "9.2", "9.3", facts=facts)
     elif (
         bits & fx.READ
@@ -149,6 +161,18 @@ def _files(project: Project, loop: Loop, inside: list[Call]) -> Iterator[Finding
         and any((call.effects & fx.READ and call.effects & fx.WRITE) or _copies(project, call) for call in inside)
     ):
         yield found(loop.function, first.line, "serial_files", "9.3", facts=facts)
+
+
+_HEAVY = frozenset(
+    ["hashlib.pbkdf2_hmac", "hashlib.scrypt", "zlib.compress", "gzip.compress", "bz2.compress", "lzma.compress"]
+)
+"""Work of milliseconds on what is in memory."""
+
+
+def _computes(project: Project, call: Call) -> bool:
+    """Whether what is called works the processor in loops of its own."""
+    callee = project.callee(call)
+    return callee is not None and not callee.cached and any(hint.rule == "arithmetic" for hint in callee.hints)
 
 
 def _into_one(call: Call) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from openclaw.audit import effects as fx
 from openclaw.audit import model
-from openclaw.audit.dimensions.spins import POLLS, spins
+from openclaw.audit.dimensions.spins import POLLS, blocks_by_name, may_spin, spins
 from openclaw.audit.finding import Finding, Severity, found
 from openclaw.audit.link import Project
 from openclaw.audit.model import Call, Function, Hint, Loop, Module
@@ -31,6 +31,8 @@ def local(_module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
         node = loop.node
         if isinstance(node, ast.While) and spins(node, loop, typer, function):
             yield Hint("busy_wait", loop.line, function, loop, {"test": source(node.test)})
+        elif isinstance(node, ast.While) and loop.endless and may_spin(node, loop):
+            yield Hint("asks_at_once", loop.line, function, loop, {"test": source(node.test)})
     if isinstance(function.node, FUNCTIONS):
         yield from _timers(function)
 
@@ -48,12 +50,30 @@ def _timers(function: Function) -> Iterator[Hint]:
 def project(project: Project) -> Iterator[Finding]:
     for function in project.functions:
         for hint in function.hints:
-            if hint.rule == "busy_wait":
+            if hint.rule == "busy_wait" or (
+                hint.rule == "asks_at_once" and hint.loop is not None and _never_rests(project, hint.loop)
+            ):
                 yield found(function, hint.line, "busy_wait", "3.2", severity=Severity.CRITICAL, facts=hint.facts)
             elif hint.rule == "timer_poll":
                 yield found(function, hint.line, "timer_poll", "3.1", facts=hint.facts)
         for loop in function.loops:
             yield from _poll(project, loop)
+
+
+def _never_rests(project: Project, loop: Loop) -> bool:
+    """Whether nothing in a loop's turn waits, as far as the project knows what is called, and it asks the disk."""
+    bits = 0
+    for call in loop_calls(loop):
+        callee = project.callee(call)
+        if callee is not None and (callee.effects & _RESTS or any(blocks_by_name(inner) for inner in callee.calls)):
+            return False
+        if call.effects & _RESTS or blocks_by_name(call):
+            return False
+        bits |= project.effects(call)
+    return bool(bits & (fx.STAT | fx.LIST))
+
+
+_RESTS = fx.SLEEP | fx.WAIT | fx.HTTP | fx.CONNECT | fx.PROCESS
 
 
 def _poll(project: Project, loop: Loop) -> Iterator[Finding]:
@@ -105,7 +125,7 @@ def _between(call: Call, loop: Loop) -> list[Loop]:
 
 
 def _points(loop: Loop, call: Call, seconds: float, bits: int) -> list[str]:
-    waits = call.name != "time.sleep"
+    waits = call.name not in fx.PAUSES
     looks = bits & (fx.LIST | fx.STAT)
     if waits and not looks and not (bits & (fx.READ | fx.HTTP | fx.PROCESS) and seconds < OFTEN):
         return []
@@ -124,9 +144,14 @@ def _points(loop: Loop, call: Call, seconds: float, bits: int) -> list[str]:
         points.append("3.4")
     if points and bits & (fx.FILES | fx.PROCESS | fx.HTTP):
         points.append("3.5")
-    if not points and seconds >= SELDOM and bits & fx.LIST and bits & (fx.READ | fx.MOVE):
+    if not points and seconds >= SELDOM and bits & fx.LIST and _picks_up(loop, bits):
         points.append("3.1")
     return points
+
+
+def _picks_up(loop: Loop, bits: int) -> bool:
+    """Whether what is listed is work: it is read, or moved to where it is worked on; what is removed only was old."""
+    return bool(bits & fx.READ) or any(call.method in ("rename", "replace", "move") for call in loop_calls(loop))
 
 
 _LOOKS = fx.STAT | fx.LIST | fx.HTTP | fx.PROCESS
@@ -141,7 +166,7 @@ def _bounded(loop: Loop, call: Call, seconds: float, bits: int) -> list[str]:
         return []
     if loop.kind == "while" and not loop.deadline and not _asks(loop) and not bits & (fx.STAT | fx.LIST):
         return []
-    if (handler and seconds < OFTEN) or (seconds < FINE and (bits & (fx.STAT | fx.LIST) or _asks(loop))):
+    if (handler and seconds < OFTEN) or (seconds < FINE and (bits & (fx.STAT | fx.LIST | fx.READ) or _asks(loop))):
         points = ["3.3"] if bits & (fx.STAT | fx.LIST) else ["3.1"]
         return [*points, "3.4"] if seconds <= FINE else points
     return []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -15,8 +16,10 @@ from openclaw.audit.places import (
     is_retry,
     items_loop,
     path_of,
+    path_text,
 )
 from openclaw.audit.syntax import names, source
+from openclaw.audit.values import VOLATILE
 
 
 def compared(function: Function) -> Iterator[Hint]:
@@ -86,23 +89,39 @@ def read_again(function: Function) -> Iterator[Finding]:
 
 
 def asked_again(project: Project, function: Function) -> Iterator[Finding]:
-    """A property, or a getter without arguments, that reads a file and is asked twice in one function."""
-    first: dict[tuple[Function, str], Call] = {}
+    """A property, or a getter given the same, that reads a file and is asked twice in one function."""
+    first: dict[tuple[Function, str, str], Call] = {}
     for call in function.calls:
         callee = project.callee(call)
         if callee is None or call.place & (model.IN_GUARD | model.IN_IF | model.IN_EXCEPT) or callee.cached:
             continue
-        asks = call.node is None or not (call.node.args or call.node.keywords)
-        if not asks or not callee.own & fx.READ or callee.uses_mtime or callee.name == "__init__":
+        if call.use == model.USE_DROPPED or not callee.own & fx.READ or callee.uses_mtime or callee.name == "__init__":
             continue
-        if not any(inner.effects & fx.READ and not inner.place & model.IN_GUARD for inner in callee.calls):
+        reads = [inner for inner in callee.calls if inner.effects & fx.READ and not inner.place & model.IN_GUARD]
+        if not reads or any(VOLATILE.search(path_text(inner)) for inner in reads):
             continue
-        before = first.setdefault((callee, call.receiver), call)
-        if before is not call and before.line != call.line and before.loop is call.loop:
+        given = "" if call.node is None else source(ast.Tuple([*call.node.args, *_values(call.node)]), 400)
+        before = first.setdefault((callee, call.receiver, given), call)
+        if before is not call and before.line != call.line and before.loop is call.loop and not _between(before, call):
             yield found(
                 function, call.line, "read_twice", "4.2", "8.1", path=callee.qualname, call=f"{callee.qualname}"
             )
             return
+
+
+def _values(node: ast.Call) -> list[ast.expr]:
+    return [keyword.value for keyword in node.keywords]
+
+
+def _between(first: Call, second: Call) -> bool:
+    """Whether something happens between two reads after which the file may be another, or the names stand for more."""
+    function = first.function
+    used = names(second.node) if second.node is not None else set()
+    return any(
+        call.effects & (fx.WRITE | fx.MOVE | fx.PROCESS | fx.SLEEP | fx.HTTP | fx.WAIT)
+        for call in function.calls
+        if first.line < call.line < second.line
+    ) or (second.loop is not None and bool(used & second.loop.assigned.keys() - second.loop.targets))
 
 
 def _branches(same: list[Call]) -> bool:

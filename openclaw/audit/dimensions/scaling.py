@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from openclaw.audit import effects as fx
 from openclaw.audit import model
-from openclaw.audit.dimensions import contention, scans
+from openclaw.audit.dimensions import contention, growth, scans
 from openclaw.audit.finding import Finding, Severity, found
 from openclaw.audit.link import Project, is_once
 from openclaw.audit.model import Call, Function, Hint, Loop, Module
@@ -31,11 +31,16 @@ _CONNECTIONS = frozenset(
 def local(module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
     for loop in function.loops:
         yield from scans.scan(loop, typer, function)
-        yield from scans.nested(loop, function)
+        nested = list(scans.nested(loop, function)) or list(scans.joined(loop, function))
+        yield from nested
+        yield from scans.selected(loop, function)
     for store in function.stores:
         if store.how == "in" and store.loop is not None:
             yield from scans.membership(store, typer, function)
+        elif store.how == "in" and "." in store.owner:
+            yield from scans.searched(store, typer, function)
     yield from scans.quadratic(typer, function)
+    yield from scans.resorted(typer, function)
     if function.owner is not None or module.types:
         yield from contention.shared_counters(module, function)
 
@@ -62,7 +67,7 @@ def _scans_per_item(project: Project, call: Call, function: Function) -> Iterato
     callee = project.callee(call)
     if loop is None or callee is None or is_retry(loop) or call.node is None:
         return
-    if any(hint.rule in ("linear_scan", "file_scan") for hint in callee.hints):
+    if any(hint.rule in ("linear_scan", "file_scan", "parsed_scan") for hint in callee.hints):
         yield found(
             function,
             call.line,
@@ -78,6 +83,8 @@ _HINTS = {
     "file_scan": ("7.3",),
     "sum_of_lists": ("7.4", "6.4"),
     "linear_scan": ("7.3",),
+    "list_search": ("7.3", "7.4"),
+    "sorted_each": ("7.4",),
     "nested_loops": ("7.4",),
     "list_membership": ("7.4",),
     "sorted_in_loop": ("7.4",),
@@ -86,6 +93,8 @@ _HINTS = {
 
 
 def _told(hint: Hint, function: Function) -> Iterator[Finding]:
+    if hint.rule == "list_search" and (is_once(function) or growth.registers(function) or not function.heat):
+        return
     if hint.rule in _HINTS:
         yield found(function, hint.line, hint.rule, *_HINTS[hint.rule], facts=hint.facts)
     elif hint.rule == "unlocked" and function.heat & (model.CONCURRENT | model.HANDLER):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from openclaw.audit.effects import READ
 from openclaw.audit.model import Function, Hint, Loop, Store
 from openclaw.audit.syntax import calls, constant, names, source, text
 from openclaw.audit.typer import Typer
@@ -16,6 +17,9 @@ def scan(loop: Loop, typer: Typer, function: Function) -> Iterator[Hint]:
     owner = _base(iterable) if iterable is not None else ""
     if _file_scan(loop, typer, function):
         yield Hint("file_scan", loop.line, function, loop, {"name": source(iterable)})
+        return
+    if _parsed(loop, typer, function):
+        yield Hint("parsed_scan", loop.line, function, loop, {"name": source(iterable)})
         return
     if not owner or not _is_list(owner, typer, function):
         return
@@ -53,6 +57,21 @@ def _file_scan(loop: Loop, typer: Typer, function: Function) -> bool:
     if typer.of(lines, function) not in ("file", "binary", "csv.reader"):
         return False
     return _asked(node, function)
+
+
+def _parsed(loop: Loop, typer: Typer, function: Function) -> bool:
+    """A file parsed whole for the one record of a key that the caller asks for."""
+    node = loop.iterable
+    if not isinstance(loop.node, ast.For) or function.yields:
+        return False
+    if isinstance(node, ast.Name):
+        node = function.values.get(node.id)
+    return (
+        isinstance(node, ast.Call)
+        and typer.name(node.func, function) in ("json.load", "json.loads")
+        and any(call.effects & READ for call in function.calls)
+        and _asked(loop.node, function)
+    )
 
 
 _LINES = frozenset({"readlines", "splitlines"})
@@ -129,6 +148,98 @@ def nested(loop: Loop, function: Function) -> Iterator[Hint]:
             return
 
 
+def joined(loop: Loop, function: Function) -> Iterator[Hint]:
+    """For each item of one collection, another gone through for those of the same key."""
+    outer = loop.parent
+    if outer is None or loop.iterable is None or outer.iterable is None or outer.endless:
+        return
+    name = _base(loop.iterable)
+    fixed_ = function.module.values.get(name) or function.values.get(name)
+    carried = {*outer.targets, *(found for found, line in outer.assigned.items() if line != loop.line)}
+    if not name or name.split(".")[0] in carried or isinstance(fixed_, ast.Tuple | ast.List | ast.Set):
+        return
+    if any(_matches(test, loop.targets, outer.targets) for test in _tests(loop.node)):
+        yield Hint("nested_loops", loop.line, function, loop, {"name": name})
+
+
+def _tests(node: ast.AST | None) -> list[ast.expr]:
+    if isinstance(node, ast.For):
+        return [statement.test for statement in node.body if isinstance(statement, ast.If)]
+    if isinstance(node, ast.ListComp | ast.SetComp | ast.GeneratorExp | ast.DictComp):
+        found = [test for generator in node.generators for test in generator.ifs]
+        return [*found, node.elt] if isinstance(node, ast.GeneratorExp) else found
+    return []
+
+
+def _matches(test: ast.expr, inner: frozenset[str], outer: frozenset[str]) -> bool:
+    """`a.key == b.key`, with one side of each loop."""
+    if isinstance(test, ast.BoolOp) and isinstance(test.op, ast.And):
+        return any(_matches(value, inner, outer) for value in test.values)
+    if not isinstance(test, ast.Compare) or not isinstance(test.ops[0], ast.Eq):
+        return False
+    left, right = names(test.left), names(test.comparators[0])
+    return bool(
+        (left & inner and right & outer and not right & inner) or (right & inner and left & outer and not left & inner)
+    )
+
+
+def selected(loop: Loop, function: Function) -> Iterator[Hint]:
+    """`while items: best = max(items); items.remove(best)`: all that is left is gone through in each turn."""
+    if loop.kind != "while" or loop.test is None or not isinstance(loop.node, ast.While):
+        return
+    inside = list(calls(loop.node))
+    if any(text(call.func).endswith(("sleep", "wait")) for call in inside):
+        return
+    shrunk = {
+        text(call.func.value)
+        for call in inside
+        if isinstance(call.func, ast.Attribute) and call.func.attr in ("remove", "pop", "popleft")
+    }
+    for call in inside:
+        if text(call.func) in ("max", "min", "sum", "sorted") and call.args:
+            given = call.args[0]
+            whole = given.generators[0].iter if isinstance(given, ast.GeneratorExp | ast.ListComp) else given
+            if text(whole) and text(whole) in shrunk:
+                yield Hint("sorted_in_loop", call.lineno, function, loop, {"name": text(whole)})
+                return
+
+
+def searched(store: Store, typer: Typer, function: Function) -> Iterator[Hint]:
+    """`x in self.items` of a list that only grows: gone through on every call."""
+    owner = store.owner
+    if not _is_list(owner, typer, function) or owner.rpartition(".")[2] in function.module.evicted:
+        return
+    cls = function.owner
+    if cls is not None and owner.startswith("self.") and owner.split(".")[1] in cls.evicted:
+        return
+    if any(
+        other.owner == owner and other.how in ("append", "extend", "insert", "+=")
+        for method in function.module.functions
+        if method.name != "<module>" and method.owner is cls
+        for other in method.stores
+    ):
+        yield Hint(
+            "list_search", store.line, function, None, {"name": owner, "test": f"{source(store.key)} in {owner}"}
+        )
+
+
+def resorted(typer: Typer, function: Function) -> Iterator[Hint]:
+    """A list that is kept sorted by sorting all of it after each addition."""
+    for call in function.calls:
+        if call.name == "list.index" and call.loop is None and _is_list(call.receiver, typer, function):
+            test = source(call.node)
+            yield Hint("linear_scan", call.line, function, None, {"name": call.receiver, "test": test})
+        if call.name != "list.sort" or call.loop is not None or not _is_list(call.receiver, typer, function):
+            continue
+        added = [
+            store
+            for store in function.stores
+            if store.owner == call.receiver and store.how == "append" and store.loop is None
+        ]
+        if added and added[0].line < call.line:
+            yield Hint("sorted_each", call.line, function, None, {"name": call.receiver})
+
+
 def _base(node: ast.expr) -> str:
     """`items` of `items`, `items[i + 1:]`, `enumerate(items)`, `range(len(items))`, `items.values()`."""
     while True:
@@ -157,7 +268,7 @@ def membership(store: Store, typer: Typer, function: Function) -> Iterator[Hint]
     """`x in list` within a loop that makes the list longer, or over a list that the loop does not change."""
     assert store.loop is not None
     owner = store.owner
-    if isinstance(store.value, ast.ListComp):
+    if isinstance(store.value, ast.ListComp | ast.Call) and not owner:
         if store.loop.kind != "comp" or store.loop.iterable is not store.value:
             yield Hint("list_membership", store.line, function, store.loop, {"name": source(store.value)})
         return
@@ -176,6 +287,10 @@ def membership(store: Store, typer: Typer, function: Function) -> Iterator[Hint]
     if not grows and (owner in function.params or owner in store.loop.assigned):
         return  # short, or its caller's
     yield Hint("list_membership", store.line, function, store.loop, {"name": owner})
+
+
+_SHIFTS = frozenset({"list.index", "list.remove", "list.count", "list.insert", "list.pop", "?.pop", "?.insert"})
+"""Calls that cost as much as a list is long; with a first argument of 0, of something unknown too."""
 
 
 def quadratic(typer: Typer, function: Function) -> Iterator[Hint]:
@@ -200,7 +315,7 @@ def quadratic(typer: Typer, function: Function) -> Iterator[Hint]:
                 for store in function.stores
             ):
                 yield Hint("sorted_in_loop", call.line, function, call.loop, {"name": owner})
-        elif call.name in ("list.index", "list.remove", "list.count", "list.insert", "list.pop"):
+        elif call.name in _SHIFTS:
             first = constant(call.node.args[0]) if call.node.args else None
             if (call.method in ("insert", "pop") and first != 0) or (
                 call.method == "index" and len(call.node.args) > 1

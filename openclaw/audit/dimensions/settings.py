@@ -12,16 +12,12 @@ from openclaw.audit.link import Project
 from openclaw.audit.model import Call, Function
 from openclaw.audit.places import called_rarely, endless_loop, items_loop, path_of, path_text, pauses_long
 from openclaw.audit.syntax import names, source
-from openclaw.audit.values import CONFIG, STATIC, VOLATILE, fixed, written
+from openclaw.audit.values import CONFIG, STATE, STATIC, VOLATILE, fixed, leaf, written
 
 _CONFIG_READERS = frozenset(
     ["configparser.ConfigParser.read", "configparser.RawConfigParser.read", "dotenv.load_dotenv"]
 )
 _TEMPLATE = re.compile(r"templ|tmpl|\.j2|prompt", re.IGNORECASE)
-_STATE = re.compile(
-    r"state|status|result|reply|queue|inbox|spool|cursor|offset|counter|pid|lock|journal|tasks?\b|session|registry|index|pending|mailbox|heartbeat|memory|notes|ledger|stats|/proc|/sys",
-    re.IGNORECASE,
-)
 
 
 def repeated(function: Function) -> int:
@@ -56,7 +52,7 @@ def read_each_time(project: Project, call: Call, function: Function, told: set[t
     ):
         return
     remade = function.name == "__init__" and heat & model.HANDLER and steady
-    stateful = _STATE.search(_leaf(words)) is not None and not remade
+    stateful = STATE.search(leaf(words)) is not None and not remade
     templated = _TEMPLATE.search(f"{words} {function.name}") is not None
     if VOLATILE.search(words) or (not config and not templated and not static and (stateful or not steady)):
         return
@@ -81,14 +77,6 @@ def read_each_time(project: Project, call: Call, function: Function, told: set[t
         call=source(call.node),
         by=function.heated_by or function.qualname,
     )
-
-
-def _leaf(words: str) -> str:
-    """The file's own name, where one with a suffix is written out; the folders around it say little of it."""
-    for literal in re.findall(r"['\"]([^'\"]+)['\"]", words):
-        if re.search(r"\.\w{1,6}$", literal):
-            return str(literal.rpartition("/")[2])
-    return words
 
 
 def _getter(function: Function) -> bool:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ast
 
-from openclaw.audit.model import Function, Loop
-from openclaw.audit.syntax import argument, calls, constant, text
+from openclaw.audit.model import Call, Function, Loop
+from openclaw.audit.syntax import argument, calls, constant, ends, text
 from openclaw.audit.typer import Typer
 
 POLLS = frozenset(
@@ -65,6 +65,8 @@ _BLOCKS = frozenset(
         "readlines",
     ]
 )
+_REFUSED = frozenset(["ConnectionError", "ConnectionRefusedError", "OSError", "URLError", "RequestException"])
+"""What fails at once where the other side is not there: tried again without a pause, it spins."""
 _EMPTY = frozenset({"Empty", "BlockingIOError", "IndexError", "KeyError"})
 
 
@@ -83,6 +85,30 @@ def spins(node: ast.While, loop: Loop, typer: Typer, function: Function) -> bool
     if any(_blocks(call) and not (refused and _reads(call)) for call in inner):
         return False
     return any(_gives_up(statement) for statement in body)
+
+
+def may_spin(node: ast.While, loop: Loop) -> bool:
+    """`while True: item = take(); if item: work(item)`, where nothing leaves the loop: what `take` does decides."""
+    taken = {
+        target.id
+        for part in node.body
+        if isinstance(part, ast.Assign) and isinstance(part.value, ast.Call)
+        for target in part.targets
+        if isinstance(target, ast.Name)
+    }
+    return loop.leaves == 0 and any(
+        isinstance(part, ast.If) and taken & {found.id for found in ast.walk(part.test) if isinstance(found, ast.Name)}
+        for part in node.body
+    )
+
+
+def blocks_by_name(call: Call) -> bool:
+    """Whether a call is of a kind that waits; `d.get(key)` is not."""
+    if call.method not in _BLOCKS:
+        return False
+    return not (
+        call.method in ("get", "read", "readlines") and (call.effects or call.name.startswith(("file", "dict")))
+    )
 
 
 def _would_block(node: ast.Try) -> bool:
@@ -137,8 +163,9 @@ def _values(call: ast.Call) -> list[ast.expr]:
 def _gives_up(node: ast.stmt) -> bool:
     """`try: x = q.get_nowait() except Empty: continue`, or `if not ready: continue`."""
     if isinstance(node, ast.Try):
+        again = _EMPTY | _REFUSED if ends(node.body) else _EMPTY
         return any(
-            (_names(handler.type) & _EMPTY) and all(_idle(statement) for statement in handler.body)
+            (_names(handler.type) & again) and all(_idle(statement) for statement in handler.body)
             for handler in node.handlers
         )
     if isinstance(node, ast.If) and all(_idle(statement) for statement in node.body) and not node.orelse:

@@ -11,10 +11,11 @@ from openclaw.audit import effects as fx
 from openclaw.audit import model
 from openclaw.audit.finding import Finding, Severity, found
 from openclaw.audit.link import Project
-from openclaw.audit.model import Call, Function, Hint, Module
+from openclaw.audit.model import Call, Function, Hint, Loop, Module
 from openclaw.audit.places import is_retry, items_loop, mode_of, path_of
 from openclaw.audit.syntax import calls, changed, names, root, source, statements, text
 from openclaw.audit.typer import Typer
+from openclaw.audit.values import fixed
 
 MODULE_VERBS = frozenset({f"requests.{verb}" for verb in fx.VERBS} | {"urllib.request.urlopen"})
 _DUMPS = frozenset({"json.dumps", "pickle.dumps", "marshal.dumps"})
@@ -129,16 +130,17 @@ def project(project: Project) -> Iterator[Finding]:
         yield from _copies(function)
         for call in function.calls:
             yield from _reopened(project, call)
+            if _is_notice(project, call) or (
+                call.effects & fx.HTTP and _unused(call) and function.heat & model.HANDLER
+            ):
+                told = source(call.node) or f"{call.method}(…)"
+                yield found(function, call.line, "unawaited_notice", "2.3", call=told)
             if call.node is None:
                 continue
             if call.method == "result" and call.node.func and isinstance(call.node.func, ast.Attribute):
                 inner = call.node.func.value
                 if isinstance(inner, ast.Call) and text(inner.func).endswith(".submit"):
                     yield found(function, call.line, "submit_result", "2.3", name=source(inner))
-            if _is_notice(project, call) or (
-                call.effects & fx.HTTP and _unused(call) and function.heat & model.HANDLER
-            ):
-                yield found(function, call.line, "unawaited_notice", "2.3", call=source(call.node))
 
 
 def _is_notice(project: Project, call: Call) -> bool:
@@ -151,12 +153,13 @@ def _is_notice(project: Project, call: Call) -> bool:
         and function.heat & model.HANDLER != 0
         and function.name.startswith(("do_", "handle"))
         and callee.effects & fx.HTTP != 0
-        and _TELLS.search(callee.name) is not None
+        and (callee.owner is None or callee.owner is not function.owner or _TELLS.search(callee.name) is not None)
         and not any(_unused(inner) and inner.effects & fx.HTTP for inner in callee.calls)
     )
 
 
 _TELLS = re.compile(r"notif|push|publish|report|audit|track|emit|ping|alert|usage|hook|announce|broadcast|log")
+"""A method of the handler itself may as well write the answer; by such a name it only tells somebody."""
 
 
 def _copies(function: Function) -> Iterator[Finding]:
@@ -166,7 +169,9 @@ def _copies(function: Function) -> Iterator[Finding]:
             continue
         given = call.node.args[0]
         if isinstance(given, ast.Subscript) and (
-            root(given).startswith("self.") or root(given) in function.module.values
+            root(given).startswith(("self.", "cls."))
+            or root(given) in function.module.values
+            or root(given).partition(".")[0] in function.module.classes
         ):
             yield found(function, call.line, "round_trip", "2.4", call=source(call.node))
 
@@ -203,10 +208,16 @@ def _reopened(project: Project, call: Call) -> Iterator[Finding]:
     callee = project.callee(call)
     if callee is None or callee.loops or is_retry(loop) or call.node is None:
         return
+    if callee.effects & _MORE:
+        return
     if not any(names(given) & loop.targets for given in [*call.node.args, *_keyword_values(call.node)]):
         return
+    if callee.effects & fx.WRITE and not callee.own & fx.WRITE and _rewrites(project, callee):
+        yield found(call.function, call.line, "reopened", "2.1", "4.1", call=source(call.node), path=callee.qualname)
+        return
+    item = _of_item(call, callee, loop)
     for inner in callee.calls:
-        if inner.name in fx.OPENERS and inner.node is not None and "a" in mode_of(inner):
+        if _writes_same(inner, callee, item):
             yield found(
                 call.function, call.line, "reopened", "2.1", "4.1", call=source(call.node), path=source(path_of(inner))
             )
@@ -214,6 +225,58 @@ def _reopened(project: Project, call: Call) -> Iterator[Finding]:
         if inner.effects & fx.SYNC and callee.module is function_module(call):
             yield found(call.function, call.line, "reopened", "2.1", "4.3", call=source(call.node), path="")
             return
+
+
+def _of_item(call: Call, callee: Function, loop: Loop) -> set[str]:
+    """The parameters of what is called that change with each item of a loop."""
+    assert call.node is not None
+    changing = {*loop.targets, *loop.assigned}
+    params = [param for param in callee.params if param not in ("self", "cls")]
+    found = {param for param, given in zip(params, call.node.args, strict=False) if names(given) & changing}
+    return found | {keyword.arg for keyword in call.node.keywords if keyword.arg and names(keyword.value) & changing}
+
+
+def _writes_same(call: Call, function: Function, item: set[str]) -> bool:
+    """Whether a helper opens the same file to write to it, whatever item it is given."""
+    if call.node is None or call.place & model.IN_EXCEPT or not call.effects & fx.WRITE or call.effects & fx.CPU:
+        return False
+    if call.name not in fx.OPENERS and call.method not in ("write_text", "write_bytes"):
+        return False
+    path = path_of(call)
+    if path is None or (
+        isinstance(path, ast.Name) and path.id not in function.params and path.id not in _known(function)
+    ):
+        return False
+    return not _leads(path, function) & item
+
+
+def _known(function: Function) -> set[str]:
+    return {name for name, value in function.values.items() if value is not None} | function.module.values.keys()
+
+
+def _leads(node: ast.expr, function: Function, depth: int = 0) -> set[str]:
+    """The names that an expression is made of, through what local names stand for."""
+    found = names(node)
+    for name in list(found):
+        value = function.values.get(name)
+        if value is not None and depth < 3:
+            found |= _leads(value, function, depth + 1)
+    return found
+
+
+_MORE = fx.PROCESS | fx.HTTP | fx.CONNECT | fx.SLEEP
+"""What a function does beside writing its item down: then it is more than a record that could go with others."""
+
+
+def _rewrites(project: Project, function: Function) -> bool:
+    """Whether one of the helpers that a function calls writes the same file each time, or syncs."""
+    for call in function.calls:
+        callee = project.callee(call)
+        for inner in callee.calls if callee is not None else ():
+            written = inner.effects & fx.WRITE and inner.node is not None and fixed(path_of(inner), inner.function)
+            if written or inner.effects & fx.SYNC:
+                return True
+    return False
 
 
 def _keyword_values(node: ast.Call) -> list[ast.expr]:

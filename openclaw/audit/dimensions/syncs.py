@@ -59,7 +59,10 @@ def _is_hot(function: Function) -> bool:
 
 def _followed(call: Call, function: Function) -> bool:
     """A flush right before a sync belongs to it."""
-    return any(other.effects & fx.SYNC and 0 <= other.line - call.line <= 2 for other in function.calls)
+    return any(
+        other.effects & fx.SYNC and 0 <= other.line - call.line <= 2 and other.loop is call.loop
+        for other in function.calls
+    )
 
 
 def _each_time(project: Project, call: Call) -> bool:
