@@ -43,8 +43,8 @@ _TABLE: dict[int, str] = {
     READ: "pathlib.Path.read_text pathlib.Path.read_bytes configparser.ConfigParser.read tomllib.load_path "
     "linecache.getline fileinput.input numpy.load configparser.RawConfigParser.read dotenv.load_dotenv",
     WRITE: "pathlib.Path.write_text pathlib.Path.write_bytes os.truncate shutil.make_archive",
-    READ
-    | WRITE: "shutil.copy shutil.copy2 shutil.copyfile shutil.copyfileobj zipfile.ZipFile.write tarfile.TarFile.add "
+    READ | WRITE: "shutil.copytree shutil.copy shutil.copy2 shutil.copyfile shutil.copyfileobj "
+    "zipfile.ZipFile.write tarfile.TarFile.add "
     "tarfile.open.add zipfile.ZipFile.extractall tarfile.open.extractall zipfile.ZipFile.extract shutil.unpack_archive",
     MOVE: "os.rename os.replace os.unlink os.remove os.mkdir os.makedirs os.rmdir os.link os.symlink shutil.move "
     "pathlib.Path.rename pathlib.Path.replace pathlib.Path.unlink pathlib.Path.mkdir pathlib.Path.touch "

@@ -9,7 +9,7 @@ import ast
 from collections.abc import Callable
 
 from openclaw.audit import model
-from openclaw.audit.effects import BY_CALL, CPU, OPENERS, READ, WRITE
+from openclaw.audit.effects import BY_CALL, CPU, FLUSH, OPENERS, READ, WRITE
 from openclaw.audit.guards import sides
 from openclaw.audit.model import Call, Function, Lock, Loop, Module, Store
 from openclaw.audit.names import PLAIN_METHODS
@@ -145,6 +145,9 @@ class Expressions:
             self._function, node.lineno, name, node, use, target, self._loop, self._lock, self._place, receiver=receiver
         )
         call.effects = _opened(node, name) if name in OPENERS else BY_CALL.get(name, 0)
+        if name == "builtins.print" and _flushes(node):
+            call.effects |= FLUSH
+            call.receiver = text(argument(node, None, "file"))
         self._function.calls.append(call)
 
     def _method(self, node: ast.Call, called: ast.Attribute, receiver: str) -> None:
@@ -282,6 +285,12 @@ class Expressions:
             self._function.owner.evicted.add(owner.split(".")[1])
         elif owner:
             self._module.evicted.add(owner)
+
+
+def _flushes(node: ast.Call) -> bool:
+    """`print(…, file=file, flush=True)`: a line of a file, at once."""
+    flush = argument(node, None, "flush")
+    return argument(node, None, "file") is not None and isinstance(flush, ast.Constant) and flush.value is True
 
 
 def _opened(node: ast.Call, name: str) -> int:

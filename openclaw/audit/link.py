@@ -23,7 +23,7 @@ ITEMS = 20
 
 _ONCE = re.compile(
     r"^(main|run|start|stop|close|serve|serve_forever|setup|init|initiali[sz]e|boot|bootstrap|configure|load_all|"
-    r"shutdown|install|build|parse_args|cli|__\w+__|<module>|warm|warm_up|prepare|checkpoint|snapshot|compact|rotate|"
+    r"shutdown|install|build|parse_args|cli|__(?!call__)\w+__|<module>|warm|warm_up|prepare|checkpoint|snapshot|compact|rotate|"
     r"recover|restore|replay|migrate|test_\w+|create_app|make_\w+|open\w*|_?load\w*|connect|from_\w+|startup|reload|"
     r"teardown|finish|commit|sync|commit_\w+)$"
 )
@@ -33,9 +33,17 @@ _EVENT = re.compile(
 )
 
 
+_VERBS = frozenset({"run", "start", "stop", "build", "open", "connect", "commit", "sync", "restore", "prepare"})
+_EACH = re.compile(
+    r"^(task|event|msg|message|request|req|record|item|entry|job|session|agent|container|plugin|hook|user|name|cid)"
+    r"(_?id|_?name)?$"
+)
+"""Parameters that make of `start` and the like something that is done for each."""
+
+
 def is_once(function: Function) -> bool:
     """Whether a function's name says that it is run at the start, at the end, or seldom."""
-    return _ONCE.match(function.name) is not None
+    return _ONCE.match(function.name) is not None and not function.heat & model.ENTRY
 
 
 class Project:
@@ -250,7 +258,7 @@ class Project:
     def _seed_handler(self, function: Function) -> None:
         if function.owner is None:
             return
-        if function.name.startswith("do_") or function.name in ("handle", "process_request", "finish_request"):
+        if function.name.startswith("do_") or function.name in _HOOKS:
             if function.name != "do_" and self._is_handler(function.owner):
                 self._heat(function, model.HANDLER | model.CONCURRENT, function.qualname)
         elif function.name == "run" and any(
@@ -299,9 +307,11 @@ class Project:
         return Typer(function.module).name(node, function)
 
     def _is_entry(self, function: Function) -> bool:
-        if function.name == "<module>" or _ONCE.match(function.name) or function.outer is not None:
+        if function.name == "<module>" or function.outer is not None:
             return False
         params = [param for param in function.params if param not in ("self", "cls")]
+        if _ONCE.match(function.name):
+            return function.name in _VERBS and any(_EACH.match(param) for param in params)
         return any(_EVENT.match(param) for param in params)
 
     def _instances(self) -> dict[str, int]:
@@ -317,6 +327,25 @@ class Project:
                 made[callee.owner.name] += 1
         return made
 
+
+_HOOKS = frozenset(
+    [
+        "handle",
+        "process_request",
+        "finish_request",
+        "setup",
+        "finish",
+        "parse_request",
+        "end_headers",
+        "log_message",
+        "log_request",
+        "log_error",
+        "handle_one_request",
+        "verify_request",
+        "get_request",
+    ]
+)
+"""Methods of request handlers and servers that the library calls for each request."""
 
 _NEVER = frozenset(
     {"get", "close", "read", "write", "append", "join", "items", "keys", "values", "update", "pop", "copy"}

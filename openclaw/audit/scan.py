@@ -78,7 +78,8 @@ class Scanner(Expressions):
 
     def _assign(self, node: ast.Assign) -> None:
         target = node.targets[0]
-        self._expression(node.value, model.USE_ASSIGNED, text(target) or root(target))
+        kept = next((found for found in node.targets if isinstance(found, ast.Attribute)), target)
+        self._expression(node.value, model.USE_ASSIGNED, text(kept) or root(kept))
         for target in node.targets:
             self._target(target, node.value)
         if isinstance(target, ast.Attribute) and target.attr in _SENDS and _limits(node.value):
@@ -277,8 +278,21 @@ class Scanner(Expressions):
             name = self._typer.name(node.func, self._function)
             if "flock" in name or "file_lock" in name or name.endswith("FileLock") or "lock_file" in name:
                 return "file"
+            if self._flocks(name):
+                return "file"
             return "thread" if _LOCK_NAME.search(name) and not name.startswith("builtins.") else ""
         return "thread" if self._is_lock(node) else ""
+
+    def _flocks(self, name: str) -> bool:
+        """Whether a context manager of this module locks a file: the function, or the class's `__enter__`."""
+        own = name.removeprefix(f"{self._module.name}.")
+        found = self._module.by_name.get(own) or self._module.by_name.get(f"{own}.__enter__")
+        if found is None or found.node is None or own == name:
+            return False
+        return any(
+            isinstance(node, ast.Attribute) and node.attr in ("flock", "lockf", "O_EXCL")
+            for node in ast.walk(found.node)
+        )
 
     def _is_lock(self, node: ast.expr) -> bool:
         kind = self._typer.of(node, self._function)

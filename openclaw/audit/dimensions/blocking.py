@@ -252,6 +252,10 @@ def _same_file(call: Call, function: Function) -> bool:
     return STATE.search(leaf(words)) is not None and not CONFIG.search(f"{words} {function.name}")
 
 
+_WAITED = frozenset({"queue.Queue.get", "queue.SimpleQueue.get", "threading.Event.wait", "threading.Condition.wait"})
+"""Waits for somebody else, without a limit where they are given no argument."""
+
+
 def _mails(function: Function) -> bool:
     """Whether a helper itself talks to a mail server."""
     return any(call.name in ("smtplib.SMTP", "smtplib.SMTP_SSL") for call in function.calls)
@@ -268,6 +272,8 @@ def _waits(project: Project, function: Function) -> Iterator[Finding]:
             seconds = number(call.node.args[0], function)
             if seconds is None or seconds >= 0.05:
                 yield found(function, call.line, "handler_sleep", "1.1", call=source(call.node))
+        elif call.name in _WAITED and call.node is not None and not (call.node.args or call.node.keywords):
+            yield found(function, call.line, "handler_wait", "1.1", "1.3", call=source(call.node))
         elif (callee := project.callee(call)) is not None and _mails(callee) and call.use == model.USE_DROPPED:
             yield found(function, call.line, "handler_wait", "1.1", "2.3", call=source(call.node) or callee.qualname)
         elif call.effects & fx.CONNECT and call.name.startswith("smtplib") and call.node is not None:

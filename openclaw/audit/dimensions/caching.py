@@ -44,6 +44,8 @@ _PURE = frozenset(
         "textwrap.dedent",
         "hashlib.pbkdf2_hmac",
         "builtins.frozenset",
+        "builtins.set",
+        "collections.Counter",
         "datetime.datetime.fromisoformat",
         "html.escape",
         "builtins.max",
@@ -55,7 +57,14 @@ _PURE = frozenset(
         "itertools.permutations",
     ]
 )
-_HEAVY = _PURE - {"builtins.max", "builtins.min", "builtins.sum", "builtins.frozenset", "builtins.sorted"}
+_HEAVY = _PURE - {
+    "builtins.max",
+    "builtins.min",
+    "builtins.sum",
+    "builtins.frozenset",
+    "builtins.set",
+    "builtins.sorted",
+}
 
 
 def local(_module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
@@ -72,6 +81,8 @@ def local(_module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
             yield Hint("invariant", call.line, function, loop, {"call": source(call.node)})
             continue
         if used & {*loop.targets, *loop.assigned} or any(loop_.targets & used for loop_ in loop.chain()):
+            continue
+        if used & function.module.evicted:
             continue
         if any(
             store.owner.split(".")[0] in used and store.loop is not None
@@ -136,6 +147,16 @@ def _stable(node: ast.Call, typer: Typer, function: Function) -> bool:
         "strip",
         "escape",
         "format",
+        "split",
+        "splitlines",
+        "upper",
+        "casefold",
+        "set",
+        "frozenset",
+        "list",
+        "tuple",
+        "len",
+        "sorted",
     )
 
 
@@ -226,9 +247,15 @@ def _unpooled(call: Call, function: Function) -> Iterator[Finding]:
     if (
         heat
         or endless_loop(call) is not None
+        or _beside_session(function)
         or (_client(function) and call.node is not None and call.node.args and "self." in source(call.node.args[0]))
     ):
         yield found(function, call.line, "no_pool", "8.3", "2.2", facts=pooled(call))
+
+
+def _beside_session(function: Function) -> bool:
+    """Whether the object has a session, which this request does not use."""
+    return function.owner is not None and "requests.Session" in function.owner.attributes.values()
 
 
 def _client(function: Function) -> bool:

@@ -129,6 +129,8 @@ def wrapped(call: Call, callee: Function, function: Function) -> Iterator[Findin
         given = inner.node.args[0]
         if isinstance(given, ast.Starred):
             given = given.value
+        if isinstance(given, ast.Call) and text(given.func).endswith("split") and given.args:
+            given = given.args[0]
         if isinstance(given, ast.Name) and given.id in callee.params:
             command = first_word(node.args[0], function)
             if command in INSTEAD and not _FOLLOWS.search(source(node, 300)):

@@ -54,13 +54,14 @@ def _guarded(node: ast.stmt, function: Function) -> bool:
 def under(project: Project, lock: Lock, function: Function) -> Iterator[Finding]:
     """The dearest thing that is done while a lock is held."""
     worst: Call | None = None
-    weight = 0
+    weight = every = 0
     for call in function.calls:
         if call.lock is not lock or call.place & model.IN_LAMBDA or _SELDOM.search(call.method):
             continue
         bits = project.effects(call)
         if call.place & model.IN_GUARD and not bits & fx.BLOCKING:
             continue  # done once
+        every |= bits
         heavy = next((rank for rank, bit in enumerate(_HEAVY, 1) if bits & bit), 0)  # the first of equals is kept
         if heavy and (worst is None or heavy < weight):
             worst, weight = call, heavy
@@ -72,7 +73,7 @@ def under(project: Project, lock: Lock, function: Function) -> Iterator[Finding]
     if lock.kind == "file":
         if bits & (fx.BLOCKING | fx.READ | fx.WRITE):
             yield found(function, worst.line, "file_lock", "1.5", severity=severity, call=written, lock=lock.name)
-    elif bits & (fx.BLOCKING | fx.WRITE | fx.SYNC):
+    elif every & (fx.BLOCKING | fx.WRITE | fx.SYNC):
         yield found(function, worst.line, "lock_io", "7.2", "1.5", severity=severity, call=written, lock=lock.name)
     else:
         yield found(function, worst.line, "lock_io", "1.5", "7.2", severity=severity, call=written, lock=lock.name)

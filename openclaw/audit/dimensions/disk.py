@@ -111,7 +111,7 @@ def _temporary(call: Call, function: Function) -> Iterator[Finding]:
         (loop is not None and not is_retry(loop))
         or function.heat & model.HANDLER
         or (function.heat & model.ITEM and not replaces)
-        or (function.heat & model.ENTRY and not replaces and not function.loops)
+        or (function.heat & model.ENTRY and not replaces and not function.loops and not function.yields)
     ):
         yield found(function, call.line, "temporary_each", "4.5", call=source(call.node))
 

@@ -153,6 +153,8 @@ def _long_lived(project: Project, store: Store) -> tuple[str, bool] | None:
         )
     if rest:
         return None
+    if isinstance(default := function.defaults.get(head), ast.List | ast.Dict) and head not in function.values:
+        return ("list" if isinstance(default, ast.List) else "dict"), True  # one for all calls
     if head in function.types or head in function.values or head in function.params:
         return _local_growth(store)
     kind = function.module.types.get(head, "")

@@ -75,16 +75,22 @@ def _concatenation(typer: Typer, function: Function, store: Store) -> Iterator[H
     if any(is_short(loop) for loop in store.loop.chain()[:1]) or store.key is not None:
         return
     kind = _kind(store.owner, typer, function)
-    if kind not in ("str", "bytes", "list") and kind not in ("", "dict"):
+    if kind not in ("str", "bytes", "list", "tuple") and kind not in ("", "dict"):
         return
     value = typer.of(store.value, function)
     if store.how == "x=x+" and (kind == "list" or value == "list"):
         yield Hint("list_concat", store.line, function, store.loop, {"name": store.owner})
         return
-    if kind in ("str", "bytes") or (kind == "" and value in ("str", "bytes")):
-        if value in ("int", "float") or _reset(store, function):
+    if kind in ("str", "bytes", "tuple") or (kind == "" and value in ("str", "bytes")):
+        if value in ("int", "float") or _reset(store, function) or _named(store):
             return
         yield Hint("concat", store.line, function, store.loop, {"name": store.owner, "kind": kind or value})
+
+
+def _named(store: Store) -> bool:
+    """Whether the loop goes on until the text is one that it accepts: a free name, which stays short."""
+    loop = store.loop
+    return loop is not None and loop.kind == "while" and store.how == "x=x+" and store.owner in names(loop.test)
 
 
 def _reset(store: Store, function: Function) -> bool:

@@ -19,6 +19,7 @@ from openclaw.audit.values import number
 OFTEN = 1.0
 """Seconds below which any poll is too frequent."""
 OFTEN_HTTP = 5.0
+OFTEN_PROCESS = 2.0
 WATCHED = 10.0
 """Seconds below which a folder is better watched."""
 SELDOM = 600.0
@@ -136,7 +137,7 @@ def _points(loop: Loop, call: Call, seconds: float, bits: int) -> list[str]:
             return []
         return ["3.1", "3.4"] if seconds < FINE else ["3.1"]
     points = []
-    if seconds < OFTEN or (bits & fx.HTTP and seconds < OFTEN_HTTP):
+    if seconds < OFTEN or (bits & fx.HTTP and seconds < OFTEN_HTTP) or (bits & fx.PROCESS and seconds < OFTEN_PROCESS):
         points.append("3.1")
     if looks and seconds < WATCHED and not _has_inotify(loop):
         points.append("3.3")

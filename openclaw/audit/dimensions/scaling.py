@@ -33,11 +33,12 @@ def local(module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
         yield from scans.scan(loop, typer, function)
         nested = list(scans.nested(loop, function)) or list(scans.joined(loop, function))
         yield from nested
+        yield from scans.filtered(loop, typer, function)
         yield from scans.selected(loop, function)
     for store in function.stores:
         if store.how == "in" and store.loop is not None:
             yield from scans.membership(store, typer, function)
-        elif store.how == "in" and "." in store.owner:
+        elif store.how == "in" and ("." in store.owner or isinstance(store.value, ast.ListComp)):
             yield from scans.searched(store, typer, function)
     yield from scans.quadratic(typer, function)
     yield from scans.resorted(typer, function)
@@ -67,7 +68,7 @@ def _scans_per_item(project: Project, call: Call, function: Function) -> Iterato
     callee = project.callee(call)
     if loop is None or callee is None or is_retry(loop) or call.node is None:
         return
-    if any(hint.rule in ("linear_scan", "file_scan", "parsed_scan") for hint in callee.hints):
+    if any(hint.rule in ("linear_scan", "file_scan", "parsed_scan", "filtered_scan") for hint in callee.hints):
         yield found(
             function,
             call.line,

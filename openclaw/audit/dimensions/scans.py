@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 
 from openclaw.audit.effects import READ
-from openclaw.audit.model import Function, Hint, Loop, Store
+from openclaw.audit.model import Call, Function, Hint, Loop, Store
 from openclaw.audit.syntax import calls, constant, names, source, text
 from openclaw.audit.typer import Typer
 
@@ -20,6 +20,9 @@ def scan(loop: Loop, typer: Typer, function: Function) -> Iterator[Hint]:
         return
     if _parsed(loop, typer, function):
         yield Hint("parsed_scan", loop.line, function, loop, {"name": source(iterable)})
+        return
+    if _within(loop, function):
+        yield Hint("linear_scan", loop.line, function, loop, {"name": source(iterable), "test": source(_first(loop))})
         return
     if not owner or not _is_list(owner, typer, function):
         return
@@ -38,6 +41,50 @@ def scan(loop: Loop, typer: Typer, function: Function) -> Iterator[Hint]:
             yield Hint("linear_scan", loop.line, function, loop, {"name": owner, "test": source(tests[0])})
         elif isinstance(node, ast.GeneratorExp) and isinstance(node.elt, ast.Compare) and _by_key(node.elt, loop):
             yield Hint("linear_scan", loop.line, function, loop, {"name": owner, "test": source(node.elt)})
+
+
+def _within(loop: Loop, function: Function) -> bool:
+    """A search through the values of a long-lived mapping, or through the lists in it, for one by another key."""
+    node, outer = loop.node, loop
+    if not isinstance(node, ast.For) or len(node.body) != 1 or not isinstance(node.body[0], ast.If):
+        return False
+    if loop.parent is not None and isinstance(loop.iterable, ast.Name) and loop.iterable.id in loop.parent.targets:
+        outer = loop.parent
+    given = outer.iterable
+    if not isinstance(given, ast.Call) or not isinstance(given.func, ast.Attribute):
+        return False
+    held = text(given.func.value)
+    lasting = held.startswith("self.") or (held in function.module.types and held not in function.types)
+    return (
+        given.func.attr in ("values", "items")
+        and lasting
+        and held != "self.headers"
+        and _finds(node.body[0])
+        and _by_key(node.body[0].test, loop)
+    )
+
+
+def filtered(loop: Loop, typer: Typer, function: Function) -> Iterator[Hint]:
+    """All of a long-lived list gone through for what a parameter asks: dear only where it is done for each item."""
+    owner = _base(loop.iterable) if loop.iterable is not None else ""
+    if loop.parent is not None or not owner or not _is_list(owner, typer, function):
+        return
+    params = set(function.params) - {"self", "cls"}
+    asks = any(
+        isinstance(found, ast.Compare)
+        and isinstance(found.ops[0], ast.Eq | ast.In)
+        and names(found) & params
+        and names(found) & loop.targets
+        for test in _tests(loop.node)
+        for found in ast.walk(test)
+    )
+    if asks:
+        yield Hint("filtered_scan", loop.line, function, loop, {"name": owner})
+
+
+def _first(loop: Loop) -> ast.expr | None:
+    body = loop.node.body if isinstance(loop.node, ast.For) else []
+    return body[0].test if body and isinstance(body[0], ast.If) else None
 
 
 def _file_scan(loop: Loop, typer: Typer, function: Function) -> bool:
@@ -80,9 +127,10 @@ _LINES = frozenset({"readlines", "splitlines"})
 def _asked(node: ast.For, function: Function) -> bool:
     """Whether the loop compares what it reads with a parameter of its function."""
     params = set(function.params) - {"self", "cls"}
+    leaves = any(isinstance(found, ast.Return | ast.Break) for found in ast.walk(node))
     return any(
         isinstance(found, ast.Compare)
-        and isinstance(found.ops[0], ast.Eq | ast.In | ast.NotEq)
+        and isinstance(found.ops[0], (ast.Eq, ast.In, ast.NotEq) if leaves else (ast.Eq, ast.NotEq))
         and any(isinstance(side, ast.Name) and side.id in params for side in [found.left, *found.comparators])
         for statement in node.body
         for found in ast.walk(statement)
@@ -207,6 +255,12 @@ def selected(loop: Loop, function: Function) -> Iterator[Hint]:
 def searched(store: Store, typer: Typer, function: Function) -> Iterator[Hint]:
     """`x in self.items` of a list that only grows: gone through on every call."""
     owner = store.owner
+    if isinstance(store.value, ast.ListComp):
+        made = _base(store.value.generators[0].iter)
+        if _is_list(made, typer, function):
+            test = f"{source(store.key)} in {source(store.value)}"
+            yield Hint("list_search", store.line, function, None, {"name": made, "test": test})
+        return
     if not _is_list(owner, typer, function) or owner.rpartition(".")[2] in function.module.evicted:
         return
     cls = function.owner
@@ -229,15 +283,25 @@ def resorted(typer: Typer, function: Function) -> Iterator[Hint]:
         if call.name == "list.index" and call.loop is None and _is_list(call.receiver, typer, function):
             test = source(call.node)
             yield Hint("linear_scan", call.line, function, None, {"name": call.receiver, "test": test})
-        if call.name != "list.sort" or call.loop is not None or not _is_list(call.receiver, typer, function):
+        owner = call.receiver if call.name == "list.sort" else call.target if _sorts_itself(call) else ""
+        if not owner or call.loop is not None or not _is_list(owner, typer, function):
             continue
         added = [
-            store
-            for store in function.stores
-            if store.owner == call.receiver and store.how == "append" and store.loop is None
+            store for store in function.stores if store.owner == owner and store.how == "append" and store.loop is None
         ]
         if added and added[0].line < call.line:
-            yield Hint("sorted_each", call.line, function, None, {"name": call.receiver})
+            yield Hint("sorted_each", call.line, function, None, {"name": owner})
+
+
+def _sorts_itself(call: Call) -> bool:
+    """`self.items = sorted(self.items)`."""
+    return (
+        call.name == "builtins.sorted"
+        and call.node is not None
+        and bool(call.node.args)
+        and call.target != ""
+        and text(call.node.args[0]) == call.target
+    )
 
 
 def _base(node: ast.expr) -> str:
@@ -257,6 +321,8 @@ def _base(node: ast.expr) -> str:
             and node.func.attr in ("values", "items", "keys")
         ):
             node = node.func.value
+        elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add):
+            node = node.left
         else:
             return text(node)
 
@@ -281,6 +347,8 @@ def membership(store: Store, typer: Typer, function: Function) -> Iterator[Hint]
         other.owner == owner and other.how in ("append", "extend", "insert", "+=") and other.loop is not None
         for other in function.stores
     )
+    if 0 < store.loop.assigned.get(owner, 0) < store.line and owner in function.values:
+        return  # made anew in each turn
     literal = function.values.get(owner) or function.module.values.get(owner)
     if isinstance(literal, ast.List) and not grows and len(literal.elts) > 0:
         return

@@ -81,10 +81,22 @@ def spins(node: ast.While, loop: Loop, typer: Typer, function: Function) -> bool
         typer.name(call.func, function) == "select.select" and _zero(argument(call, 3, "timeout")) for call in inner
     ):
         return True
+    if _turned_away(body):
+        return True
     refused = any(isinstance(part, ast.Try) and _would_block(part) for part in body)
     if any(_blocks(call) and not (refused and _reads(call)) for call in inner):
         return False
     return any(_gives_up(statement) for statement in body)
+
+
+def _turned_away(body: list[ast.stmt]) -> bool:
+    """`if queue.empty(): continue` before anything in the turn that waits."""
+    for part in body:
+        if isinstance(part, ast.If) and _gives_up(part) and not any(_blocks(call) for call in calls(part.test)):
+            return True
+        if any(_blocks(call) for call in calls(part)):
+            return False
+    return False
 
 
 def may_spin(node: ast.While, loop: Loop) -> bool:

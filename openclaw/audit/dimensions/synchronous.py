@@ -121,6 +121,8 @@ def _changed(function: Function, call: Call, before: Call) -> bool:
 def project(project: Project) -> Iterator[Finding]:
     for function in project.functions:
         for hint in function.hints:
+            if hint.rule == "start_join" and function.name in ("main", "run", "<module>", "serve"):
+                continue  # the program itself waits for its work
             if hint.rule in ("start_join", "submit_result"):
                 yield found(function, hint.line, hint.rule, "2.3", facts=hint.facts)
             elif hint.rule in ("round_trip", "dumped_twice"):
@@ -183,7 +185,13 @@ def _unused(call: Call) -> bool:
 def _connections(function: Function) -> Iterator[Finding]:
     """Each `requests.verb` opens a connection of its own: in a loop, or several in one function."""
     plain = [call for call in function.calls if call.name in MODULE_VERBS and call.node is not None]
-    looped = [call for call in plain if (loop := items_loop(call)) is not None and not is_retry(loop)]
+    looped = [
+        call
+        for call in plain
+        if (loop := items_loop(call)) is not None
+        and not is_retry(loop)
+        and not (loop.kind == "while" and call.method == "urlopen")
+    ]
     several = plain if len({call.line for call in plain}) > 1 else []
     for call in looped or several:
         yield found(function, call.line, "no_session", "2.2", facts=pooled(call))

@@ -64,7 +64,12 @@ def contents(typer: Typer, call: Call, function: Function) -> Iterator[Hint]:
         return
     if CONFIG.search(opened) or _SMALL.search(opened) or _parsed(call):
         return
-    if binary or _BIG.search(words) or (not steady and _taken_apart(call, function)):
+    if (
+        binary
+        or (not steady and _passed_on(call))
+        or _BIG.search(words)
+        or (not steady and _taken_apart(call, function))
+    ):
         facts["path"] = opened[:80]
         yield Hint("whole_file", call.line, function, call.loop, facts)
 
@@ -74,6 +79,11 @@ def _parsed(call: Call) -> bool:
     return call.use == model.USE_ARGUMENT and call.target.endswith(
         (".loads", "int", "float", ".fromstring", ".safe_load")
     )
+
+
+def _passed_on(call: Call) -> bool:
+    """Whether the content goes straight into another file."""
+    return call.use == model.USE_ARGUMENT and call.target.rpartition(".")[2] in ("write", "write_text", "write_bytes")
 
 
 def _taken_apart(call: Call, function: Function) -> bool:
