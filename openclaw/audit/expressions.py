@@ -264,7 +264,7 @@ class Expressions:
     def _compare(self, node: ast.Compare) -> None:
         for operator, right in zip(node.ops, node.comparators, strict=True):
             if isinstance(operator, ast.In | ast.NotIn):
-                owner = root(right) if not isinstance(right, ast.Call) else ""
+                owner = text(right)
                 listed = isinstance(right, ast.Call) and (
                     text(right.func) == "list" or getattr(right.func, "attr", "") == "values"
                 )

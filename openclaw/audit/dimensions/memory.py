@@ -74,6 +74,8 @@ def _concatenation(typer: Typer, function: Function, store: Store) -> Iterator[H
     assert store.loop is not None
     if any(is_short(loop) for loop in store.loop.chain()[:1]) or store.key is not None:
         return
+    if store.owner in store.loop.targets:
+        return  # another one in each turn
     kind = _kind(store.owner, typer, function)
     if kind not in ("str", "bytes", "list", "tuple") and kind not in ("", "dict"):
         return

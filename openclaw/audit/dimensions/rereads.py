@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 
@@ -51,6 +52,8 @@ def read_again(function: Function) -> Iterator[Finding]:
         if path is None or call.name in ("shutil.copy", "shutil.copyfileobj"):
             continue
         if call.effects & fx.STAT:
+            if call.name in _OTHER or _ENTRY.search(call.receiver):
+                continue
             looks[source(path)].append(call)
             continue
         if not call.effects & fx.READ:
@@ -86,6 +89,12 @@ def read_again(function: Function) -> Iterator[Finding]:
                 path=path_source,
                 count=str(len(same)),
             )
+
+
+_OTHER = frozenset({"os.access", "os.path.islink", "os.path.samefile"})
+"""Questions that an `os.stat` does not answer."""
+_ENTRY = re.compile(r"^(dir|src|sub)?_?entry$|dirent")
+"""What `os.scandir` gives has the answers with it."""
 
 
 def asked_again(project: Project, function: Function) -> Iterator[Finding]:

@@ -147,6 +147,8 @@ def _is_list(owner: str, typer: Typer, function: Function) -> bool:
     head = owner.split(".", maxsplit=1)[0]
     if "." not in owner and (head in function.types or head in function.values or head in function.params):
         return False
+    if _settled(owner, function):
+        return False
     node: ast.expr = ast.Name(head)
     for part in owner.split(".")[1:]:
         node = ast.Attribute(node, part)
@@ -154,6 +156,14 @@ def _is_list(owner: str, typer: Typer, function: Function) -> bool:
         typer.of(node, function) in ("list", "deque")
         and (head in ("self", "cls") or head in function.module.types or head in function.module.classes)
         and owner not in ("self.headers",)
+    )
+
+
+def _settled(owner: str, function: Function) -> bool:
+    """Whether a list of the module is written out in it, and nothing adds to it: it is as short as it looks."""
+    literal = function.module.values.get(owner)
+    return isinstance(literal, ast.List | ast.ListComp) and not any(
+        store.owner == owner and store.how != "in" for other in function.module.functions for store in other.stores
     )
 
 
@@ -350,6 +360,8 @@ def membership(store: Store, typer: Typer, function: Function) -> Iterator[Hint]
     if 0 < store.loop.assigned.get(owner, 0) < store.line and owner in function.values:
         return  # made anew in each turn
     literal = function.values.get(owner) or function.module.values.get(owner)
+    if function.owner is not None and owner.startswith(("self.", "cls.")):
+        literal = literal or function.owner.values.get(owner.split(".")[1])
     if isinstance(literal, ast.List) and not grows and len(literal.elts) > 0:
         return
     if not grows and (owner in function.params or owner in store.loop.assigned):

@@ -73,6 +73,8 @@ _EMPTY = frozenset({"Empty", "BlockingIOError", "IndexError", "KeyError"})
 def spins(node: ast.While, loop: Loop, typer: Typer, function: Function) -> bool:
     body = node.body
     if all(_idle(statement) for statement in body):
+        if isinstance(node.test, ast.Call) and text(node.test.func).endswith(".acquire"):
+            return False  # takes all that there is
         return all(_only_asks(call) for call in calls(node))
     if not (loop.endless or loop.deadline):
         return False
@@ -176,6 +178,8 @@ def _gives_up(node: ast.stmt) -> bool:
     """`try: x = q.get_nowait() except Empty: continue`, or `if not ready: continue`."""
     if isinstance(node, ast.Try):
         again = _EMPTY | _REFUSED if ends(node.body) else _EMPTY
+        if not any(text(call.func) for part in node.body for call in calls(part)):
+            return False  # looks into what it has
         return any(
             (_names(handler.type) & again) and all(_idle(statement) for statement in handler.body)
             for handler in node.handlers
