@@ -6,12 +6,12 @@ The half of `scan` that knows no statements.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from openclaw.audit import model
 from openclaw.audit.effects import BY_CALL, CPU, FLUSH, OPENERS, READ, WRITE
 from openclaw.audit.guards import sides
-from openclaw.audit.model import Call, Function, Lock, Loop, Module, Store
+from openclaw.audit.model import Call, Class, Function, Lock, Loop, Module, Store
 from openclaw.audit.names import PLAIN_METHODS
 from openclaw.audit.syntax import argument, constant, names, root, text
 from openclaw.audit.typer import Typer
@@ -183,12 +183,25 @@ class Expressions:
                 )
 
     def _evicted(self, owner: str) -> None:
+        if owner and "." not in owner:
+            for held in self._origins(owner):
+                self._evicted(held)
         if owner.startswith(("self.", "cls.")) and self._function.owner is not None:
             self._function.owner.evicted.add(owner.split(".")[1])
             self._taken.add(owner.split(".")[1])
         elif owner:
             self._module.evicted.add(owner)
             self._module.evicted.add(owner.rpartition(".")[2])
+
+    def _origins(self, name: str) -> Iterator[str]:
+        """The containers of self that a local name is an element of: `for x in self.a.values()`, `x = self.a[k]`."""
+        given = [
+            loop.iterable for loop in (self._loop.chain() if self._loop is not None else ()) if name in loop.targets
+        ]
+        for node in [*given, self._function.values.get(name)]:
+            found = root(node)
+            if found.startswith("self."):
+                yield found
 
     def _store(self, line: int, owner: str, how: str, value: ast.expr | None, key: ast.expr | None) -> None:
         self._function.stores.append(Store(self._function, line, owner, how, value, key, self._loop, self._place))
@@ -230,7 +243,7 @@ class Expressions:
         if type(node.value) is not ast.Name:
             self._expression(node.value, model.USE_CHAINED, node.attr)
         cls = self._typer.class_of(self._typer.of(node.value, self._function)) if self._module.classes else None
-        if cls is not None and node.attr in cls.properties:
+        if cls is not None and (node.attr in cls.properties or _elsewhere(cls, node.attr)):
             name = f"{self._module.name}.{cls.name}.{node.attr}"
             call = Call(
                 self._function,
@@ -241,7 +254,7 @@ class Expressions:
                 "",
                 self._loop,
                 self._lock,
-                self._place,
+                self._place | model.AS_ATTRIBUTE,
                 receiver=text(node.value),
             )
             self._function.calls.append(call)
@@ -285,6 +298,11 @@ class Expressions:
             self._function.owner.evicted.add(owner.split(".")[1])
         elif owner:
             self._module.evicted.add(owner)
+
+
+def _elsewhere(cls: Class, attribute: str) -> bool:
+    """Whether an attribute is none of the class's own: it may be a property of a base of another module."""
+    return bool(cls.bases) and attribute not in cls.methods and attribute not in cls.attributes | cls.values.keys()
 
 
 def _flushes(node: ast.Call) -> bool:

@@ -57,10 +57,15 @@ class Project:
         self._modules: dict[str, Module] = {}
         self._methods: dict[str, list[Function]] = defaultdict(list)
         self._made: dict[Class, list[Call]] = defaultdict(list)
+        self._below: dict[Class, list[Class]] = defaultdict(list)
+        self.overriding: dict[Call, list[Function]] = {}
         self.callees: dict[Call, Function] = {}
         self.callers: dict[Function, list[Call]] = defaultdict(list)
         for module in self.modules:
             self._declare(module)
+        for cls in [cls for module in self.modules for cls in module.classes.values() if cls.bases]:
+            for parent in self._parents(cls):
+                self._below[parent].append(cls)
         for function in self.functions:
             self._link(function)
         self._carry_effects()
@@ -150,11 +155,30 @@ class Project:
                     self._made[cls].append(call)
             if found is None and call.name.startswith("?."):
                 found = self._by_method(function.module, call.name[2:])
+            if call.place & model.AS_ATTRIBUTE and not _is_property(found):
+                found = None  # an attribute of an object, no property
             if found is not None and found is not function.module.functions[0]:
-                self.callees[call] = found
-                self.callers[found].append(call)
+                self._join(call, found)
             elif not call.effects:
                 call.effects = self._inherited(function.module, call.name)
+
+    def _join(self, call: Call, found: Function) -> None:
+        """Note what a call runs; a method that only says that others have it is the dearest of theirs."""
+        others = self._overriding(found)
+        for other in others:
+            self.callers[other].append(call)
+        self.overriding[call] = others
+        if others and ("abstractmethod" in " ".join(found.decorators) or not found.calls):
+            found = max(others, key=_weight)
+        else:
+            self.callers[found].append(call)
+        self.callees[call] = found
+
+    def _overriding(self, method: Function) -> list[Function]:
+        """The methods of subclasses that stand in the place of one."""
+        if method.owner is None or method.name.startswith("__"):
+            return []
+        return [cls.methods[method.name] for cls in self._below.get(method.owner, ()) if method.name in cls.methods]
 
     def _resolve(self, module: Module, name: str) -> Function | None:
         if name.startswith(("builtins.", "?")):
@@ -190,7 +214,10 @@ class Project:
         return None
 
     def _imports(self, module: Module, other: Module) -> bool:
-        return any(self.find_module(module, name) is other for name in module.imports.values())
+        return any(
+            self.find_module(module, name) is other or self.find_module(module, name.rpartition(".")[0]) is other
+            for name in module.imports.values()
+        )
 
     def _inherited(self, module: Module, name: str) -> int:
         """Effects of a library method that a class of another module inherits."""
@@ -235,10 +262,12 @@ class Project:
                     waiting.append(inner)
             for call in function.calls:
                 callee = self.callees.get(call)
-                if callee is None or call.place & model.IN_GUARD or callee.heat | function.heat == callee.heat:
+                if callee is None or call.place & model.IN_GUARD:
                     continue
-                self._heat(callee, function.heat, function.heated_by)
-                waiting.append(callee)
+                for run in [callee, *self.overriding.get(call, ())]:
+                    if run.heat | function.heat != run.heat:
+                        self._heat(run, function.heat, function.heated_by)
+                        waiting.append(run)
 
     def _wrappers(self, function: Function) -> Iterator[Function]:
         """The functions that the decorators of a function put around it."""
@@ -326,6 +355,15 @@ class Project:
             ):
                 made[callee.owner.name] += 1
         return made
+
+
+def _is_property(found: Function | None) -> bool:
+    return found is not None and found.owner is not None and found.name in found.owner.properties
+
+
+def _weight(function: Function) -> int:
+    """How much a function's own statements do, for a choice between several."""
+    return max((call.effects & (fx.BLOCKING | fx.FILES) for call in function.calls), default=0)
 
 
 _HOOKS = frozenset(

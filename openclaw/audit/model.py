@@ -32,6 +32,8 @@ IN_HEADER = 64
 """In a loop's own test or iterable."""
 LEAVING = 128
 """In a branch that ends by leaving the loop: done once, whatever the loop's length."""
+AS_ATTRIBUTE = 256
+"""No call as it is written, but what may be a property."""
 
 # How often and by whom a function is run (bits of Function.heat).
 HANDLER = 1

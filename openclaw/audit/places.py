@@ -143,9 +143,25 @@ def pauses_long(project: Project, loop: Loop) -> bool:
 
 
 def called_rarely(project: Project, function: Function) -> bool:
-    """Whether all the endless loops that call a function pause for long."""
-    around = [loop for caller in project.callers.get(function, ()) if (loop := endless_loop(caller)) is not None]
+    """Whether all the endless loops that lead to a function pause for long."""
+    seen: set[Function] = set()
+    waiting, around = [function], []
+    while waiting and len(seen) < _CALLERS:
+        here = waiting.pop()
+        if here in seen:
+            continue
+        seen.add(here)
+        for caller in project.callers.get(here, ()):
+            loop = endless_loop(caller)
+            if loop is not None:
+                around.append(loop)
+            else:
+                waiting.append(caller.function)
     return bool(around) and all(pauses_long(project, loop) for loop in around)
+
+
+_CALLERS = 30
+"""How many functions are looked at on the way up."""
 
 
 def loop_calls(loop: Loop) -> list[Call]:

@@ -13,7 +13,7 @@ CONFIG = re.compile(
     re.IGNORECASE,
 )
 STATIC = re.compile(
-    r"templat|static|schema|catalog|asset|polic|banner|\.html|\.css|\.j2|\.tmpl|version|whitelist|allowlist",
+    r"templat|static|schema|catalog|asset|polic|banner|\blang\b|locale|i18n|\.html|\.css|\.j2|\.tmpl|version|whitelist|allowlist",
     re.IGNORECASE,
 )
 STATE = re.compile(
@@ -21,7 +21,7 @@ STATE = re.compile(
     re.IGNORECASE,
 )
 """What changes while the service runs."""
-VOLATILE = re.compile(r"/dev/shm|/run/|XDG_RUNTIME|tmpfs|/proc/|/sys/|/dev/", re.IGNORECASE)
+VOLATILE = re.compile(r"/dev/shm|/run/(?!secrets)|XDG_RUNTIME|tmpfs|/proc/|/sys/|/dev/", re.IGNORECASE)
 _DEPTH = 6
 
 
@@ -89,6 +89,11 @@ def _called(node: ast.Call, function: Function, depth: int) -> float | None:
         if last in ("float", "int"):
             return known[0] if known else None
         return (max if last == "max" else min)(known) if len(known) == len(found) else None
+    if name in ("random.random", "random"):
+        return 0.5
+    if name.endswith("uniform") and len(node.args) == 2:
+        ends = [_number(argument, function, depth + 1) for argument in node.args]
+        return sum(value for value in ends if value is not None) / 2 if None not in ends else None
     if last in ("get", "getenv", "getfloat", "getint") and len(node.args) > 1:
         return _number(node.args[-1], function, depth + 1)
     return None

@@ -5,6 +5,20 @@ from __future__ import annotations
 from openclaw.audit.advice.model import QUICK, STRUCTURAL, Advice, Effect
 
 ADVICE = {
+    "all_for_one": Advice(
+        ("Todo `{name}` escrito por cada alta: `{call}`", "All of `{name}` written for each addition: `{call}`"),
+        (
+            "con 1000 elementos cada alta escribe los 1000: {before} con {agents} agentes, contra {after}",
+            "with 1000 items each addition writes all 1000: {before} at {agents} agents, against {after}",
+        ),
+        (
+            "Añadir una línea por alta, y compactar de vez en cuando",
+            "Append a line for each addition, and compact now and then",
+        ),
+        ("al arrancar hay que leer el diario y aplicar sus líneas", "the journal has to be read and applied at start"),
+        'journal.write(json.dumps(item) + "\\n")  # held open; compacted at start',
+        Effect(10, 0.02, "write"),
+    ),
     "sync_each": Advice(
         ("fsync por registro: `{call}`", "fsync for each record: `{call}`"),
         (

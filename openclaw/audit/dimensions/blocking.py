@@ -62,6 +62,12 @@ def local(_module: Module, _typer: Typer, function: Function) -> Iterator[Hint]:
             yield Hint("open_leak", call.line, function, call.loop, {"call": source(call.node), "use": call.use})
         elif call.name == "socket.socket" and call.use == model.USE_ASSIGNED and call.target:
             yield from _socket(call, function)
+        elif (
+            call.name == "socket.create_connection"
+            and call.use == model.USE_ASSIGNED
+            and not _closed_somewhere(call.target, function)
+        ):
+            yield Hint("open_leak", call.line, function, call.loop, {"call": source(call.node), "use": call.use})
 
 
 def _owned(call: Call, function: Function) -> bool:
@@ -141,10 +147,22 @@ def _socket(call: Call, function: Function) -> Iterator[Hint]:
     ):
         facts = {"call": f"{name}.connect(…)", "fixed": f"{name}.settimeout(10)  # before {name}.connect(…)"}
         yield Hint("no_timeout", methods["connect"].line, function, call.loop, facts)
-        if not _kept(name, function) and function.node is not None:
-            closed = any(text(found.func) == f"{name}.close" for found in calls(function.node))
-            if not closed:
-                yield Hint("open_leak", call.line, function, call.loop, {"call": "socket.socket()", "use": call.use})
+    if not _closed_somewhere(name, function):
+        yield Hint("open_leak", call.line, function, call.loop, {"call": "socket.socket()", "use": call.use})
+
+
+def _closed_somewhere(name: str, function: Function) -> bool:
+    """Whether a connection is closed in its function, or is somebody else's to close."""
+    if not name or function.node is None or function.name == "<module>" or _kept(name, function):
+        return True
+    for node in ast.walk(function.node):
+        if isinstance(node, ast.Call):
+            given = [*node.args, *(keyword.value for keyword in node.keywords)]
+            if text(node.func) == f"{name}.close" or any(text(argument_) == name for argument_ in given):
+                return True
+        elif isinstance(node, ast.Return | ast.Yield) and text(node.value) == name:
+            return True
+    return False
 
 
 def project(project: Project) -> Iterator[Finding]:

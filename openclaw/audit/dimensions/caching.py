@@ -209,8 +209,48 @@ def project(project: Project) -> Iterator[Finding]:
             if call.node is not None:
                 yield from _compiled(call, function)
                 yield from _resolved(call, function)
+            if call.loop is not None:
+                yield from _computed_again(project, call, function)
         yield from parsed_per_item(project, function, told)
         yield from handed_path(project, function, told)
+
+
+def _computed_again(project: Project, call: Call, function: Function) -> Iterator[Finding]:
+    """A function of the project that only computes, given the same in each turn of a loop."""
+    callee, loop = project.callee(call), items_loop(call)
+    if callee is None or loop is None or call.node is None or call.place & (model.IN_HEADER | model.IN_EXCEPT):
+        return
+    if not all(isinstance(given, ast.Name | ast.Constant) for given in call.node.args):
+        return
+    used = names(call.node) - {callee.name}
+    carried = {name for around in loop.chain() for name in (*around.targets, *around.assigned)}
+    local = used & {*function.params, *function.values}
+    if not local or used & carried or used & function.module.evicted or not _computes_only(project, callee, 0):
+        return
+    if any(store.owner.split(".")[0] in used and store.how != "in" for store in function.stores):
+        return
+    yield found(function, call.line, "invariant", "8.2", call=source(call.node))
+
+
+def _computes_only(project: Project, function: Function, depth: int) -> bool:
+    """Whether a plain function only works on what it is given, and works on all of it."""
+    if function.owner is not None or function.outer is not None or function.cached or function.yields or depth > 2:
+        return False
+    if function.effects or function.locks or any(store.owner in function.module.values for store in function.stores):
+        return False
+    works = bool(function.loops)
+    for call in function.calls:
+        callee = project.callee(call)
+        if callee is not None:
+            if not _computes_only(project, callee, depth + 1):
+                return False
+            works = True
+        elif not call.name.startswith(_COMPUTING):
+            return False
+    return works
+
+
+_COMPUTING = ("builtins.", "math.", "str.", "list.", "dict.", "re.", "float.", "int.", "tuple.", "collections.")
 
 
 def _compiled(call: Call, function: Function) -> Iterator[Finding]:

@@ -99,7 +99,7 @@ def rewritten(project: Project, function: Function) -> Iterator[Finding]:
             continue
         if bits & fx.READ and not bits & fx.WRITE:
             readers.setdefault(path, call)
-        elif bits & fx.WRITE and path in readers:
+        elif bits & fx.WRITE and path in readers and (call.loop is None or call.loop is readers[path].loop):
             yield found(function, call.line, "rewritten", "7.5", path=path)
             return
 

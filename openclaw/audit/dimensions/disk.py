@@ -10,9 +10,10 @@ from openclaw.audit import model
 from openclaw.audit.dimensions.rereads import asked_again, compared, read_again
 from openclaw.audit.dimensions.syncs import syncs, unbuffered
 from openclaw.audit.finding import Finding, Severity, found
-from openclaw.audit.link import Project
+from openclaw.audit.link import Project, is_once
 from openclaw.audit.model import Call, Function, Hint, Loop, Module
 from openclaw.audit.places import (
+    called_rarely,
     is_retry,
     items_loop,
     mode_of,
@@ -20,7 +21,7 @@ from openclaw.audit.places import (
     path_text,
     sleep_of,
 )
-from openclaw.audit.syntax import constant, names, source
+from openclaw.audit.syntax import constant, names, source, text
 from openclaw.audit.typer import Typer
 from openclaw.audit.values import VOLATILE, fixed
 
@@ -43,7 +44,7 @@ def project(project: Project) -> Iterator[Finding]:
         yield from syncs(project, function)
         for call in function.calls:
             if call.effects & fx.LIST:
-                yield from _listing(call, function)
+                yield from _listing(project, call, function)
             elif call.effects & fx.TEMP:
                 yield from _temporary(call, function)
             elif call.name in fx.OPENERS and call.node is not None:
@@ -51,9 +52,27 @@ def project(project: Project) -> Iterator[Finding]:
         yield from read_again(function)
         yield from asked_again(project, function)
         yield from _heartbeat(project, function)
+        yield from _all_for_one(function)
 
 
-def _listing(call: Call, function: Function) -> Iterator[Finding]:
+def _all_for_one(function: Function) -> Iterator[Finding]:
+    """One item added to a collection, and all of the collection written to its file."""
+    if is_once(function) or not function.heat:
+        return
+    added = {store.owner for store in function.stores if store.loop is None and store.how in ("append", "[]=", "add")}
+    for call in function.calls:
+        if call.name not in ("json.dump", "pickle.dump") or call.node is None or call.loop is not None:
+            continue
+        whole = text(call.node.args[0]) if call.node.args else ""
+        lasting = whole.startswith("self.") or (whole in function.module.values and whole not in function.values)
+        if whole in added and lasting and call.lock is None:
+            opened = [other for other in function.calls if other.name in fx.OPENERS and other.line <= call.line]
+            line = opened[-1].line if opened else call.line
+            yield found(function, line, "all_for_one", "4.1", "7.5", call=source(call.node), name=whole)
+            return
+
+
+def _listing(project: Project, call: Call, function: Function) -> Iterator[Finding]:
     if call.name in ("shutil.rmtree", "shutil.copytree", "shutil.disk_usage") or call.node is None:
         return
     if call.target == "in" and call.name in ("os.listdir", "glob.glob"):
@@ -69,7 +88,7 @@ def _listing(call: Call, function: Function) -> Iterator[Finding]:
     elif (
         function.heat & model.HANDLER
         or (function.heat & model.ITEM and not function.heat & model.CYCLE and _steady(call))
-        or (_recursive(call) and function.heat & model.CYCLE)
+        or (_recursive(call) and function.heat & model.CYCLE and not called_rarely(project, function))
     ) or (function.heat and _for_one(call)):
         yield found(function, call.line, "listing_hot", "4.4", facts=facts)
     elif function.heat & model.ENTRY and call.use == model.USE_ARGUMENT and call.target == "builtins.len":

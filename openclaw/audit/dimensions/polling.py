@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from openclaw.audit import effects as fx
 from openclaw.audit import model
-from openclaw.audit.dimensions.spins import POLLS, blocks_by_name, may_spin, spins
+from openclaw.audit.dimensions.spins import POLLS, asks_the_clock, blocks_by_name, may_spin, spins
 from openclaw.audit.finding import Finding, Severity, found
 from openclaw.audit.link import Project
 from openclaw.audit.model import Call, Function, Hint, Loop, Module
@@ -24,6 +24,8 @@ WATCHED = 10.0
 """Seconds below which a folder is better watched."""
 SELDOM = 600.0
 FINE = 0.1
+VERY_FINE = 0.02
+"""A wait that wakes up fifty times a second is one where somebody should be told, whatever its limit."""
 
 
 def local(_module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
@@ -33,7 +35,8 @@ def local(_module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
         if isinstance(node, ast.While) and spins(node, loop, typer, function):
             yield Hint("busy_wait", loop.line, function, loop, {"test": source(node.test)})
         elif isinstance(node, ast.While) and loop.endless and may_spin(node, loop):
-            yield Hint("asks_at_once", loop.line, function, loop, {"test": source(node.test)})
+            facts = {"test": source(node.test), "clock": "yes" if asks_the_clock(node) else ""}
+            yield Hint("asks_at_once", loop.line, function, loop, facts)
     if isinstance(function.node, FUNCTIONS):
         yield from _timers(function)
 
@@ -52,7 +55,9 @@ def project(project: Project) -> Iterator[Finding]:
     for function in project.functions:
         for hint in function.hints:
             if hint.rule == "busy_wait" or (
-                hint.rule == "asks_at_once" and hint.loop is not None and _never_rests(project, hint.loop)
+                hint.rule == "asks_at_once"
+                and hint.loop is not None
+                and _never_rests(project, hint.loop, bool(hint.facts["clock"]))
             ):
                 yield found(function, hint.line, "busy_wait", "3.2", severity=Severity.CRITICAL, facts=hint.facts)
             elif hint.rule == "timer_poll":
@@ -61,7 +66,7 @@ def project(project: Project) -> Iterator[Finding]:
             yield from _poll(project, loop)
 
 
-def _never_rests(project: Project, loop: Loop) -> bool:
+def _never_rests(project: Project, loop: Loop, clock: bool) -> bool:
     """Whether nothing in a loop's turn waits, as far as the project knows what is called, and it asks the disk."""
     bits = 0
     for call in loop_calls(loop):
@@ -70,8 +75,10 @@ def _never_rests(project: Project, loop: Loop) -> bool:
             return False
         if call.effects & _RESTS or blocks_by_name(call):
             return False
+        if clock and callee is None and call.name.startswith("?") and call.method != "start":
+            return False  # may well wait
         bits |= project.effects(call)
-    return bool(bits & (fx.STAT | fx.LIST))
+    return clock or bool(bits & (fx.STAT | fx.LIST))
 
 
 _RESTS = fx.SLEEP | fx.WAIT | fx.HTTP | fx.CONNECT | fx.PROCESS
@@ -163,6 +170,8 @@ def _bounded(loop: Loop, call: Call, seconds: float, bits: int) -> list[str]:
     if call.place & model.IN_EXCEPT or (not loop.deadline and is_retry(loop) and not bits & fx.STAT):
         return []
     handler = bool(loop.function.heat & model.HANDLER)
+    if loop.kind == "while" and loop.deadline and seconds <= VERY_FINE:
+        return ["3.4", "3.1"]
     if loop.kind == "for" and not (bits & fx.STAT or _asks(loop)):
         return []
     if loop.kind == "while" and not loop.deadline and not _asks(loop) and not bits & (fx.STAT | fx.LIST):

@@ -178,6 +178,8 @@ def _through(call: Call, callee: Function, function: Function) -> Iterator[Findi
     loop = items_loop(call)
     if loop is None or is_retry(loop) or call.place & model.IN_LAMBDA:
         return
+    if callee.effects & (fx.HTTP | fx.CONNECT):
+        return  # one way of several to send something: dimension 9 tells of it
     if loop.within_endless():
         return  # a queue that is worked off: the cost is told where the process is started
     starter = next((inner for inner in callee.calls if inner.effects & fx.PROCESS), None)

@@ -111,7 +111,7 @@ def asked_again(project: Project, function: Function) -> Iterator[Finding]:
             continue
         given = "" if call.node is None else source(ast.Tuple([*call.node.args, *_values(call.node)]), 400)
         before = first.setdefault((callee, call.receiver, given), call)
-        if before is not call and before.line != call.line and before.loop is call.loop and not _between(before, call):
+        if before is not call and before.loop is call.loop and not _between(before, call):
             yield found(
                 function, call.line, "read_twice", "4.2", "8.1", path=callee.qualname, call=f"{callee.qualname}"
             )

@@ -38,7 +38,7 @@ def local(module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
     for store in function.stores:
         if store.how == "in" and store.loop is not None:
             yield from scans.membership(store, typer, function)
-        elif store.how == "in" and ("." in store.owner or isinstance(store.value, ast.ListComp)):
+        elif store.how == "in" and (store.owner or isinstance(store.value, ast.ListComp)):
             yield from scans.searched(store, typer, function)
     yield from scans.quadratic(typer, function)
     yield from scans.resorted(typer, function)
@@ -57,7 +57,7 @@ def project(project: Project) -> Iterator[Finding]:
             yield from _scans_per_item(project, call, function)
             if call.node is not None:
                 yield from _servers(project, call, function)
-                yield from _opened_each_time(call, function)
+                yield from _opened_each_time(project, call, function)
                 yield from _threads(call, function)
                 yield from _closing(call, function)
 
@@ -132,7 +132,7 @@ def _threading(call: Call) -> str:
     return changed(call.node, known.get(call.method, "ThreadingHTTPServer"))
 
 
-def _opened_each_time(call: Call, function: Function) -> Iterator[Finding]:
+def _opened_each_time(project: Project, call: Call, function: Function) -> Iterator[Finding]:
     if call.name not in _CONNECTIONS or call.use == model.USE_CHAINED:
         return
     loop = items_loop(call)
@@ -149,8 +149,19 @@ def _opened_each_time(call: Call, function: Function) -> Iterator[Finding]:
         hot = function.heat & (model.REPEATED | model.ENTRY) or looped or _method_like(function)
         if hot and function.name not in ("main", "__init__"):
             yield found(function, call.line, "session_each", "7.6", "8.3", call=source(call.node))
-    elif (looped or function.heat & (model.HANDLER | model.ITEM)) and call.name.startswith(("http.client", "socket.")):
+    elif (
+        looped
+        or function.heat & model.HANDLER
+        or any(caller.loop is not None for caller in project.callers.get(function, ()))
+        or (call.name.startswith("http.client") and (function.heat & model.ITEM or _left_open(call, function)))
+    ) and call.name.startswith(("http.client", "socket.")):
         yield found(function, call.line, "session_each", "7.6", "8.3", call=source(call.node))
+
+
+def _left_open(call: Call, function: Function) -> bool:
+    """A connection that a client's method makes for each call and leaves to the collector."""
+    closed = any(other.method == "close" and other.receiver == call.target for other in function.calls)
+    return _method_like(function) and not closed and call.use == model.USE_ASSIGNED
 
 
 def _method_like(function: Function) -> bool:

@@ -276,10 +276,11 @@ def searched(store: Store, typer: Typer, function: Function) -> Iterator[Hint]:
     cls = function.owner
     if cls is not None and owner.startswith("self.") and owner.split(".")[1] in cls.evicted:
         return
+    kept = owner.startswith("self.")
     if any(
         other.owner == owner and other.how in ("append", "extend", "insert", "+=")
         for method in function.module.functions
-        if method.name != "<module>" and method.owner is cls
+        if method.name != "<module>" and (method.owner is cls or not kept)
         for other in method.stores
     ):
         yield Hint(

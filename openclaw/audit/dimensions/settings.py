@@ -53,7 +53,7 @@ def read_each_time(project: Project, call: Call, function: Function, told: set[t
         return
     remade = function.name == "__init__" and heat & model.HANDLER and steady
     stateful = STATE.search(leaf(words)) is not None and not remade
-    templated = _TEMPLATE.search(f"{words} {function.name}") is not None
+    templated = _TEMPLATE.search(f"{words} {function.name}") is not None or STATIC.search(words) is not None
     if VOLATILE.search(words) or (not config and not templated and not static and (stateful or not steady)):
         return
     if not steady and not config and not templated:

@@ -110,9 +110,21 @@ def may_spin(node: ast.While, loop: Loop) -> bool:
         for target in part.targets
         if isinstance(target, ast.Name)
     }
+    if loop.leaves == 0 and asks_the_clock(node):
+        return True
     return loop.leaves == 0 and any(
         isinstance(part, ast.If) and taken & {found.id for found in ast.walk(part.test) if isinstance(found, ast.Name)}
         for part in node.body
+    )
+
+
+def asks_the_clock(node: ast.While) -> bool:
+    """Whether a turn decides by the time of day or a clock what is due."""
+    return any(
+        text(call.func) in ("time.time", "time.monotonic", "time.perf_counter") or text(call.func).endswith(".now")
+        for found in ast.walk(node)
+        if isinstance(found, ast.If)
+        for call in calls(found.test)
     )
 
 

@@ -218,7 +218,8 @@ def _reopened(project: Project, call: Call) -> Iterator[Finding]:
         return
     if callee.effects & _MORE:
         return
-    if not any(names(given) & loop.targets for given in [*call.node.args, *_keyword_values(call.node)]):
+    filled = {store.owner for store in call.function.stores if store.loop is loop and store.how != "in"}
+    if not any(names(given) & {*loop.targets, *filled} for given in [*call.node.args, *_keyword_values(call.node)]):
         return
     if callee.effects & fx.WRITE and not callee.own & fx.WRITE and _rewrites(project, callee):
         yield found(call.function, call.line, "reopened", "2.1", "4.1", call=source(call.node), path=callee.qualname)

@@ -13,7 +13,7 @@ from openclaw.audit.model import Call, Function, Hint, Loop
 from openclaw.audit.places import mode_of, path_of, path_text
 from openclaw.audit.syntax import calls, source, text
 from openclaw.audit.typer import Typer
-from openclaw.audit.values import CONFIG, definition, fixed
+from openclaw.audit.values import CONFIG, STATIC, definition, fixed
 
 _SMALL = re.compile(
     r"/proc|/sys/|pid\b|\.pid|version|token|secret|key\b|lock|state|status|meta|magic|header|schema|templ|index\.json|"
@@ -62,7 +62,7 @@ def contents(typer: Typer, call: Call, function: Function) -> Iterator[Hint]:
         return
     if call.method not in ("read", "read_text", "read_bytes"):
         return
-    if CONFIG.search(opened) or _SMALL.search(opened) or _parsed(call):
+    if CONFIG.search(opened) or STATIC.search(opened) or _SMALL.search(opened) or _parsed(call):
         return
     if (
         binary
