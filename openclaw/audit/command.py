@@ -1,7 +1,8 @@
 """The audit as a command: `openclaw audit …` on the host, `python -m openclaw.audit …` wherever there is Python.
 
 Runs on the main thread. Exit codes: 0 no critical finding is left, 1 one is, or the calibration failed, 2 wrong use.
-The report goes to stdout; what was passed over is said on stderr.
+A file or folder that cannot be read does not change the code: what was passed over is said on stderr and in the report,
+and so is it where nothing at all was read. The report goes to stdout.
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
     sys.stdout.write(rendered(result, words, arguments.format, arguments.agents, costs.calibrated))
     for passed in result.passed:
         print(f"audit: passed over {passed.path}: {passed.reason}", file=sys.stderr)
+    if not result.files:
+        print("audit: nothing was audited: no file of those given could be read as Python", file=sys.stderr)
     return int(any(finding.severity is Severity.CRITICAL for finding in result.findings))
 
 

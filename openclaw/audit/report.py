@@ -68,6 +68,8 @@ def _diagnosis(result: Result, words: Words, agents: int, calibrated: bool) -> I
     marks = ", ".join(f"{counts[severity]} {words.severities[severity]}" for severity in reversed(Severity))
     told = words.diagnosis
     yield "- " + told.read.format(files=result.files, lines=result.lines, functions=result.functions, hot=result.hot)
+    if not result.files:
+        yield "- " + told.nothing
     yield "- " + told.found.format(agents=agents, marks=marks)
     yield "- " + (told.calibrated if calibrated else told.reference)
     if result.silenced:

@@ -19,6 +19,7 @@ MAX_BYTES = 2_000_000
 """A larger file is data that happens to be Python; its tree would take some 100 times its size."""
 
 _SKIPPED = frozenset({"__pycache__", "node_modules", "build", "dist", "venv", "site-packages"})
+_NOT_LOOKED_INTO = f"hidden folders, {', '.join(sorted(_SKIPPED))} are not looked into"
 _SILENCE = re.compile(r"#\s*audit:\s*ok\b\s*([0-9](?:\.[0-9])?(?:\s*,\s*[0-9](?:\.[0-9])?)*)?\s*(.*)")
 
 
@@ -48,8 +49,12 @@ def find(paths: Sequence[str], passed: list[Passed]) -> Iterator[str]:
             passed.append(Passed(path, error.strerror or str(error)))
             continue
         if stat.S_ISDIR(found.st_mode):
+            before, empty = len(passed), True
             for below in _walk(path, passed):
+                empty = False
                 yield from _once(below, seen, passed)
+            if empty and len(passed) == before:
+                passed.append(Passed(path, f"no Python file in it; {_NOT_LOOKED_INTO}"))
         else:
             yield from _once(path, seen, passed)
 

@@ -12,6 +12,7 @@ class Diagnosis:
     """What the first section says; all of it was counted."""
 
     read: str
+    nothing: str
     found: str
     calibrated: str
     reference: str
@@ -90,6 +91,8 @@ SPANISH = Words(
     diagnosis=Diagnosis(
         read="Leído (medido): {files} ficheros, {lines} líneas, {functions} funciones; {hot} se ejecutan por petición, "
         "por vuelta o por elemento.",
+        nothing="No se ha auditado nada: en lo indicado no hay ningún fichero Python que se pueda leer. Que no haya "
+        "hallazgos no dice nada de ello.",
         found="Encontrado (medido), visto con {agents} agentes a la vez: {marks}.",
         calibrated="Cifras de coste: calibradas en esta máquina.",
         reference="Cifras de coste: estimadas con los costes de referencia (sin calibrar).",
@@ -144,6 +147,8 @@ ENGLISH = Words(
     diagnosis=Diagnosis(
         read="Read (measured): {files} files, {lines} lines, {functions} functions; {hot} of them run per request, "
         "per turn or per item.",
+        nothing="Nothing was audited: what was given holds no Python file that can be read. That there are no findings "
+        "says nothing of it.",
         found="Found (measured), looked at with {agents} agents at once: {marks}.",
         calibrated="Cost figures: calibrated on this machine.",
         reference="Cost figures: estimated from the reference costs (not calibrated).",

@@ -90,3 +90,42 @@ def test_a_damaged_calibration_is_named(place: Path, capsys: pytest.CaptureFixtu
 )
 def test_the_locale_chooses_the_language(environ: dict[str, str], expected: str) -> None:
     assert language(environ) == expected
+
+
+def test_an_empty_folder_is_said_to_be_one(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (place / "empty").mkdir()
+
+    assert main(["--lang", "en", "empty"]) == 0
+
+    said = capsys.readouterr()
+    first, second = said.err.splitlines()
+    assert first.startswith("audit: passed over empty: no Python file in it; hidden folders")
+    assert second == "audit: nothing was audited: no file of those given could be read as Python"
+    assert "- Nothing was audited: what was given holds no Python file that can be read." in said.out
+    assert "- Not read (measured): 1: empty: no Python file in it" in said.out
+
+
+def test_a_file_that_does_not_parse_is_named_beside_those_that_were_read(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "bad.py").write_text("def (:\n")
+    (place / "good.py").write_text(MINOR)
+
+    assert main(["--lang", "en", "."]) == 0
+
+    said = capsys.readouterr()
+    assert said.err == "audit: passed over ./bad.py: syntax error, line 1: invalid syntax\n"
+    assert "- Read (measured): 1 files" in said.out
+    assert "Nothing was audited" not in said.out
+
+
+def test_a_file_that_does_not_parse_and_nothing_else_is_not_called_fine(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (place / "bad.py").write_text("def (:\n")
+
+    assert main(["--lang", "es", "bad.py"]) == 0
+
+    said = capsys.readouterr()
+    assert said.err.splitlines()[-1] == "audit: nothing was audited: no file of those given could be read as Python"
+    assert "- No se ha auditado nada" in said.out
