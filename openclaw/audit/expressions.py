@@ -13,7 +13,7 @@ from openclaw.audit.effects import BY_CALL, CPU, FLUSH, OPENERS, READ, WRITE
 from openclaw.audit.guards import sides
 from openclaw.audit.model import Call, Class, Function, Lock, Loop, Module, Store
 from openclaw.audit.names import PLAIN_METHODS
-from openclaw.audit.syntax import argument, constant, names, root, text
+from openclaw.audit.syntax import argument, children, constant, names, root, text, walk
 from openclaw.audit.typer import Typer
 
 _ADDS = frozenset({"append", "appendleft", "add", "extend", "insert", "update", "put", "put_nowait", "push"})
@@ -102,7 +102,7 @@ class Expressions:
         self._expression(node.value, model.USE_ASSIGNED, node.target.id)
 
     def _children(self, node: ast.AST, use: str, target: str = "") -> None:
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if type(child) not in _SKIPPED:
                 self._expression(child, use, target)
 
@@ -178,7 +178,7 @@ class Expressions:
             if owner in loop.targets:
                 cls.closed.update(
                     found.attr
-                    for found in ast.walk(loop.iterable or ast.Constant(None))
+                    for found in walk(loop.iterable or ast.Constant(None))
                     if isinstance(found, ast.Attribute) and text(found.value) == "self"
                 )
 

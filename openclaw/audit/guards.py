@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Sequence
 
-from openclaw.audit.syntax import constant, mentions, root, statements, text
+from openclaw.audit.syntax import constant, mentions, root, statements, text, walk
 
 _STAMP = re.compile(r"mtime|loaded|expire|stamp|\bttl|version|checked|fetched|_at$|age$", re.IGNORECASE)
 _KEPT_STAMP = re.compile(r"last|next|when|until", re.IGNORECASE)
@@ -16,7 +16,7 @@ _KEPT_STAMP = re.compile(r"last|next|when|until", re.IGNORECASE)
 def _stamped(test: ast.Compare) -> bool:
     """Whether a comparison is with a remembered time or version of something."""
     for side in sides(test):
-        for found in ast.walk(side):
+        for found in walk(side):
             if isinstance(found, ast.Attribute | ast.Name) and _STAMP.search(text(found)):
                 return True
             if isinstance(found, ast.Attribute) and _KEPT_STAMP.search(found.attr):
@@ -53,9 +53,7 @@ def counts(test: ast.expr) -> bool:
 
 def _measures(call: ast.Call) -> bool:
     """`len(items)` of something at hand; `len(load())` asks anew in each turn."""
-    return text(call.func) == "len" and not any(
-        isinstance(found, ast.Call) for arg in call.args for found in ast.walk(arg)
-    )
+    return text(call.func) == "len" and not any(isinstance(found, ast.Call) for arg in call.args for found in walk(arg))
 
 
 def is_miss(test: ast.expr, body: Sequence[ast.stmt]) -> bool:

@@ -7,6 +7,7 @@ read; what stays is a few hundred bytes a line of code that does something.
 from __future__ import annotations
 
 import ast
+import sys
 from dataclasses import dataclass, field
 
 # How a call's result is used, as far as rules ask.
@@ -109,9 +110,11 @@ class Call:
     receiver: str = ""
     """The text of what the method is called on, where that is a plain name or attribute."""
 
-    @property
-    def method(self) -> str:
-        return self.name.rpartition(".")[2]
+    method: str = field(init=False)
+    """The last part of the name."""
+
+    def __post_init__(self) -> None:
+        self.method = sys.intern(self.name.rpartition(".")[2])
 
 
 @dataclass(slots=True, eq=False)

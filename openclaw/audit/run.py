@@ -33,11 +33,16 @@ def audit(paths: Sequence[str]) -> Result:
     collecting = gc.isenabled()
     gc.disable()
     try:
-        modules = _modules(paths, result)
-        project = Project(modules)
+        _fill(result, paths)
     finally:
         if collecting:
             gc.enable()
+    return result
+
+
+def _fill(result: Result, paths: Sequence[str]) -> None:
+    modules = _modules(paths, result)
+    project = Project(modules)
     result.functions = len(project.functions)
     result.hot = sum(1 for function in project.functions if function.heat)
     silenced = {module.path: module.silenced for module in modules}
@@ -47,7 +52,6 @@ def audit(paths: Sequence[str]) -> Result:
             result.findings.append(finding)
         else:
             result.silenced.append((finding, reason))
-    return result
 
 
 def _modules(paths: Sequence[str], result: Result) -> list[Module]:

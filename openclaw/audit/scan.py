@@ -14,7 +14,7 @@ from openclaw.audit.effects import VERBS
 from openclaw.audit.expressions import Expressions
 from openclaw.audit.guards import counts, is_hit, is_miss, only_reads, sides
 from openclaw.audit.model import Lock, Loop
-from openclaw.audit.syntax import FUNCTIONS, argument, constant, ends, names, root, text
+from openclaw.audit.syntax import FUNCTIONS, argument, children, constant, ends, names, root, text, walk
 
 _LOCK_NAME = re.compile(r"(^|[_.])(r?lock|mutex|guard)s?$|lock$", re.IGNORECASE)
 _SKIPPED = (ast.Constant, ast.Name)
@@ -45,7 +45,7 @@ class Scanner(Expressions):
 
     def _parts(self, node: ast.AST) -> None:
         """Everything below a node that nothing special is known of."""
-        for child in ast.iter_child_nodes(node):
+        for child in children(node):
             if isinstance(child, ast.stmt):
                 handler = _STATEMENTS.get(type(child))
                 if handler is not None:
@@ -247,7 +247,7 @@ class Scanner(Expressions):
                 loop.parent.assigned[name] = loop.line
 
     def _has_deadline(self, test: ast.expr) -> bool:
-        for node in ast.walk(test):
+        for node in walk(test):
             if isinstance(node, ast.Call) and self._typer.name(node.func, self._function) in _CLOCKS:
                 return True
             if (
@@ -290,8 +290,7 @@ class Scanner(Expressions):
         if found is None or found.node is None or own == name:
             return False
         return any(
-            isinstance(node, ast.Attribute) and node.attr in ("flock", "lockf", "O_EXCL")
-            for node in ast.walk(found.node)
+            isinstance(node, ast.Attribute) and node.attr in ("flock", "lockf", "O_EXCL") for node in walk(found.node)
         )
 
     def _is_lock(self, node: ast.expr) -> bool:

@@ -6,7 +6,7 @@ import ast
 import re
 
 from openclaw.audit.model import Function, Module
-from openclaw.audit.syntax import constant, source, text
+from openclaw.audit.syntax import constant, source, text, walk
 
 CONFIG = re.compile(
     r"conf|setting|\.ini\b|\.env\b|\.toml|\.ya?ml|\bcfg|preferences|routes?\b|rules|polic|quota|limits|filters?\b",
@@ -125,7 +125,7 @@ def written(node: ast.AST | None, function: Function, depth: int = 0) -> str:
     if node is None or depth > 3:
         return ""
     parts = [source(node, 300)]
-    for found in ast.walk(node):
+    for found in walk(node):
         if isinstance(found, ast.Name | ast.Attribute):
             value = definition(found, function)
             if value is not None and value is not node:

@@ -12,7 +12,7 @@ from openclaw.audit.finding import Finding, Severity, found
 from openclaw.audit.link import Project
 from openclaw.audit.model import Call, Function, Hint, Module
 from openclaw.audit.places import path_of, path_text, single_threaded
-from openclaw.audit.syntax import argument, calls, changed, has_star, source, statements, text
+from openclaw.audit.syntax import argument, calls, changed, has_star, source, statements, text, walk
 from openclaw.audit.typer import Typer
 from openclaw.audit.values import CONFIG, STATE, VOLATILE, definition, fixed, leaf, number
 
@@ -155,7 +155,7 @@ def _closed_somewhere(name: str, function: Function) -> bool:
     """Whether a connection is closed in its function, or is somebody else's to close."""
     if not name or function.node is None or function.name == "<module>" or _kept(name, function):
         return True
-    for node in ast.walk(function.node):
+    for node in walk(function.node):
         if isinstance(node, ast.Call):
             given = [*node.args, *(keyword.value for keyword in node.keywords)]
             if text(node.func) == f"{name}.close" or any(text(argument_) == name for argument_ in given):

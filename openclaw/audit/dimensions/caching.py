@@ -13,7 +13,7 @@ from openclaw.audit.finding import Finding, Severity, found
 from openclaw.audit.link import Project
 from openclaw.audit.model import Call, Function, Hint, Loop, Module
 from openclaw.audit.places import endless_loop, is_counted, is_retry, items_loop
-from openclaw.audit.syntax import FUNCTIONS, constant, names, source
+from openclaw.audit.syntax import FUNCTIONS, constant, names, source, walk
 from openclaw.audit.typer import Typer
 
 _PURE = frozenset(
@@ -93,7 +93,7 @@ def local(_module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
         if any(
             isinstance(found, ast.Call) and found is not call.node and not _stable(found, typer, function)
             for arg in call.node.args
-            for found in ast.walk(arg)
+            for found in walk(arg)
         ):
             continue
         if call.name not in _HEAVY and not isinstance(call.node.args[0], ast.Name | ast.Attribute | ast.Call):

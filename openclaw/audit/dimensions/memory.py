@@ -11,7 +11,7 @@ from openclaw.audit.finding import Finding, Severity, found
 from openclaw.audit.link import Project
 from openclaw.audit.model import Call, Function, Hint, Module, Store
 from openclaw.audit.places import is_short
-from openclaw.audit.syntax import FUNCTIONS, argument, constant, names, source, text
+from openclaw.audit.syntax import FUNCTIONS, argument, constant, names, source, text, walk
 from openclaw.audit.typer import Typer
 from openclaw.audit.values import number
 
@@ -151,7 +151,7 @@ def _generator(call: Call, function: Function) -> Iterator[Hint]:
 def _weights(function: Function) -> Iterator[Hint]:
     """Large buffers that each object makes for itself."""
     assert isinstance(function.node, FUNCTIONS)
-    for node in ast.walk(function.node):
+    for node in walk(function.node):
         if isinstance(node, ast.expr) and (size := _size(node, function)) >= LARGE:
             yield Hint("weight", node.lineno, function, None, {"call": source(node), "bytes": f"{size:.0f}"})
             return

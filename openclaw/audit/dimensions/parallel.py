@@ -12,7 +12,7 @@ from openclaw.audit.finding import Finding, Severity, found
 from openclaw.audit.link import Project
 from openclaw.audit.model import Call, Function, Hint, Loop, Module
 from openclaw.audit.places import depends, is_counted, is_retry, is_short, loop_calls
-from openclaw.audit.syntax import calls, source, text
+from openclaw.audit.syntax import calls, source, text, walk
 from openclaw.audit.typer import Typer
 
 _WAITING = fx.HTTP | fx.CONNECT | fx.PROCESS
@@ -30,8 +30,8 @@ def _arithmetic(node: ast.For) -> bool:
     depth = _nesting(node)
     if depth < 2:
         return False
-    inner = [found for found in ast.walk(node) if isinstance(found, ast.For) and found is not node]
-    operations = sum(isinstance(found, ast.BinOp | ast.AugAssign) for loop in inner[:1] for found in ast.walk(loop))
+    inner = [found for found in walk(node) if isinstance(found, ast.For) and found is not node]
+    operations = sum(isinstance(found, ast.BinOp | ast.AugAssign) for loop in inner[:1] for found in walk(loop))
     waits = any(text(call.func).rpartition(".")[2] in _SLOW for call in calls(node))
     return operations >= 4 - depth and not waits
 

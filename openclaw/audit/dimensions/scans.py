@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from openclaw.audit.effects import READ
 from openclaw.audit.model import Call, Function, Hint, Loop, Store
-from openclaw.audit.syntax import calls, constant, names, source, text
+from openclaw.audit.syntax import calls, constant, names, source, text, walk
 from openclaw.audit.typer import Typer
 
 
@@ -76,7 +76,7 @@ def filtered(loop: Loop, typer: Typer, function: Function) -> Iterator[Hint]:
         and names(found) & params
         and names(found) & loop.targets
         for test in _tests(loop.node)
-        for found in ast.walk(test)
+        for found in walk(test)
     )
     if asks:
         yield Hint("filtered_scan", loop.line, function, loop, {"name": owner})
@@ -127,13 +127,13 @@ _LINES = frozenset({"readlines", "splitlines"})
 def _asked(node: ast.For, function: Function) -> bool:
     """Whether the loop compares what it reads with a parameter of its function."""
     params = set(function.params) - {"self", "cls"}
-    leaves = any(isinstance(found, ast.Return | ast.Break) for found in ast.walk(node))
+    leaves = any(isinstance(found, ast.Return | ast.Break) for found in walk(node))
     return any(
         isinstance(found, ast.Compare)
         and isinstance(found.ops[0], (ast.Eq, ast.In, ast.NotEq) if leaves else (ast.Eq, ast.NotEq))
         and any(isinstance(side, ast.Name) and side.id in params for side in [found.left, *found.comparators])
         for statement in node.body
-        for found in ast.walk(statement)
+        for found in walk(statement)
     ) or any(
         text(call.func).endswith(".startswith")
         and any(isinstance(arg, ast.Name) and arg.id in params for arg in call.args)

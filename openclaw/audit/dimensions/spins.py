@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 
 from openclaw.audit.model import Call, Function, Loop
-from openclaw.audit.syntax import argument, calls, constant, ends, text
+from openclaw.audit.syntax import argument, calls, constant, ends, text, walk
 from openclaw.audit.typer import Typer
 
 POLLS = frozenset(
@@ -113,7 +113,7 @@ def may_spin(node: ast.While, loop: Loop) -> bool:
     if loop.leaves == 0 and asks_the_clock(node):
         return True
     return loop.leaves == 0 and any(
-        isinstance(part, ast.If) and taken & {found.id for found in ast.walk(part.test) if isinstance(found, ast.Name)}
+        isinstance(part, ast.If) and taken & {found.id for found in walk(part.test) if isinstance(found, ast.Name)}
         for part in node.body
     )
 
@@ -122,7 +122,7 @@ def asks_the_clock(node: ast.While) -> bool:
     """Whether a turn decides by the time of day or a clock what is due."""
     return any(
         text(call.func) in ("time.time", "time.monotonic", "time.perf_counter") or text(call.func).endswith(".now")
-        for found in ast.walk(node)
+        for found in walk(node)
         if isinstance(found, ast.If)
         for call in calls(found.test)
     )
