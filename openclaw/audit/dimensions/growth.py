@@ -19,6 +19,8 @@ _GROWS = frozenset({"append", "appendleft", "add", "extend", "insert", "[]=", "+
 _REGISTERS = re.compile(
     r"^(_?register\w*|subscribe\w*|add_(handler|route|listener|hook|plugin|source|observer)\w*|route|use|on|configure\w*|_?load\w*|setup|start|open|connect|__init__|__enter__|reload|_?init\w*|_?scan|install)$"
 )
+_LISTENS = re.compile(r"^_?(listener|callback|handler|hook|observer|plugin|route|sink|subscriber|cb|fn|func)$")
+"""What an object is given once for each of its few users."""
 _KEYS = re.compile(
     r"time|uuid|id\b|_id|request|path|url|token|addr|client|task|msg|message|query|session|key|prompt|digest|hash|text|event|sha|line",
     re.IGNORECASE,
@@ -53,6 +55,8 @@ def growth(project: Project, store: Store, seen: set[tuple[str, int]]) -> Iterat
         itself = function.name == "__init__" and shared and text(store.value) == "self"
         if not itself and not (store.loop is not None and store.loop.within_endless()):
             return
+    if not shared and _LISTENS.match(text(store.value)) and text(store.value) in function.params:
+        return
     if store.how == "+=" and kind not in ("list", "bytearray"):
         return
     if store.how == "update" and kind == "dict" and not shared:
