@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from openclaw.audit import effects as fx
 from openclaw.audit import model
-from openclaw.audit.model import Call, Class, Function, Module
+from openclaw.audit.model import Call, Class, Function, Loop, Module
 from openclaw.audit.names import PLAIN_METHODS
 from openclaw.audit.syntax import argument
 from openclaw.audit.typer import Typer
@@ -305,7 +305,7 @@ class Project:
         if callee is None or call.loop is None or call.place & model.IN_GUARD:
             return
         for loop in call.loop.chain():
-            if loop.deadline:
+            if loop.deadline or _asks_a_person(loop):
                 continue
             heat = model.CYCLE if loop.endless else model.ITEM
             self._heat(callee, heat, call.function.qualname)
@@ -355,6 +355,13 @@ class Project:
             ):
                 made[callee.owner.name] += 1
         return made
+
+
+def _asks_a_person(loop: Loop) -> bool:
+    """Whether each turn of a loop waits for somebody to type."""
+    return loop.endless and any(
+        call.name == "builtins.input" and loop.line <= call.line <= loop.end for call in loop.function.calls
+    )
 
 
 def _is_property(found: Function | None) -> bool:

@@ -34,10 +34,11 @@ def _let_go(function: model.Function) -> None:
     for loop in function.loops:
         loop.node = None
     matters = False
+    own = f"{function.module.name}."
     for call in function.calls:
         if call.name in BY_CALL or call.method in _KEPT or call.name.partition(".")[0] in _LIBRARIES:
             matters = True
-        elif call.loop is not None or call.method[:1].isupper() or _says(call):
+        elif call.loop is not None or call.method[:1].isupper() or _says(call) or call.name.startswith(own):
             continue
         else:
             call.node = None

@@ -5,15 +5,16 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from openclaw.audit import effects as fx
 from openclaw.audit import model
 from openclaw.audit.dimensions import growth, whole
 from openclaw.audit.finding import Finding, Severity, found
 from openclaw.audit.link import Project
 from openclaw.audit.model import Call, Function, Hint, Module, Store
-from openclaw.audit.places import is_short
+from openclaw.audit.places import is_short, path_of
 from openclaw.audit.syntax import FUNCTIONS, argument, constant, names, source, text, walk
 from openclaw.audit.typer import Typer
-from openclaw.audit.values import number
+from openclaw.audit.values import fixed, number
 
 LARGE = 1_000_000
 """Bytes per object from which a hundred of them matter."""
@@ -237,5 +238,6 @@ def _loaded(project: Project, call: Call, function: Function) -> Iterator[Findin
         project.build_counts.get(function.owner.name)
         and call.use == model.USE_ASSIGNED
         and call.target.startswith("self.")
+        and any(other.effects & fx.READ and fixed(path_of(other), function) for other in function.calls if other.node)
     ):
         yield found(function, call.line, "weight", "6.6", call=f"{call.target} = {call.name}(…)", bytes="")

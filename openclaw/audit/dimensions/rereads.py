@@ -109,6 +109,8 @@ def asked_again(project: Project, function: Function) -> Iterator[Finding]:
         reads = [inner for inner in callee.calls if inner.effects & fx.READ and not inner.place & model.IN_GUARD]
         if not reads or any(VOLATILE.search(path_text(inner)) for inner in reads):
             continue
+        if call.node is None and not call.place & model.AS_ATTRIBUTE:
+            continue
         given = "" if call.node is None else source(ast.Tuple([*call.node.args, *_values(call.node)]), 400)
         before = first.setdefault((callee, call.receiver, given), call)
         if before is not call and before.loop is call.loop and not _between(before, call):

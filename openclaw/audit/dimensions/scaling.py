@@ -68,7 +68,9 @@ def _scans_per_item(project: Project, call: Call, function: Function) -> Iterato
     callee = project.callee(call)
     if loop is None or callee is None or is_retry(loop) or call.node is None:
         return
-    if any(hint.rule in ("linear_scan", "file_scan", "parsed_scan", "filtered_scan") for hint in callee.hints):
+    if any(_goes_through_same(hint, call, loop) for hint in callee.hints) or any(
+        hint.rule in ("linear_scan", "file_scan", "parsed_scan", "filtered_scan") for hint in callee.hints
+    ):
         yield found(
             function,
             call.line,
@@ -78,6 +80,18 @@ def _scans_per_item(project: Project, call: Call, function: Function) -> Iterato
             call=source(call.node),
             name=callee.qualname,
         )
+
+
+def _goes_through_same(hint: Hint, call: Call, loop: Loop) -> bool:
+    """Whether what is called filters a collection that it is given, and is given the same one in each turn."""
+    if hint.rule != "filtered_given" or call.node is None:
+        return False
+    params = [param for param in hint.function.params if param not in ("self", "cls")]
+    at = params.index(hint.facts["name"]) if hint.facts["name"] in params else None
+    given = argument(call.node, at, hint.facts["name"])
+    name = text(given)
+    carried = {found for around in loop.chain() for found in (*around.targets, *around.assigned)}
+    return bool(name) and name.split(".")[0] not in carried
 
 
 _HINTS = {

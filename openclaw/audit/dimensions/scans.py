@@ -67,9 +67,10 @@ def _within(loop: Loop, function: Function) -> bool:
 def filtered(loop: Loop, typer: Typer, function: Function) -> Iterator[Hint]:
     """All of a long-lived list gone through for what a parameter asks: dear only where it is done for each item."""
     owner = _base(loop.iterable) if loop.iterable is not None else ""
-    if loop.parent is not None or not owner or not _is_list(owner, typer, function):
+    given = owner in function.params and owner not in ("self", "cls")
+    if loop.parent is not None or not owner or not (given or _is_list(owner, typer, function)):
         return
-    params = set(function.params) - {"self", "cls"}
+    params = set(function.params) - {"self", "cls", owner}
     asks = any(
         isinstance(found, ast.Compare)
         and isinstance(found.ops[0], ast.Eq | ast.In)
@@ -79,7 +80,7 @@ def filtered(loop: Loop, typer: Typer, function: Function) -> Iterator[Hint]:
         for found in walk(test)
     )
     if asks:
-        yield Hint("filtered_scan", loop.line, function, loop, {"name": owner})
+        yield Hint("filtered_given" if given else "filtered_scan", loop.line, function, loop, {"name": owner})
 
 
 def _first(loop: Loop) -> ast.expr | None:

@@ -112,14 +112,19 @@ def _collects(loop: Loop) -> bool:
     return gathers or drained
 
 
+_MANY = re.compile(r"^(batch|records|rows|lines|items|entries|events|messages|chunks|pending)$")
+
+
 def _per_record(function: Function) -> bool:
     """A function that appends what it is given."""
+    params = [param for param in function.params if param not in ("self", "cls")]
+    if not params or any(_MANY.match(param) for param in params):
+        return False
     return any(
         call.effects & fx.WRITE and call.name in fx.OPENERS and call.node is not None and "a" in mode_of(call)
         for call in function.calls
     ) or bool(
-        function.heat & model.ENTRY
-        and any(call.effects & (fx.FLUSH | fx.SYNC) and _held(call, function) for call in function.calls)
+        any(call.effects & (fx.FLUSH | fx.SYNC) and _held(call, function) for call in function.calls)
         and not any(call.name in ("os.replace", "os.rename") for call in function.calls)
     )
 
