@@ -29,7 +29,7 @@ _ONCE = re.compile(
 )
 _EVENT = re.compile(
     r"^(task|event|evt|msg|message|request|req|record|rec|line|item|entry|job|payload|row|body|event_id|task_id|"
-    r"agent_id|job_id|user|user_id|text|data|batch|metric|sample|key|agent|name|kind|path|url|recipient|host|value)$"
+    r"agent_id|job_id|user|user_id|text|data|code|script|command|query|prompt|question|update|span|turn|doc|document|note|alert|batch|metric|sample|key|agent|name|kind|path|url|recipient|host|value)$"
 )
 
 

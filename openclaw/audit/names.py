@@ -91,6 +91,7 @@ GIVES = {
     "pickle.dumps": "bytes",
     "base64.b64encode": "bytes",
     "socket.create_connection": "socket.socket",
+    "socket.socket": "socket.socket",
     "file.readline": "str",
     "file.read": "str",
     "str.join": "str",

@@ -226,7 +226,7 @@ class Scanner(Expressions):
         outer, place = self._loop, self._place
         loop = Loop("while", node.lineno, outer, self._function, node, test=node.test)
         loop.deadline = self._has_deadline(node.test)
-        loop.endless = not loop.deadline and not counts(node.test)
+        loop.endless = not loop.deadline and (not counts(node.test) or _waits_for_others(node))
         self._loop = loop
         self._place |= model.IN_HEADER
         self._expression(node.test, model.USE_TESTED)
@@ -254,6 +254,7 @@ class Scanner(Expressions):
                 isinstance(node, ast.Compare)
                 and isinstance(node.ops[0], ast.Lt | ast.Gt | ast.LtE | ast.GtE)
                 and any(re.search(r"deadline|timeout|limit|until|elapsed", text(side)) for side in sides(node))
+                and not any(isinstance(side, ast.Call) and text(side.func) == "len" for side in sides(node))
             ):
                 return True
         return False
@@ -308,6 +309,25 @@ class Scanner(Expressions):
         loop, self._loop = self._loop, None
         self._body([found for found in node.body if not isinstance(found, FUNCTIONS)])
         self._loop = loop
+
+
+def _waits_for_others(node: ast.While) -> bool:
+    """`while len(self.running) >= limit: sleep(…)`: nothing in the turn changes what is tested."""
+    inside = [found for statement in node.body for found in walk(statement)]
+    if not any(isinstance(found, ast.Call) and text(found.func).endswith("sleep") for found in inside):
+        return False
+    tested = {text(found) for found in walk(node.test) if isinstance(found, ast.Name | ast.Attribute)} - {"len"}
+    touched: set[str] = set()
+    for found in inside:
+        if isinstance(found, ast.Assign):
+            touched.update(root(part) for target in found.targets for part in getattr(target, "elts", [target]))
+        elif isinstance(found, ast.AugAssign | ast.AnnAssign | ast.NamedExpr):
+            touched.add(root(found.target))
+        elif isinstance(found, ast.Delete):
+            touched.update(root(target) for target in found.targets)
+        elif isinstance(found, ast.Call) and isinstance(found.func, ast.Attribute):
+            touched.add(root(found.func.value))
+    return not tested & touched
 
 
 _SENDS = frozenset({*VERBS, "send"})

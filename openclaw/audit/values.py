@@ -9,7 +9,7 @@ from openclaw.audit.model import Function, Module
 from openclaw.audit.syntax import constant, source, text, walk
 
 CONFIG = re.compile(
-    r"conf|setting|\.ini\b|\.env\b|\.toml|\.ya?ml|\bcfg|preferences|routes?\b|rules|polic|quota|limits|filters?\b",
+    r"conf|setting|\.ini\b|\.env\b|\.toml|\.ya?ml|\bcfg|preferences|routes?\b|rules|polic|quota|limits|filters?\b|\bflags?\b",
     re.IGNORECASE,
 )
 STATIC = re.compile(

@@ -194,6 +194,9 @@ def _local_growth(store: Store) -> tuple[str, bool] | None:
     return (kind, False) if kind in _CONTAINERS else None
 
 
+_TAKES_IN = re.compile(r"^(submit|enqueue|publish|emit|send|post|put|push|dispatch|schedule)(_|$)")
+
+
 def queues(project: Project, call: Call, seen: set[tuple[str, int]]) -> Iterator[Finding]:
     """A queue without a bound that request handlers fill."""
     node = call.node
@@ -208,7 +211,7 @@ def queues(project: Project, call: Call, seen: set[tuple[str, int]]) -> Iterator
     fed = any(
         store.owner.rpartition(".")[2] == owner.rpartition(".")[2]
         and store.how in ("put", "put_nowait")
-        and store.function.heat & (model.HANDLER | model.ENTRY | model.CYCLE)
+        and (store.function.heat & (model.HANDLER | model.ENTRY | model.CYCLE) or _TAKES_IN.match(store.function.name))
         for function in call.function.module.functions
         for store in function.stores
     )

@@ -151,7 +151,7 @@ def _files(project: Project, loop: Loop, inside: list[Call]) -> Iterator[Finding
         "call": source(first.node) or f"{first.method}(…)",
         "item": next(iter(sorted(loop.targets)), "item"),
     }
-    packs = [call for call in inside if project.effects(call) & fx.CPU]
+    packs = [call for call in inside if _packs(project, call)]
     if computed:
         yield found(loop.function, computed[0].line, "serial_cpu", "9.2", facts=facts)
     elif packs and (bits & (fx.READ | fx.WRITE) or any(call.name in _HEAVY for call in packs)):
@@ -174,6 +174,16 @@ def _computes(project: Project, call: Call) -> bool:
     """Whether what is called works the processor in loops of its own."""
     callee = project.callee(call)
     return callee is not None and not callee.cached and any(hint.rule == "arithmetic" for hint in callee.hints)
+
+
+def _packs(project: Project, call: Call, depth: int = 0) -> bool:
+    """Whether a call packs or hashes: by itself, or in a function below it that also opens what it works on."""
+    if call.effects & fx.CPU:
+        return depth == 0 or call.name in _HEAVY or bool(call.function.own & (fx.READ | fx.WRITE | fx.LIST))
+    callee = project.callee(call)
+    if callee is None or callee.cached or depth > 3 or not callee.effects & fx.CPU:
+        return False
+    return any(_packs(project, inner, depth + 1) for inner in callee.calls)
 
 
 def _into_one(call: Call) -> bool:

@@ -60,7 +60,7 @@ def read_each_time(project: Project, call: Call, function: Function, told: set[t
         return
     if heat == model.CYCLE and called_rarely(project, function):
         return
-    if not remade and _written_here(function, source(path)):
+    if not remade and _written_here(function, source(path), config):
         return
     if (function.module.path, call.line) in told:
         return
@@ -92,9 +92,9 @@ def _getter(function: Function) -> bool:
     )
 
 
-def _written_here(function: Function, path: str) -> bool:
-    """Whether the module also writes this path: then it is state, not settings."""
-    for other in function.module.functions:
+def _written_here(function: Function, path: str, config: bool) -> bool:
+    """Whether the module also writes this path: then it is state. Settings may be saved, by another function."""
+    for other in [function] if config else function.module.functions:
         for call in other.calls:
             if call.effects & fx.WRITE and call.node is not None and source(path_of(call)) == path:
                 return True

@@ -17,7 +17,7 @@ from openclaw.audit.places import (
     mode_of,
     sleep_of,
 )
-from openclaw.audit.syntax import argument, constant, source
+from openclaw.audit.syntax import argument, constant, source, text
 
 RARE = 10.0
 """Seconds between syncs from which they are checkpoints."""
@@ -101,14 +101,21 @@ def _slow(project: Project, loop: Loop) -> bool:
 
 
 def _collects(loop: Loop) -> bool:
-    """Whether a turn first gathers what is there, and writes it with one sync: a group commit."""
+    """Whether a turn first gathers, or takes over, what is there, and writes it with one sync: a group commit."""
     function = loop.function
     inner = [other for other in function.loops if other.parent is not None and loop in other.chain()[1:]]
     gathers = any(
         store.how in ("append", "extend") and store.loop in inner and "." not in store.owner
         for store in function.stores
     )
-    drained = any(re.search(r"drain|batch|take_all|collect", call.name) for call in function.calls if call.loop is loop)
+    owner = function.owner
+    taken = owner is not None and any(
+        (given := text(function.values.get(name))).startswith("self.") and given.split(".")[1] in owner.evicted
+        for name in loop.assigned
+    )
+    drained = taken or any(
+        re.search(r"drain|batch|take_all|collect", call.name) for call in function.calls if call.loop is loop
+    )
     return gathers or drained
 
 

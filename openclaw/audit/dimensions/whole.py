@@ -13,7 +13,7 @@ from openclaw.audit.model import Call, Function, Hint, Loop
 from openclaw.audit.places import mode_of, path_of, path_text
 from openclaw.audit.syntax import calls, source, text
 from openclaw.audit.typer import Typer
-from openclaw.audit.values import CONFIG, STATIC, definition, fixed
+from openclaw.audit.values import CONFIG, STATIC, definition, fixed, leaf
 
 _SMALL = re.compile(
     r"/proc|/sys/|pid\b|\.pid|version|token|secret|key\b|lock|state|status|meta|magic|header|schema|templ|index\.json|"
@@ -51,7 +51,7 @@ def contents(typer: Typer, call: Call, function: Function) -> Iterator[Hint]:
             yield Hint("whole_file", call.line, function, call.loop, facts)
         return
     opened, binary, steady = _opened_by(call, typer, function)
-    words = f"{opened} {function.name} {call.receiver} {function.owner.name if function.owner else ''}"
+    words = f"{leaf(opened)} {function.name} {call.receiver} {function.owner.name if function.owner else ''}"
     if call.method == "readlines":
         if not CONFIG.search(opened) and not _SMALL.search(opened):
             yield Hint("whole_file", call.line, function, call.loop, facts)
