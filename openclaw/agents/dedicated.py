@@ -17,6 +17,7 @@ from openclaw.agents.specs import Specs
 from openclaw.agents.turn import Turn, TurnListener
 
 if TYPE_CHECKING:
+    from openclaw.agents.settings_guard import Watch
     from openclaw.clock import Alarms, Clock
     from openclaw.config import Config
     from openclaw.containers.channel import Channel, Channels
@@ -38,6 +39,7 @@ class DedicatedAgents:
         specs: Specs,
         clock: Clock,
         alarms: Alarms,
+        watch: Watch,
         listener: TurnListener,
     ) -> None:
         self._mailbox: Mailbox[tuple[Callable[..., None], tuple[Any, ...]]] = Mailbox(
@@ -45,7 +47,7 @@ class DedicatedAgents:
         )
         self._work = DedicatedWork(
             config=config, runtime=runtime, channels=channels, specs=specs, clock=clock, alarms=alarms,
-            post=self._post, listener=listener,
+            watch=watch, post=self._post, listener=listener,
         )  # fmt: skip
         self.status = self._work.status()
 

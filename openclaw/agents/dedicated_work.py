@@ -27,6 +27,7 @@ from openclaw.agents.waiting_line import WaitingLine
 from openclaw.errors import EngineOverdue, EngineUnavailable, OpenClawError
 
 if TYPE_CHECKING:
+    from openclaw.agents.settings_guard import Watch
     from openclaw.clock import Alarms, Clock
     from openclaw.config import Config
     from openclaw.containers.channel import Channel, Channels
@@ -62,6 +63,7 @@ class DedicatedWork:
         specs: Specs,
         clock: Clock,
         alarms: Alarms,
+        watch: Watch,
         post: Callable[..., None],
         listener: TurnListener,
     ) -> None:
@@ -76,7 +78,7 @@ class DedicatedWork:
             return alarms.call_later(delay, partial(post, act))
 
         self._line = WaitingLine(Slots(config.max_concurrent_containers, config.max_subagents))
-        self._jobs = Jobs(self, runtime=runtime, alarms=alarms, listener=listener, post=post)
+        self._jobs = Jobs(self, runtime=runtime, alarms=alarms, watch=watch, listener=listener, post=post)
         self.standby = Standby(
             config.subagent_standby,
             spec=lambda: specs.standby(""),
@@ -170,6 +172,7 @@ class DedicatedWork:
         try:
             job = warm if warm is not None else self._open(new_cid(), turn)
             turn.places = job.spec.places if job.spec is not None else ()
+            self._jobs.will_serve(job)
             self._give(job, turn)
             job.attachment.ask(turn, self._limit)
         except (OpenClawError, OSError) as error:
@@ -241,6 +244,7 @@ class DedicatedWork:
     def start_returned(self, cid: str, error: BaseException | None) -> None:
         job = self._take_job(cid)
         if error is None:
+            self._jobs.runs(cid)
             self.engine_answers()
         elif job is None:
             return
@@ -268,7 +272,7 @@ class DedicatedWork:
             self._line.push(turn)
             del job.attachment.open[turn.id]
             job.attachment.settle(turn.id)
-        self._let_go(job)
+        self._let_go(job, perhaps_started=True)
 
     # What a container does
 
@@ -359,8 +363,8 @@ class DedicatedWork:
         self._let_go(job)
         self._fill()
 
-    def _let_go(self, job: Job) -> None:
-        self._jobs.let_go(job)
+    def _let_go(self, job: Job, *, perhaps_started: bool = False) -> None:
+        self._jobs.let_go(job, perhaps_started=perhaps_started)
         if job.turn is not None:
             self._line.slots.give_back(subagent=job.serves_subagent)
         self._drain_step()

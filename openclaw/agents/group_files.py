@@ -1,4 +1,4 @@
-"""group.json on the disk: copied before it is read, published durably, and taken away without losing it.
+"""group.json on the disk: copied before it is read, and published durably.
 
 A kill or a power cut at any step leaves the file that was there, the new one, or none where there was none; never a
 part of one.
@@ -10,7 +10,6 @@ beside the folders, where no container reaches, and moved in whole. Stateless; a
 from __future__ import annotations
 
 import os
-import secrets
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -25,6 +24,21 @@ MAX_SETTINGS: Final = 256 * 1024
 _FOLDER_MODE: Final = 0o700
 
 
+class Cover(NamedTuple):
+    """Which file a container's read-only mount lies on, and when the file or one of its names was last changed.
+
+    Nobody can set a ctime: where both are as they were, no file has been moved away and back either.
+    """
+
+    device: int
+    inode: int
+    ctime_ns: int
+
+    def lies_on(self, other: Cover) -> bool:
+        """Whether both are about one file."""
+        return self[:2] == other[:2]
+
+
 class Stamp(NamedTuple):
     """Which file it is, and in which state."""
 
@@ -37,6 +51,11 @@ def stamp(folder: Path) -> Stamp:
     """The stamp of the group.json in `folder`. Raises OSError."""
     status = os.stat(folder / SETTINGS, follow_symlinks=False)
     return Stamp(status.st_mtime_ns, status.st_ino, status.st_size)
+
+
+def cover(status: os.stat_result) -> Cover:
+    """The cover on the file that `status` is about."""
+    return Cover(status.st_dev, status.st_ino, status.st_ctime_ns)
 
 
 def read(folder: Path) -> tuple[bytes, Stamp]:
@@ -64,29 +83,23 @@ def publish(folder: Path, data: bytes, *, replace: bool = True) -> bool:
     return new
 
 
-def ensure(folder: Path) -> None:
+def ensure(folder: Path, uid: int) -> None:
     """Put a group.json without any setting into `folder` where there is none; durable when it returns. Raises OSError.
 
     For what is about to be mounted read-only over itself: a name that is free in the folder is the container's to take.
+    It is given to the containers' `uid` here, as all of the folder is at a start: nothing touches it after that.
     """
-    if os.path.lexists(folder / SETTINGS):
-        return
+    if not os.path.lexists(folder / SETTINGS):
+        with suppress(FileExistsError):
+            put_back(folder, b"{}\n")
+    if os.stat(folder / SETTINGS, follow_symlinks=False).st_uid != uid and os.getuid() == 0:
+        os.chown(folder / SETTINGS, uid, uid, follow_symlinks=False)
+
+
+def put_back(folder: Path, data: bytes) -> None:
+    """Put group.json there where there is none; durable when it returns. Raises OSError, FileExistsError among them."""
     with closing(DropDir(folder.parent)) as beside, closing(DropDir(folder)) as there:
-        staged = _stage(beside, b"{}\n")
-        try:
-            rename_new(staged, SETTINGS, src_dir_fd=beside.fd, dst_dir_fd=there.fd)
-        except OSError as error:
-            beside.remove(staged)
-            if not isinstance(error, FileExistsError):
-                raise
-        there.sync_entries()
-
-
-def withdraw(folder: Path) -> None:
-    """Give group.json a hidden name of its own; durable when it returns. Raises OSError."""
-    with closing(DropDir(folder)) as there:
-        kept = f".{SETTINGS}.removed-{secrets.token_hex(4)}"
-        rename_new(SETTINGS, kept, src_dir_fd=there.fd, dst_dir_fd=there.fd)
+        _move_in(beside, there, data, replace=False)
         there.sync_entries()
 
 

@@ -8,18 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError, Future
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from openclaw.agents.attachment import Attachment
 from openclaw.agents.job import Job
 
 if TYPE_CHECKING:
+    from openclaw.agents.settings_guard import Watch
     from openclaw.agents.turn import TurnListener
     from openclaw.clock import Alarms
     from openclaw.containers.channel import Channel
     from openclaw.containers.event_tail import Event
     from openclaw.containers.runtime import ContainerSpec, Runtime
     from openclaw.message import Frame
+
+
+_ASKED_AT_ONCE: Final = 32
+"""Uncertain starts that the engine is asked about at a time: it may be away for a day, with one every few seconds."""
 
 
 class Owner(Protocol):
@@ -41,17 +46,27 @@ class Owner(Protocol):
 
 
 class Jobs:
-    """By cid. `post` has the owner's thread call a function."""
+    """By cid. `post` has the owner's thread call a function. `watch` hears of each container that gets a turn."""
 
     def __init__(
-        self, owner: Owner, *, runtime: Runtime, alarms: Alarms, listener: TurnListener, post: Callable[..., None]
+        self,
+        owner: Owner,
+        *,
+        runtime: Runtime,
+        alarms: Alarms,
+        watch: Watch,
+        listener: TurnListener,
+        post: Callable[..., None],
     ) -> None:
         self._owner = owner
         self._runtime = runtime
         self._alarms = alarms
+        self._watch = watch
         self._listener = listener
         self._post = post
         self._jobs: dict[str, Job] = {}
+        self._uncertain: list[str] = []  # cids whose start has failed without a word on whether there is a container
+        self._asked: set[str] = set()  # those that the engine is to remove, should they be there
 
     def __iter__(self) -> Iterator[Job]:
         return iter(list(self._jobs.values()))
@@ -88,6 +103,14 @@ class Jobs:
         if not job.over:
             job.attachment.channel.go_on()
 
+    def will_serve(self, job: Job) -> None:
+        """It is about to be given a turn: until the container is gone it may write to the group's folder.
+
+        Raises OSError or FileRefused where no account can be kept of that.
+        """
+        assert job.spec is not None
+        self._watch.began(job.spec.group, job.cid, job.spec.settings_file, starting=job.started is None)
+
     def start(self, job: Job) -> None:
         """Start the container."""
         assert job.spec is not None
@@ -105,14 +128,42 @@ class Jobs:
             self._owner.gone(job)  # it was never begun
             return
         removed = self._runtime.remove(job.cid)
+        removed.add_done_callback(lambda _: self._watch.ended(job.cid))
         removed.add_done_callback(lambda _: job.attachment.retire())  # also where the owner's thread has ended by then
         removed.add_done_callback(lambda _: self._post(self._owner.gone, job))
 
-    def let_go(self, job: Job) -> None:
-        """No container is left of this job: its channel goes when its turn is settled."""
+    def runs(self, cid: str) -> None:
+        """The engine says that it has started; its job may be over."""
+        self._watch.started(cid)
+
+    def let_go(self, job: Job, *, perhaps_started: bool = False) -> None:
+        """No container is left of this job: its channel goes when its turn is settled.
+
+        `perhaps_started`: the engine has not said what came of the start.
+        """
         self._end(job)
+        if perhaps_started and job.turn is not None:
+            self._uncertain.append(job.cid)
+            self._ask_about_starts()
+        else:
+            self._watch.ended(job.cid)
         del self._jobs[job.cid]
         job.attachment.retire()
+
+    def _ask_about_starts(self) -> None:
+        """Have what came of uncertain starts removed: it may have taken its turn, and write to the group's folder."""
+        while self._uncertain and len(self._asked) < _ASKED_AT_ONCE:
+            cid = self._uncertain.pop()
+            self._asked.add(cid)
+            self._ask_about_start(cid)
+
+    def _ask_about_start(self, cid: str) -> None:
+        self._runtime.remove(cid).add_done_callback(lambda _: self._post(self._is_certain, cid))
+
+    def _is_certain(self, cid: str) -> None:
+        self._watch.ended(cid)
+        self._asked.discard(cid)
+        self._ask_about_starts()
 
     def _end(self, job: Job) -> None:
         if job.over:

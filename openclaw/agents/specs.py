@@ -7,6 +7,7 @@ thread may call. Reads the disk, and makes what has to be there to be mounted.
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 import stat
 from collections.abc import Callable, Iterable, Sequence
@@ -41,7 +42,7 @@ class Specs:
     """Makes the spec of each container.
 
     `config_of` gives the settings of a group, or raises an OpenClawError. Without `sandboxed` the runtime isolates
-    nothing.
+    nothing. `uid` is the containers' own; None: the service's.
     """
 
     def __init__(
@@ -52,12 +53,14 @@ class Specs:
         config_of: Callable[[str], GroupConfig],
         allowlist: MountAllowlist,
         sandboxed: bool,
+        uid: int | None = None,
     ) -> None:
         self._config = config
         self._channels = channels
         self._config_of = config_of
         self._allowlist = allowlist
         self._sandboxed = sandboxed
+        self._uid = os.getuid() if uid is None else uid
         self._groups = config.home / "groups"
 
     @property
@@ -116,6 +119,7 @@ class Specs:
         self, cid: str, group: str, role: Role, *, label: str = "", message_id: str = "", paths: Sequence[str] = ()
     ) -> ContainerSpec:
         settings = self._config_of(group)
+        settings_file = self._prepared(group)
         mounts = self._mounts(group, settings.mounts)
         taken = {request.name for request in settings.mounts}
         given = given_paths.resolve(paths, self._groups / group, taken, self._allowlist) if paths else GivenPaths()
@@ -135,15 +139,21 @@ class Specs:
             network=settings.network,
             mounts=(*mounts, *given.mounts),
             places=given.places if self._sandboxed else given.at_host,
+            settings_file=settings_file,
         )
+
+    def _prepared(self, group: str) -> tuple[int, ...]:
+        """Make what is mounted, and say which file the group's settings are in. Raises StartFailed."""
+        folder = self._groups / group
+        try:
+            _prepare(folder, self._uid)
+            return group_files.cover(os.stat(folder / group_files.SETTINGS, follow_symlinks=False))
+        except OSError as error:
+            raise StartFailed(f"{folder} cannot be used: {error.strerror}") from error
 
     def _mounts(self, group: str, requests: Iterable[MountRequest]) -> tuple[Mount, ...]:
         """What everybody may read, what of the group's own folder is not to be written, and what was asked for."""
         folder = self._groups / group
-        try:
-            _prepare(folder)
-        except OSError as error:
-            raise StartFailed(f"{folder} cannot be used: {error.strerror}") from error
         return (
             self._global(),
             Mount(folder / "sessions", f"{GROUP_DIR}/sessions"),
@@ -178,14 +188,14 @@ def new_cid() -> str:
     return secrets.token_hex(6)
 
 
-def _prepare(folder: Path) -> None:
+def _prepare(folder: Path, uid: int) -> None:
     """Make what is mounted over itself. Raises OSError, StartFailed.
 
     Without it a container could make it itself, and with it its group's settings: Main need not have any. And what is
     a mount of its own in each container that may write to the folder cannot be replaced there, by a link to anywhere.
     """
     _make_folders(folder, "sessions", PROFILES, NOTES)
-    group_files.ensure(folder)
+    group_files.ensure(folder, uid)
 
 
 def _make_folders(folder: Path, *names: str) -> None:

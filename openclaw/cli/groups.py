@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from openclaw.agents.group_config import GroupConfig, mount_name
 from openclaw.agents.mount_allowlist import MountAllowlist
+from openclaw.agents.settings_guard import SettingsGuard
 from openclaw.cli.client import Client, ServiceDown
 from openclaw.cli.status import lines
 from openclaw.cli.terminal import printable
@@ -68,7 +69,7 @@ def run(config: Config, arguments: argparse.Namespace) -> int:
         with Client.of(config) as client:
             act(_Service(client), config, arguments)
     except (ServiceDown, ConfigError):  # it does not run, or on a port that only it knows
-        act(Groups(config.home / "groups"), config, arguments)
+        act(Groups(SettingsGuard(config.home / "groups")), config, arguments)
     return 0
 
 
@@ -141,4 +142,5 @@ def _table(entries: list[Entry]) -> Iterator[str]:
             yield f"{entry['name']:{width}}  {entry['damaged']}"
         else:
             trigger = f", trigger {entry['trigger']}" if entry["trigger"] else ""
-            yield f"{entry['name']:{width}}  network {entry['network']}{trigger}"
+            doubt = f" ({entry['in_doubt']})" if "in_doubt" in entry else ""
+            yield f"{entry['name']:{width}}  network {entry['network']}{trigger}{doubt}"

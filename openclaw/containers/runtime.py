@@ -62,6 +62,8 @@ class ContainerSpec:
     mounts: tuple[Mount, ...] = ()
     places: tuple[str, ...] = ()
     """Of a subagent's: where it has each of the paths that it was given to read."""
+    settings_file: tuple[int, ...] = ()
+    """Which file was the group's settings when this was made, for the agents to compare; no runtime's concern."""
 
 
 class Found(NamedTuple):

@@ -1,7 +1,8 @@
 """Groups: the folders below groups/ that may be spoken to, and their settings. Main exists from the start.
 
 Any thread may call. The disk is looked at on every call, one stat where nothing has changed, so that a group that was
-added or changed by hand is there at once. A damaged group.json closes its group; nothing is guessed.
+added or changed by hand is there at once. A damaged group.json closes its group; nothing is guessed. What holds while a
+group's containers run, which may write to its folder, the settings' guard says.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ import os
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from openclaw.agents import group_files
 from openclaw.agents.group_config import GroupConfig
 from openclaw.agents.group_files import MAX_SETTINGS, SETTINGS, Stamp
+from openclaw.agents.settings_guard import Held, SettingsGuard
 from openclaw.errors import (
     DamagedGroup,
     FileRefused,
@@ -38,20 +39,28 @@ MAIN: Final = "main"
 GLOBAL: Final = "global"
 """Holds what every group may read; nobody can speak to it."""
 
+_DOUBT: Final = (
+    "group.json was replaced while containers run that could write it, so what it said before holds until they have"
+    " ended; `openclaw groups add {group} …` or PUT /groups/{group} hold at once"
+)
+
 
 class _Read(NamedTuple):
     """What was read at `stamp`: the settings, or what is wrong with them."""
 
-    stamp: Stamp
+    stamp: Stamp | None
     config: GroupConfig
     damage: str = ""
+    in_doubt: bool = False
+    """The group's own file says something else, which does not hold: a container may have written it."""
 
 
 class Groups:
     """The registered groups: Main, and every folder that has a group.json. Main may have one too."""
 
-    def __init__(self, root: Path) -> None:
-        self._root = root
+    def __init__(self, guard: SettingsGuard) -> None:
+        self._guard = guard
+        self._root = guard.root
         self._lock = threading.Lock()
         self._known: dict[str, _Read] = {}  # guarded by _lock; by group
 
@@ -66,6 +75,10 @@ class Groups:
 
     def config(self, group: str) -> GroupConfig:
         """The settings of a group. Raises UnknownGroup or DamagedGroup."""
+        return self._holding(group).config
+
+    def _holding(self, group: str) -> _Read:
+        """What holds for a group. Raises UnknownGroup or DamagedGroup."""
         if group == GLOBAL or not is_name(group):
             raise self._unknown(group)
         try:
@@ -75,14 +88,14 @@ class Groups:
                 self._known.pop(group, None)
             if group != MAIN:
                 raise self._unknown(group) from None
-            return GroupConfig()
+            return _Read(None, GroupConfig())
         except FileRefused as refused:
             raise _damaged(group, str(refused)) from None
         except OSError as error:
             raise _damaged(group, f"it cannot be read: {error.strerror}") from None
         if read.damage:
             raise _damaged(group, read.damage)
-        return read.config
+        return read
 
     def list(self) -> list[dict[str, Any]]:
         """Every group as `show` gives it, Main first."""
@@ -93,10 +106,15 @@ class Groups:
         return shown
 
     def show(self, group: str) -> dict[str, Any]:
-        """{"name", "folder"} and the settings, or in their place "damaged", which says why. Raises UnknownGroup."""
+        """{"name", "folder"} and the settings, or in their place "damaged", which says why. Raises UnknownGroup.
+
+        With "in_doubt", which says why, where group.json does not say what holds.
+        """
         entry = {"name": group, "folder": str(self._root / group)}
         try:
-            return {**entry, **self.config(group).to_json()}
+            read = self._holding(group)
+            doubt = {"in_doubt": _DOUBT.format(group=group)} if read.in_doubt else {}
+            return {**entry, **read.config.to_json(), **doubt}
         except DamagedGroup as damaged:
             return {**entry, "damaged": str(damaged)}
 
@@ -115,7 +133,7 @@ class Groups:
         if group == MAIN and not replace:
             raise GroupTaken(f"{MAIN} is there from the start")
         try:
-            return group_files.publish(self._root / group, data, replace=replace) and group != MAIN
+            return self._guard.publish(group, data, replace=replace) and group != MAIN
         except FileExistsError as error:
             raise GroupTaken(f"there is a group {group} already") from error
         except OSError as error:
@@ -131,20 +149,27 @@ class Groups:
         if not self._is_registered(group):
             raise self._unknown(group)
         try:
-            group_files.withdraw(self._root / group)
+            self._guard.withdraw(group)
         except FileNotFoundError:
             raise self._unknown(group) from None
         except OSError as error:
             raise _not_written(group, error) from error
 
     def _current(self, group: str) -> _Read:
-        """What group.json says now, read only where it is another one than before. Raises OSError, FileRefused."""
-        stamp = group_files.stamp(self._root / group)
+        """What holds now, read only where group.json is another one than before. Raises OSError, FileRefused."""
+        stamp = None
+        try:
+            stamp = group_files.stamp(self._root / group)
+        except FileNotFoundError:
+            if self._guard.is_quiet(group):
+                raise
         with self._lock:
             known = self._known.get(group)
         if known is not None and known.stamp == stamp:
             return known
-        read = _parse(*group_files.read(self._root / group))
+        read = _parse(self._guard.look(group))
+        if read.in_doubt:
+            return read
         with self._lock:
             self._known[group] = read
         if known is not None:
@@ -165,11 +190,11 @@ class Groups:
         return UnknownGroup(f"there is no group {group[:80]!r}; known: {', '.join(self._names())}")
 
 
-def _parse(data: bytes, stamp: Stamp) -> _Read:
+def _parse(held: Held) -> _Read:
     try:
-        return _Read(stamp, GroupConfig.from_json(load_object(data)))
+        return _Read(held.stamp, GroupConfig.from_json(load_object(held.data)), in_doubt=held.doubt)
     except (InvalidMessage, InvalidGroup) as error:
-        return _Read(stamp, GroupConfig(), str(error))
+        return _Read(held.stamp, GroupConfig(), str(error), held.doubt)
 
 
 def _log_change(group: str, before: _Read, now: _Read) -> None:

@@ -18,6 +18,7 @@ from openclaw.errors import RuntimeFailure
 if TYPE_CHECKING:
     from openclaw.agents.dedicated import DedicatedAgents
     from openclaw.agents.main_agent import MainAgentManager
+    from openclaw.agents.settings_guard import Watch
     from openclaw.agents.specs import Specs
     from openclaw.agents.turn import Outcome, Turn, TurnListener
     from openclaw.containers.channel import Channel, Channels
@@ -37,6 +38,7 @@ class Recovery:
         main: MainAgentManager,
         dedicated: DedicatedAgents,
         *,
+        watch: Watch,
         listener: TurnListener,
         persistent: bool,
     ) -> None:
@@ -45,10 +47,11 @@ class Recovery:
         self._specs = specs
         self._main = main
         self._dedicated = dedicated
+        self._watch = watch
         self._listener = listener
         self._persistent = persistent
         self._left: deque[tuple[str, Found | None]] | None = None  # channels, by cid, with their containers
-        self._strays: list[str] = []  # containers without a channel
+        self._strays: list[Found] = []  # containers without a channel
         self._main_lives = False
         self._adopted: set[str] = set()
         self.running: dict[str, Turn] = {}
@@ -65,7 +68,8 @@ class Recovery:
             self._see_to(*self._left[0], turns, now)
             self._left.popleft()
         while self._strays:
-            self._runtime.remove(self._strays.pop())
+            self._remove(self._strays.pop())
+        self._watch.earlier_are_gone()
         if not self._main_lives:
             self._main_lives = True  # or will in a moment
             self._main.begin()
@@ -77,7 +81,7 @@ class Recovery:
         found = {container.cid: container for container in self._runtime.list()}
         self._channels.sweep()
         left = deque((cid, found.pop(cid, None)) for cid in self._channels.list())
-        self._strays = list(found)
+        self._strays = list(found.values())
         return left
 
     def _see_to(self, cid: str, container: Found | None, turns: dict[str, Turn], now: float) -> None:
@@ -87,7 +91,8 @@ class Recovery:
         except RuntimeFailure as error:
             log.warning("%s", error)
             self._channels.discard(cid)
-            self._remove(container)
+            if container is not None:
+                self._remove(container)
             return
         try:
             mine = self._turns_of(channel, turns)
@@ -95,14 +100,17 @@ class Recovery:
                 self._adopt(container, channel, mine)
             else:
                 self._bury(channel, mine, now)
-                self._remove(container)
+                if container is not None:
+                    self._remove(container)
         except BaseException:  # passed on; the next try opens it again
             channel.close()
             raise
 
-    def _remove(self, container: Found | None) -> None:
-        if container is not None:
-            self._runtime.remove(container.cid)
+    def _remove(self, container: Found) -> None:
+        """Until it is gone it may still do what it was told last."""
+        if container.role != "main":
+            self._watch.began(container.group, container.cid, (), starting=False)
+        self._runtime.remove(container.cid).add_done_callback(lambda _: self._watch.ended(container.cid))
 
     def _tell_ends(self, adopted: set[str]) -> None:
         """Look once more: of a container that ended before its agent knew it, the runtime has told nobody."""
@@ -141,6 +149,7 @@ class Recovery:
             self._main.adopt(channel, mine, current=self._persistent and self._is_current(container))
             self._main_lives = True
         else:
+            self._watch.began(container.group, container.cid, (), starting=False)
             self._dedicated.adopt(channel, container.name, mine[0])
         self._adopted.add(container.cid)
         self.running.update((turn.id, turn) for turn in mine)

@@ -17,6 +17,7 @@ from openclaw.agents.group_config import GroupConfig
 from openclaw.agents.main_agent import MainAgentManager
 from openclaw.agents.mount_allowlist import MountAllowlist
 from openclaw.agents.profiles import Profiles
+from openclaw.agents.settings_guard import SettingsGuard, Unwatched
 from openclaw.agents.specs import Specs
 from openclaw.agents.turn import Answer, Turn
 from openclaw.clock import SystemClock, Timers
@@ -184,7 +185,8 @@ class Service:
         self._outward = (outbox, failed, callbacks)
         self._ledger = Ledger(work, outbox, self._committer, self._clock)
         self._retention = Retention((outbox, failed), config.outbox_retention_days, self._clock)
-        self._groups = Groups(self._home.groups)
+        guard = SettingsGuard(self._home.groups)
+        self._groups = Groups(guard)
         self._profiles = Profiles(self._home.groups)
         self._waiters = Waiters(self._ledger.reply)
         self._metrics = Metrics()
@@ -215,11 +217,12 @@ class Service:
         channels = self._channels = Channels(self._home.channels, self._watcher, uid, self._gateway)
         specs = Specs(
             config, self._home.channels, config_of=self._groups.config,
-            allowlist=MountAllowlist(config.home), sandboxed=self._runtime.kind == "docker",
+            allowlist=MountAllowlist(config.home), sandboxed=self._runtime.kind == "docker", uid=uid,
         )  # fmt: skip
+        watch = guard if self._runtime.kind == "docker" else Unwatched()
         self._dedicated = DedicatedAgents(
             config=config, runtime=self._runtime, channels=channels, specs=specs,
-            clock=self._clock, alarms=self._alarms, listener=listener,
+            clock=self._clock, alarms=self._alarms, watch=watch, listener=listener,
         )  # fmt: skip
         self._main = MainAgentManager(
             config=config, runtime=self._runtime, channels=channels, specs=specs,
@@ -228,8 +231,8 @@ class Service:
         )  # fmt: skip
         self._recovery = Recovery(
             self._runtime, channels, specs, self._main, self._dedicated,
-            listener=listener, persistent=config.enable_persistent_main,
-        )
+            watch=watch, listener=listener, persistent=config.enable_persistent_main,
+        )  # fmt: skip
         places = Places(inbox=inbox, work=work, failed=failed, outbox=outbox)
         self._inbox = Inbox(
             places, desk=self._router, committer=self._committer,

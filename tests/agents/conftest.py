@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from openclaw.agents.settings_guard import SettingsGuard
 from openclaw.agents.specs import Specs
 from openclaw.agents.turn import Outcome, Turn
 from openclaw.config import Config, load
@@ -32,6 +33,7 @@ class Stage:
     specs: Specs
     clock: FakeClock
     alarms: ManualTimers
+    guard: SettingsGuard
     runtime: HandRuntime = field(default_factory=HandRuntime)
     told: RecordingListener = field(default_factory=RecordingListener)
 
@@ -75,4 +77,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     clock = FakeClock()
     root = tmp_path / "channels"
     with closing(watcher):
-        yield Stage(config, Channels(root, watcher), make_specs(config, root), clock, ManualTimers(clock))
+        yield Stage(
+            config, Channels(root, watcher), make_specs(config, root), clock, ManualTimers(clock),
+            SettingsGuard(tmp_path / "groups"),
+        )  # fmt: skip

@@ -28,7 +28,7 @@ from tests.support.runtime import Start
 def make_agents(stage: Stage) -> DedicatedAgents:
     return DedicatedAgents(
         config=stage.config, runtime=stage.runtime, channels=stage.channels, specs=stage.specs,
-        clock=stage.clock, alarms=stage.alarms, listener=stage.told,
+        clock=stage.clock, alarms=stage.alarms, watch=stage.guard, listener=stage.told,
     )  # fmt: skip
 
 
@@ -362,3 +362,54 @@ def test_what_an_earlier_process_has_left_fits_beside_the_queue_of_now(tmp_path:
 def submit_often(agents: DedicatedAgents, turn: Turn, count: int) -> None:
     for _ in range(count):
         agents.submit(turn)
+
+
+# The group's own settings
+
+
+def replaced_settings(stage: Stage) -> bytes:
+    """Replace main's group.json as an editor does; what holds after that."""
+    file = stage.config.home / "groups/main/group.json"
+    file.with_name("fresh").write_text('{"pids": 99}')
+    file.with_name("fresh").rename(file)
+    return stage.guard.look("main").data
+
+
+def test_as_long_as_a_container_is_not_gone_it_may_have_written_the_groups_settings(
+    stage: Stage, agents: DedicatedAgents
+) -> None:
+    stage.runtime.removes = False
+    start = serve(stage, agents, "a")
+    assert stage.runtime.removed.get(timeout=10) == start.spec.cid
+    assert replaced_settings(stage) == b"{}\n"
+
+    stage.runtime.finish_removals()
+
+    assert stage.guard.is_quiet("main")
+    assert replaced_settings(stage) == b'{"pids": 99}'
+
+
+def test_a_start_of_which_nobody_knows_what_came_counts_until_it_is_removed(
+    stage: Stage, agents: DedicatedAgents
+) -> None:
+    stage.runtime.removes = False
+    agents.submit(stage.turn("a"))
+    start = stage.next_start()
+    start.done.set_exception(EngineOverdue("overdue"))
+    assert stage.runtime.removed.get(timeout=10) == start.spec.cid
+    assert replaced_settings(stage) == b"{}\n"
+    agents.cancel("a")
+    stage.next_end()
+
+    stage.runtime.finish_removals()
+    agents.submit(stage.turn("b"))  # what was posted before is done by then
+    agents.cancel("b")
+    stage.next_end()
+
+    assert stage.guard.is_quiet("main")
+
+
+def test_one_that_stands_by_may_do_nothing_yet(stage: Stage, agents: DedicatedAgents) -> None:
+    agents.keep_standby()
+    stage.next_start().done.set_result(None)
+    assert replaced_settings(stage) == b'{"pids": 99}'

@@ -69,7 +69,7 @@ def cuts(act: Callable[[], object]) -> Iterator[int]:
 
 def test_a_kill_at_any_step_leaves_settings_that_are_whole_or_none(folder: Path) -> None:
     path = folder / "group.json"
-    for _ in cuts(lambda: group_files.ensure(folder)):
+    for _ in cuts(lambda: group_files.ensure(folder, os.getuid())):
         if path.exists():
             assert path.read_bytes() == EMPTY
             path.unlink()
@@ -77,9 +77,9 @@ def test_a_kill_at_any_step_leaves_settings_that_are_whole_or_none(folder: Path)
 
 
 def test_what_a_kill_has_left_is_in_nobodys_way(folder: Path) -> None:
-    killed_at(4, lambda: group_files.ensure(folder))
+    killed_at(4, lambda: group_files.ensure(folder, os.getuid()))
 
-    group_files.ensure(folder)
+    group_files.ensure(folder, os.getuid())
 
     assert (folder / "group.json").read_bytes() == EMPTY
     assert os.stat(folder / "group.json").st_mode & 0o777 == 0o600
@@ -97,7 +97,7 @@ def test_a_kill_while_settings_are_replaced_leaves_the_old_or_the_new_ones(folde
 def test_what_is_there_stays_whatever_it_says(folder: Path, there: bytes) -> None:
     (folder / "group.json").write_bytes(there)
 
-    group_files.ensure(folder)
+    group_files.ensure(folder, os.getuid())
 
     assert (folder / "group.json").read_bytes() == there
 
@@ -109,7 +109,7 @@ def test_settings_that_appear_meanwhile_stay_and_nothing_is_left(folder: Path, m
 
     monkeypatch.setattr(os, "fsync", appear)
 
-    group_files.ensure(folder)
+    group_files.ensure(folder, os.getuid())
 
     assert (folder / "group.json").read_bytes() == b'{"pids": 99}'
     assert names(folder.parent) == ["main"]
@@ -124,7 +124,7 @@ def test_a_disk_that_does_not_take_it_is_told_and_nothing_is_left(
     monkeypatch.setattr(os, "fsync", fail)
 
     with pytest.raises(OSError, match="Input/output error"):
-        group_files.ensure(folder)
+        group_files.ensure(folder, os.getuid())
 
     assert names(folder) == []
     assert names(folder.parent) == ["main"]

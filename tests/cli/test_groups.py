@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from openclaw.agents.settings_guard import SettingsGuard
 from openclaw.cli import main
 from openclaw.routing.groups import Groups
 from tests.support.front import FakeFront
@@ -39,7 +40,7 @@ def served(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
     """A service that answers, and its groups."""
     with http_service(FakeFront(tmp_path / "served")) as server:
         monkeypatch.setenv("OPENCLAW_PORT", str(server.port))
-        yield Groups(tmp_path / "served")
+        yield Groups(SettingsGuard(tmp_path / "served"))
 
 
 def test_without_a_word_the_groups_are_listed(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -60,7 +61,7 @@ def test_every_option_is_a_setting(run: Run, home: Path, tmp_path: Path, monkeyp
 
     assert run("add", "friends", *options.split()) == 0
 
-    shown = Groups(home / "groups").show("friends")
+    shown = Groups(SettingsGuard(home / "groups")).show("friends")
     assert shown == {
         "name": "friends",
         "folder": str(home / "groups/friends"),
@@ -85,7 +86,7 @@ def test_settings_that_are_not_named_again_stay(run: Run, home: Path, capsys: py
     run("add", "friends", "--pids", "99")
 
     assert "settings that were not named stay as they were" in capsys.readouterr().out
-    shown = Groups(home / "groups").show("friends")
+    shown = Groups(SettingsGuard(home / "groups")).show("friends")
     assert (shown["allowed_senders"], shown["network"], shown["pids"]) == (["ann"], "bridge", 99)
 
 
@@ -95,7 +96,7 @@ def test_a_mount_that_is_not_allowed_yet_is_said_and_the_group_is_added(
     assert run("add", "friends", "--mount", str(tmp_path)) == 0
 
     assert "mount-allowlist.json" in capsys.readouterr().err
-    Groups(home / "groups").check("friends")
+    Groups(SettingsGuard(home / "groups")).check("friends")
 
 
 def test_show_gives_the_settings_as_lines_or_as_json(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,7 +147,7 @@ def test_a_port_that_only_the_service_knows_leaves_the_files(
 
     assert run("add", "friends") == 0
 
-    Groups(home / "groups").check("friends")
+    Groups(SettingsGuard(home / "groups")).check("friends")
 
 
 @pytest.mark.parametrize("with_service", [False, True], ids=["files", "service"])

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from openclaw.agents.attachment import Attachment
+from openclaw.agents.settings_guard import SettingsGuard
 from openclaw.agents.turn import Answer, Loss, Outcome, Turn
 from openclaw.containers.channel import Channels
 from openclaw.message import Message
@@ -57,7 +58,7 @@ class Office:
         stack.callback(self.work.release)  # should a test fail while it holds the disk
         self.ledger = Ledger(self.work, self.outbox, committer, self.clock)
         (home / "groups").mkdir(exist_ok=True)
-        groups = Groups(home / "groups")
+        groups = Groups(SettingsGuard(home / "groups"))
         self.reservations = Reservations(
             self.ledger, self.clock, admit=lambda message: groups.check(message.group), limit=limit
         )

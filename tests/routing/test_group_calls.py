@@ -12,6 +12,7 @@ import pytest
 
 from openclaw.agents import group_files
 from openclaw.agents.group_config import GroupConfig
+from openclaw.agents.settings_guard import SettingsGuard
 from openclaw.agents.turn import Turn
 from openclaw.message import Frame, Message
 from openclaw.routing.agent_calls import AgentCalls
@@ -23,7 +24,7 @@ Answers = queue.Queue[dict[str, Any]]
 
 @pytest.fixture
 def groups(tmp_path: Path) -> Groups:
-    return Groups(tmp_path)
+    return Groups(SettingsGuard(tmp_path))
 
 
 @pytest.fixture

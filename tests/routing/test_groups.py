@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from openclaw.agents import group_files
 from openclaw.agents.group_config import GroupConfig
+from openclaw.agents.settings_guard import SettingsGuard
 from openclaw.errors import (
     DamagedGroup,
     GroupProtected,
@@ -25,7 +27,7 @@ from openclaw.routing.groups import Groups
 
 @pytest.fixture
 def groups(tmp_path: Path) -> Groups:
-    return Groups(tmp_path)
+    return Groups(SettingsGuard(tmp_path))
 
 
 def names(groups: Groups) -> list[str]:
@@ -41,7 +43,7 @@ def test_main_exists_from_the_start(groups: Groups) -> None:
 
 
 def test_a_home_without_groups_has_main(tmp_path: Path) -> None:
-    assert names(Groups(tmp_path / "nothing")) == ["main"]
+    assert names(Groups(SettingsGuard(tmp_path / "nothing"))) == ["main"]
 
 
 def test_a_folder_with_a_group_json_is_a_group(groups: Groups, tmp_path: Path) -> None:
@@ -212,7 +214,7 @@ def test_no_moment_shows_half_of_the_settings(groups: Groups, tmp_path: Path) ->
     def read() -> None:
         while not done.is_set():
             try:
-                seen.append(len(Groups(tmp_path).config("friends").trigger))
+                seen.append(len(Groups(SettingsGuard(tmp_path)).config("friends").trigger))
             except Exception as error:
                 seen.append(error)
 
@@ -260,11 +262,34 @@ def test_a_removed_group_keeps_its_files_and_can_be_added_again(groups: Groups, 
         groups.check("friends")
     assert names(groups) == ["main"]
     assert (tmp_path / "friends/notes.md").read_text() == "ours"
-    (kept,) = (tmp_path / "friends").glob(".group.json.removed-*")
-    assert json.loads(kept.read_text()) == {"pids": 99}
+    assert json.loads((tmp_path / ".settings/friends.removed.json").read_text()) == {"pids": 99}
 
     assert groups.add("friends", GroupConfig()) is True
     assert groups.config("friends") == GroupConfig()
+
+
+def test_of_settings_that_were_taken_away_the_last_are_kept(groups: Groups, tmp_path: Path) -> None:
+    for pids in (77, 88, 99):
+        groups.add("friends", GroupConfig(pids=pids))
+        groups.remove("friends")
+
+    (kept,) = (tmp_path / ".settings").iterdir()
+    assert json.loads(kept.read_text()) == {"pids": 99}
+    assert os.listdir(tmp_path / "friends") == ["CLAUDE.md"]
+
+
+def test_settings_in_doubt_are_shown_as_they_hold_with_the_way_out(groups: Groups, tmp_path: Path) -> None:
+    groups.add("friends", GroupConfig(pids=99))
+    file = tmp_path / "friends/group.json"
+    guard = SettingsGuard(tmp_path)
+    guard.began("friends", "c1", group_files.cover(file.lstat()), starting=True)
+    file.rename(file.with_name("old"))
+    file.write_text('{"network": "bridge"}')
+
+    (shown,) = [entry for entry in Groups(guard).list() if entry["name"] == "friends"]
+
+    assert (shown["network"], shown["pids"]) == ("none", 99)
+    assert "openclaw groups add friends" in shown["in_doubt"]
 
 
 def test_a_damaged_group_can_be_removed(groups: Groups, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from openclaw.agents.attachment import Attachment
 from openclaw.agents.dedicated import DedicatedAgents
 from openclaw.agents.group_config import GroupConfig
 from openclaw.agents.main_agent import MainAgentManager
+from openclaw.agents.settings_guard import SettingsGuard
 from openclaw.agents.turn import Outcome, Turn
 from openclaw.config import load
 from openclaw.containers.channel import Channels
@@ -69,10 +70,11 @@ class Crew:
         self.doors = RecordingDoors()
         self.channels = Channels(self.root, watcher, doors=self.doors)
         self.specs = make_specs(self.config, self.root, friends=GroupConfig())
+        self.guard = SettingsGuard(home / "groups")
         alarms = ManualTimers(self.clock)
         self.dedicated = DedicatedAgents(
             config=self.config, runtime=self.engine, channels=self.channels, specs=self.specs,
-            clock=self.clock, alarms=alarms, listener=self.told,
+            clock=self.clock, alarms=alarms, watch=self.guard, listener=self.told,
         )  # fmt: skip
         self.main = MainAgentManager(
             config=self.config, runtime=self.engine, channels=self.channels, specs=self.specs,
@@ -81,7 +83,7 @@ class Crew:
         )  # fmt: skip
         self.recovery = Recovery(
             self.engine, self.channels, self.specs, self.main, self.dedicated,
-            listener=self.told, persistent=self.config.enable_persistent_main,
+            watch=self.guard, listener=self.told, persistent=self.config.enable_persistent_main,
         )  # fmt: skip
         for agent in (self.main, self.dedicated):
             agent.start()

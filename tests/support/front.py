@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from openclaw.agents.group_config import GroupConfig
+from openclaw.agents.settings_guard import SettingsGuard
 from openclaw.delivery.events import EventHub, Reader
 from openclaw.errors import MessageRefused
 from openclaw.message import Message, Reply, Timing
@@ -21,7 +22,7 @@ class FakeFront:
     """
 
     def __init__(self, groups_root: Path = Path("/nonexistent")) -> None:
-        self._groups = Groups(groups_root)
+        self._groups = Groups(SettingsGuard(groups_root))
         self.hub = EventHub(self.reply, lambda message_id: self.progress(message_id) is not None)
         self.accepted: list[Message] = []
         self.cancelled: list[str] = []

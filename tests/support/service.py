@@ -83,5 +83,8 @@ class RunningService:
     def get(self, path: str) -> requests.Response:
         return self._session.get(f"{self.url}{path}", timeout=_BOUND)
 
+    def put(self, path: str, body: dict[str, Any]) -> requests.Response:
+        return self._session.put(f"{self.url}{path}", json=body, timeout=_BOUND)
+
     def delete(self, path: str) -> requests.Response:
         return self._session.delete(f"{self.url}{path}", timeout=_BOUND)
