@@ -40,10 +40,11 @@ class Attachment:
         self._busy = 0
         self._retired = False
         self._discarded = False
+        self._taken_over: set[str] = set()  # ids of turns on which the runner may have begun before this process did
 
     def ask(self, turn: Turn, timeout: float) -> None:
         """Send the request for `turn`; `timeout` in seconds is told to the runner. Raises RuntimeFailure."""
-        self.adopt(turn)
+        self._take(turn)
         try:
             self.channel.send("request", turn.id, turn.request(timeout))
         except RuntimeFailure:
@@ -52,6 +53,10 @@ class Attachment:
 
     def adopt(self, turn: Turn) -> None:
         """Take over a turn whose request lies in the channel already."""
+        self._taken_over.add(turn.id)
+        self._take(turn)
+
+    def _take(self, turn: Turn) -> None:
         with self._lock:
             self._unsettled.add(turn.id)
         turn.attachment = self
@@ -61,8 +66,15 @@ class Attachment:
         """The runner has begun on a turn."""
         turn = self.open.get(turn_id)
         if turn is not None and turn.begun is None:
-            turn.begun = now
+            turn.begun = self._begun(turn, now)
             self._listener.begun(turn)
+
+    def _begun(self, turn: Turn, now: float) -> float:
+        """When the runner began on it: just now, or where it was taken over, when it wrote that it had."""
+        written = self.channel.written_at("started", turn.id) if turn.id in self._taken_over else None
+        if written is None:
+            return now
+        return min(now, max(turn.accepted, turn.accepted + written - turn.accepted_at))
 
     def happened(self, turn_id: str, events: list[Event]) -> None:
         """Deltas and tool uses of a turn."""
@@ -110,7 +122,7 @@ class Attachment:
             log.error("What the container of message %s left behind is no frame: %s", turn.id, violation)
             begun = True
         if begun and turn.begun is None:
-            turn.begun = now
+            turn.begun = self._begun(turn, now)
         return Loss(reason, turn.begun is not None)
 
     def settle(self, turn_id: str) -> None:

@@ -40,6 +40,9 @@ log = logging.getLogger(__name__)
 _WARM = "warm"
 """The id of the ping by which a standby container is asked whether it is ready."""
 
+START_PATIENCE = 0.5
+"""Seconds in which the engine may say what came of a start before whoever asked for it is told that it was made."""
+
 
 class DedicatedStatus(NamedTuple):
     """What `status` shows."""
@@ -77,6 +80,7 @@ class DedicatedWork:
         def later(delay: float, act: Callable[[], None]) -> object:
             return alarms.call_later(delay, partial(post, act))
 
+        self._later = later
         self._line = WaitingLine(Slots(config.max_concurrent_containers, config.max_subagents))
         self._jobs = Jobs(self, runtime=runtime, alarms=alarms, watch=watch, listener=listener, post=post)
         self.standby = Standby(
@@ -132,8 +136,14 @@ class DedicatedWork:
             return
         self._line.push(turn)
         self._fill()
-        if turn.placed is not None:
-            turn.is_placed(self._line.place(turn))
+        if turn.placed is None:
+            return
+        place = self._line.place(turn)
+        job = self._jobs.of_turn(turn.id)
+        if place or job is None or (job.started is not None and job.started.done()):
+            turn.is_placed(place)
+        else:  # an engine that is away says so at once, and then the turn waits in line again
+            self._later(START_PATIENCE, lambda: turn.is_placed(self._line.place(turn)))
 
     def _fill(self) -> None:
         """Start what there is a slot for, people's turns first."""
@@ -245,6 +255,8 @@ class DedicatedWork:
         job = self._take_job(cid)
         if error is None:
             self._jobs.runs(cid)
+            if job is not None and job.turn is not None:
+                job.turn.is_placed(0)
             self.engine_answers()
         elif job is None:
             return
@@ -270,6 +282,7 @@ class DedicatedWork:
             turn.sends -= 1
             turn.attachment = None
             self._line.push(turn)
+            turn.is_placed(self._line.place(turn))
             del job.attachment.open[turn.id]
             job.attachment.settle(turn.id)
         self._let_go(job, perhaps_started=True)
@@ -339,11 +352,10 @@ class DedicatedWork:
             turn.is_placed(0)
             self._listener.ended(turn, Answer.cancelled())
             return
-        for job in self._jobs:
-            if turn_id in job.attachment.open:
-                self._take_job(job.cid)
-                self._finish(job, Answer.cancelled())
-                return
+        job = self._jobs.of_turn(turn_id)
+        if job is not None:
+            self._take_job(job.cid)
+            self._finish(job, Answer.cancelled())
 
     # The end of a container
 

@@ -79,6 +79,10 @@ class Jobs:
         job = self._jobs.get(cid)
         return None if job is None or job.over else job
 
+    def of_turn(self, turn_id: str) -> Job | None:
+        """The job whose container has the turn in flight."""
+        return next((job for job in self._jobs.values() if turn_id in job.attachment.open), None)
+
     def are_over(self) -> bool:
         """Whether containers are only left to be removed."""
         return all(job.over for job in self._jobs.values())

@@ -241,6 +241,13 @@ class Channel:
         except FileNotFoundError:
             return None
 
+    def written_at(self, kind: FrameKind, frame_id: str) -> float | None:
+        """When the container wrote a frame, in seconds since 1970 as it says; None where there is none."""
+        try:
+            return self._out.origin(frame_name(kind, frame_id)).mtime_ns / 1e9
+        except OSError:
+            return None
+
     def listen(
         self, on_frame: OnFrame, on_events: OnEvents, on_violation: OnViolation, on_pause: OnPause | None = None
     ) -> None:

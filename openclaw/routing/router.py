@@ -130,7 +130,7 @@ class Router:
             "id": turn.id,
             "group": turn.message.group,
             "session": turn.message.session,
-            "status": turn.state,
+            "status": "queued" if turn.begun is None else "running",  # dispatched, it may wait for a container
             "attempt": turn.attempt,
         }
 

@@ -12,6 +12,7 @@ import pytest
 
 from openclaw.agents.capacity import MAX_LIVE_SUBAGENTS
 from openclaw.agents.dedicated import DedicatedAgents
+from openclaw.agents.dedicated_work import START_PATIENCE
 from openclaw.agents.engine_probe import RETRY as ENGINE_RETRY
 from openclaw.agents.standby import FIRST_PAUSE
 from openclaw.agents.turn import Answer, Loss, Turn
@@ -362,6 +363,41 @@ def test_what_an_earlier_process_has_left_fits_beside_the_queue_of_now(tmp_path:
 def submit_often(agents: DedicatedAgents, turn: Turn, count: int) -> None:
     for _ in range(count):
         agents.submit(turn)
+
+
+# Where a subagent is
+
+
+def subagent(stage: Stage) -> tuple[Turn, Future[int]]:
+    turn = stage.turn("a.s1")
+    turn.placed = Future()
+    return turn, turn.placed
+
+
+def test_a_subagent_has_started_when_the_engine_says_so(stage: Stage, agents: DedicatedAgents) -> None:
+    turn, placed = subagent(stage)
+    agents.submit(turn)
+    start = stage.next_start()
+    stage.alarms.wait_pending(2)  # its time, and the patience
+    assert not placed.done()
+    start.done.set_result(None)
+    assert placed.result(10) == 0
+
+
+def test_one_whose_start_the_engine_did_not_take_is_queued(stage: Stage, agents: DedicatedAgents) -> None:
+    turn, placed = subagent(stage)
+    agents.submit(turn)
+    stage.next_start().done.set_exception(EngineUnavailable("nothing listens"))
+    assert placed.result(10) == 1
+
+
+def test_nobody_waits_for_a_slow_engine_to_hear_that_it_was_asked(stage: Stage, agents: DedicatedAgents) -> None:
+    turn, placed = subagent(stage)
+    agents.submit(turn)
+    stage.next_start()
+    stage.alarms.wait_set(START_PATIENCE)
+    stage.alarms.advance(START_PATIENCE)
+    assert placed.result(10) == 0
 
 
 # The group's own settings

@@ -67,7 +67,9 @@ def test_sessions_and_groups_run_side_by_side(tmp_path: Path, office: Office) ->
 def test_the_next_turn_does_not_wait_until_the_reply_before_it_is_stored(office: Office) -> None:
     office.accept("a")
     office.accept("b")
-    office.end(office.next_turn())
+    turn = office.next_turn()
+    turn.begun = office.clock.monotonic()
+    office.end(turn)
     assert office.submitted() == ["b"]
     assert office.progress("a") == ("running", 1)  # delivery has it
 
@@ -106,11 +108,14 @@ def test_a_turn_that_failed_was_told_of_nothing(office: Office) -> None:
 def test_progress_tells_what_waits_and_what_runs_until_it_is_settled(office: Office) -> None:
     office.accept("a", session="s")
     office.accept("b", session="s")
+    turn = office.next_turn()
+    assert office.progress("a") == ("queued", 1)  # an agent has it, and may wait for a container
+    turn.begun = office.clock.monotonic()
     assert office.router.progress("a") == {
         "id": "a", "group": "main", "session": "s", "status": "running", "attempt": 1,
     }  # fmt: skip
     assert office.progress("b") == ("queued", 1)
-    office.settle(office.next_turn())
+    office.settle(turn)
     assert office.router.progress("a") is None
     assert office.router.progress("never") is None
 
@@ -240,7 +245,7 @@ def test_a_second_attempt_is_on_the_disk_before_it_is_sent(office: Office) -> No
     office.work.release()
     again = office.next_turn()
     assert office.record("a")["attempt"] == again.attempt == 2
-    assert office.progress("a") == ("running", 2)
+    assert office.progress("a") == ("queued", 2)
     assert again.begun is None
     assert not channel.exists()
 
@@ -346,6 +351,7 @@ def test_a_turn_that_runs_already_comes_first_and_is_not_sent_again(tmp_path: Pa
     office = Office(tmp_path, stack)
     turns = {turn.id: turn for turn in office.ledger.load().open}
     office.router.recover(list(turns.values()))
+    turns["b"].begun = office.clock.monotonic()
     office.open(turns["b"])
     assert office.progress("b") == ("running", 1)
     assert office.submitted() == ["d"]

@@ -44,6 +44,36 @@ def test_mains_container_goes_on_with_its_turns_and_no_other_is_started(crew: Cr
     assert crew.engine.removed.empty()
 
 
+def test_the_time_before_an_agent_began_ends_where_it_did_however_late_it_is_taken_over(crew: Crew) -> None:
+    """The agent's own time is no part of it."""
+    turn = crew.turn("a", group="friends")
+    accepted_at = crew.clock.time()
+    path = crew.left_channel("c1", turn)
+    crew.left_container("c1")
+    crew.frame("c1", "started", "a")
+    os.utime(path / "out/a.started.json", (accepted_at + 2, accepted_at + 2))
+    crew.clock.advance(60)  # the service was away
+    crew.recover(turn)
+    crew.answer("c1", "a")
+    ended, answer = crew.next_end()
+    assert isinstance(answer, Answer)
+    assert ended.reply(answer, crew.clock.monotonic()).timing.to_json() == {
+        "prepTime": 2000, "agentTime": 3, "totalTime": 60_000,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("says", "prep"), [(-9e8, 0), (9e8, 60_000)])
+def test_what_a_container_says_of_the_date_makes_no_time_impossible(crew: Crew, says: float, prep: int) -> None:
+    turn = crew.turn("a", group="friends")
+    path = crew.left_channel("c1", turn)
+    crew.left_container("c1", running=False)
+    crew.frame("c1", "started", "a")
+    os.utime(path / "out/a.started.json", (crew.clock.time() + says,) * 2)
+    crew.clock.advance(60)
+    crew.recover(turn)
+    assert turn.reply(Answer.bug(), crew.clock.monotonic()).timing.prep_ms == prep
+
+
 def test_those_that_go_on_reach_the_model_again_on_the_account_of_their_group(crew: Crew) -> None:
     turn = crew.turn("a", group="friends")
     path = crew.left_channel("c1", turn)
