@@ -94,7 +94,7 @@ class MainMachine:
         self._listener = listener
         self._tell_ready = ready
         self._state = "DISABLED"
-        self._reason = ""
+        self._reason = "the container engine has not answered yet"
         self._restarts = Restarts(config.persistent_max_restarts, config.persistent_stable_after)
         self._here: MainContainer | None = None  # the container that is there
         self._removal: Future[None] | None = None  # of the container before; its name is free when this is done
@@ -130,6 +130,7 @@ class MainMachine:
         if self._config.enable_persistent_main:
             self._launch()
         else:
+            self._enter("DISABLED", "ENABLE_PERSISTENT_MAIN=false")
             self._release_waiting()
             self._tell_ready()
 

@@ -25,6 +25,11 @@ FIRST_PAUSE: Final = 2.0
 LONGEST_PAUSE: Final = 60.0
 """Seconds until the next try after one that failed in our own code or on the disk; the pause doubles."""
 
+ENGINE_AWAY: Final = (
+    "no engine starts containers, so messages are accepted and wait: {why}. CONTAINER_RUNTIME=process goes on without"
+    " an engine, and without isolation"
+)
+
 _WAIT: Final = "messages are accepted and wait"
 
 
@@ -36,6 +41,7 @@ class RecoveryTries:
         self._alarms = alarms
         self._pause = FIRST_PAUSE
         self._closed = False
+        self._engine_away = False
         self.problem = f"what the last process left is being taken over; {_WAIT}"
         """Why nothing runs yet; empty once recovery is through. Replaced as a whole; anybody may read it."""
 
@@ -51,8 +57,14 @@ class RecoveryTries:
         try:
             self._recover()
         except RuntimeFailure as error:
-            log.warning("What runs in the engine is not known yet: %s", error)
-            self.problem = f"the container engine does not answer yet; {_WAIT}"
+            problem = ENGINE_AWAY.format(why=error)
+            if problem != self.problem:  # said once, and again where it is another one
+                self.problem = problem
+                log.warning(
+                    "What runs in the engine is not known yet: %s; %s, and it is looked at again every %g s",
+                    error, _WAIT, ENGINE_PAUSE,
+                )  # fmt: skip
+            self._engine_away = True
             self._later(ENGINE_PAUSE)
         except Exception as error:  # the top of the thread: without recovery nothing would ever run
             log.exception("What the last process left could not be taken over; next try in %.0f s", self._pause)
@@ -63,7 +75,9 @@ class RecoveryTries:
             self._later(self._pause)
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
         else:
-            if self._pause > FIRST_PAUSE:
+            if self._engine_away:
+                log.info("The engine answers: what was accepted meanwhile is begun")
+            elif self._pause > FIRST_PAUSE:
                 log.info("What the last process left is taken over")
             self.problem = ""
 

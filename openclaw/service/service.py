@@ -13,8 +13,10 @@ from typing import Any
 
 from openclaw import __version__
 from openclaw.agents.dedicated import DedicatedAgents
+from openclaw.agents.dedicated_work import DedicatedStatus
 from openclaw.agents.group_config import GroupConfig
 from openclaw.agents.main_agent import MainAgentManager
+from openclaw.agents.main_machine import MainStatus
 from openclaw.agents.mount_allowlist import MountAllowlist
 from openclaw.agents.profiles import Profiles
 from openclaw.agents.settings_guard import SettingsGuard, Unwatched
@@ -55,7 +57,7 @@ from openclaw.service.home import Home
 from openclaw.service.listener import Listener
 from openclaw.service.manager import Manager
 from openclaw.service.recovery import Recovery
-from openclaw.service.recovery_tries import RecoveryTries
+from openclaw.service.recovery_tries import ENGINE_AWAY, RecoveryTries
 from openclaw.service.tick import Tick
 from openclaw.service.watchdog import Watchdog
 from openclaw.spool import Committer, Watcher
@@ -368,8 +370,10 @@ class Service:
     def status(self) -> dict[str, Any]:
         """What runs where."""
         main, dedicated = self._main.status, self._dedicated.status
+        problem = self._problem(main, dedicated)
         return {
             "version": __version__,
+            **({"problem": problem} if problem else {}),
             "home": str(self._config.home),
             "uptime_s": round(self._clock.monotonic() - self._began),
             "runtime": self._runtime.kind,
@@ -381,6 +385,14 @@ class Service:
             "connections": self.http.open_connections,
             "model_connections": 0 if self._gateway is None else self._gateway.open_connections,
         }
+
+    def _problem(self, main: MainStatus, dedicated: DedicatedStatus) -> str:
+        """What keeps everybody waiting, with what to do; empty where nothing does."""
+        if self._tries.problem:
+            return self._tries.problem
+        if dedicated.engine_down or (main.state == "STARTING" and main.reason):
+            return ENGINE_AWAY.format(why=main.reason or "its last start failed, and logs/app.log says how")
+        return ""
 
     def cancel(self, message_id: str) -> bool:
         """Cancel a message, and with it the subagents that work for it."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -15,6 +14,7 @@ from tests.docker.subagents import SuspiciousService, reply_to, spawn
 from tests.support.begun import wait_until_begun
 from tests.support.log_lines import LogLines
 from tests.support.service import RunningService
+from tests.support.until import until
 
 HOSTILE = '{"network": "bridge"}'
 WRITE = (
@@ -28,16 +28,6 @@ def replace(file: Path, text: str) -> None:
     """As most editors do it."""
     file.with_name(".fresh").write_text(text)
     file.with_name(".fresh").rename(file)
-
-
-def until(true: Callable[[], bool]) -> None:
-    """Wait for what nothing tells."""
-    pause = threading.Event()
-    for _ in range(300):
-        if true():
-            return
-        pause.wait(0.1)
-    pytest.fail("it has not come in 30 s")
 
 
 def by_hand(_: RunningService, file: Path) -> None:

@@ -21,6 +21,7 @@ from tests.support.file_events import FileEvents
 from tests.support.log_lines import LogLines
 from tests.support.receiver import Receiver
 from tests.support.service import CHECKOUT, RunningService
+from tests.support.until import until
 
 
 @pytest.fixture
@@ -225,6 +226,51 @@ def test_a_stop_ends_though_the_engine_hangs_and_says_what_is_left_to_the_next_s
             assert service.post({"text": "hello"}).json()["status"] == "done"
             assert service.stop() == 0
         assert fake.containers() == []
+
+
+def test_an_engine_that_is_missing_is_shown_with_what_to_do(home: Path, tmp_path: Path) -> None:
+    missing = {"CONTAINER_RUNTIME": "docker", "CONTAINER_CLI": str(tmp_path / "no-docker")}
+    with RunningService(home, **missing) as service, closing(LogLines(home / "logs/app.log")) as lines:
+        lines.find("What runs in the engine is not known yet")
+        service.may_log_errors = True
+        status = service.get("/status").json()
+        assert "no-docker is not installed: install Docker" in status["problem"]
+        assert status["main"]["reason"] == "the container engine has not answered yet"
+
+
+def test_it_is_said_once_however_often_it_is_looked_at(home: Path, tmp_path: Path) -> None:
+    with closing(FakeDocker(tmp_path / "engine")) as fake, closing(FileEvents(fake.state)) as events:
+        fake.knob("down", "1")
+        engine = {name: fake.environ()[name] for name in ("PATH", "FAKE_DOCKER_STATE")}
+        with RunningService(home, CONTAINER_RUNTIME="docker", **engine) as service:
+            service.may_log_errors = True
+            events.until(lambda: sum(call[0] == "ps" for call in fake.calls()) >= 3)
+            fake.knob("down")
+            assert service.post({"text": "hello"}).json()["status"] == "done"
+    log = (home / "logs/app.log").read_text()
+    assert log.count("What runs in the engine is not known yet: no Docker engine answers") == 1
+    assert log.count("The engine answers: what was accepted meanwhile is begun") == 1
+
+
+def test_where_the_engine_goes_away_later_that_is_shown_too(home: Path, tmp_path: Path) -> None:
+    with closing(FakeDocker(tmp_path / "engine")) as fake:
+        engine = {name: fake.environ()[name] for name in ("PATH", "FAKE_DOCKER_STATE")}
+        with (
+            RunningService(home, CONTAINER_RUNTIME="docker", **engine) as service,
+            closing(LogLines(home / "logs/app.log")) as lines,
+        ):
+            (home / "groups/friends").mkdir()
+            (home / "groups/friends/group.json").write_text("{}")
+            service.post({"text": "hello"})
+            assert "problem" not in service.get("/status").json()
+            fake.knob("down", "1")
+            service.post({"text": "hello", "id": "a", "group": "friends"}, "")
+            lines.find("No container can be started")
+            service.may_log_errors = True
+            until(lambda: "no engine starts containers" in service.get("/status").json().get("problem", ""))
+            fake.knob("down")
+            assert service.get("/messages/a?wait=30").json()["status"] == "done"
+            until(lambda: "problem" not in service.get("/status").json())
 
 
 def test_a_callback_address_that_is_none_is_refused_with_the_reason(home: Path) -> None:
