@@ -1,6 +1,7 @@
 """The command line: arguments in, exit codes out.
 
-Runs on the main thread and keeps no state. Exit codes: 0 done, 1 could not, 2 wrong use; 130 after Ctrl-C.
+Runs on the main thread and keeps no state. Exit codes: 0 done, 1 could not, 2 wrong use; 130 after Ctrl-C, 141 where
+whoever reads the output has closed it, as `head` does: both as a shell counts signals.
 A subcommand's parts are imported when it is asked for, so that the clients do not load the service.
 """
 
@@ -20,10 +21,22 @@ from openclaw.message import is_id
 Command = Callable[[Config, argparse.Namespace], int]
 
 INTERRUPTED = 130
+OUTPUT_CLOSED = 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and return its exit code. Wrong arguments raise SystemExit(2), as argparse has it."""
+    try:
+        try:
+            return _run(argv)
+        finally:
+            sys.stdout.flush()  # here, where it can be answered for, and not as the interpreter ends
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), sys.stdout.fileno())  # for what is still to be flushed
+        return OUTPUT_CLOSED
+
+
+def _run(argv: Sequence[str] | None) -> int:
     arguments = _parser().parse_args(argv)
     command: Command = arguments.command
     try:

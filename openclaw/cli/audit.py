@@ -19,5 +19,7 @@ def run(_config: Config, arguments: argparse.Namespace) -> int:
         return command.run(arguments, os.environ)
     except command.WrongUse as error:
         raise ConfigError(str(error)) from None
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise OpenClawError(str(error)) from None

@@ -11,6 +11,7 @@ import logging
 import os
 import resource
 import signal
+import sys
 import threading
 
 from openclaw import logs
@@ -38,13 +39,22 @@ def run(config: Config) -> int:
         service = Service(config, manager)
         service.start()
         where = f"runtime {service.runtime_kind}, engine {config.engine}"
-        print(f"openclaw ready on {service.http.url} ({where})", flush=True)
+        _say(f"openclaw ready on {service.http.url} ({where})")
         manager.ready()
         stop.wait()
         service.stop()
     finally:
         written.close()
     return 0
+
+
+def _say(line: str) -> None:
+    """Nobody needs to read it: whoever does not is served all the same."""
+    try:
+        print(line, flush=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), sys.stdout.fileno())
+        log.info("%s", line)
 
 
 def _listen_for_signals(stop: threading.Event) -> None:
