@@ -335,8 +335,12 @@ class MainMachine:
         self._release_waiting()
 
     def _fall_back(self, reason: str) -> None:
+        after = self._config.persistent_retry_after
         log.warning(
-            "Persistent container exceeded max restarts (%d), falling back to traditional mode", self._restarts.limit
+            "Persistent container exceeded max restarts (%d), falling back to traditional mode: each message gets a"
+            " container of its own. The lines before this one say why it crashes; it is tried again %s",
+            self._restarts.limit,
+            f"in {after:g} s (PERSISTENT_RETRY_AFTER), or at a restart" if after else "at a restart",
         )
         self._enter("FALLBACK", reason)
         if self._config.persistent_retry_after > 0:

@@ -148,8 +148,8 @@ class Connection:
         last_event = head.field("last-event-id") or ""
         return Request(head.method, head.path, head.query, body, self._watch_hangup, last_event), handler
 
-    def _watch_hangup(self) -> AbstractContextManager[Hangup]:
-        return self._site.hangups.watch(self._sock)
+    def _watch_hangup(self, *, endless: bool = False) -> AbstractContextManager[Hangup]:
+        return self._site.hangups.watch(self._sock, endless=endless)
 
     def _refuse(self, problem: Problem, head: RequestHead | None) -> bool:
         """Answer a request that was not read to its end, and end the connection: where the next begins is in doubt."""

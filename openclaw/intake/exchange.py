@@ -10,12 +10,21 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from openclaw.intake.hangups import Hangup
 from openclaw.message import dump_bytes
 
 Headers = tuple[tuple[str, str], ...]
+
+
+class WatchHangup(Protocol):
+    """Opens a context for an event that is set when the caller goes away or the server closes.
+
+    An `endless` one is set at once when it closes; the others have a moment in which what they wait for may come.
+    """
+
+    def __call__(self, *, endless: bool = False) -> AbstractContextManager[Hangup]: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +39,7 @@ class Request:
     path: str
     query: str
     body: bytes
-    watch_hangup: Callable[[], AbstractContextManager[Hangup]]
+    watch_hangup: WatchHangup
     last_event_id: str = ""
     """Where a reader of events was when its connection broke."""
 

@@ -53,6 +53,7 @@ class Handover:
         self._doubtful: set[Origin] = set()  # files that were offered, and are or will be in hand once more
         self._left: set[str] = set()  # claims of an earlier process
         self._first_round = booted
+        self._said_later = ""  # why files are tried again, as it was said last
 
     def recover(self) -> None:
         """Take in hand what an earlier process had claimed."""
@@ -92,15 +93,23 @@ class Handover:
             if isinstance(result, Receipt):
                 accepted.append((taken, result))
             elif isinstance(result, QueueFull | NotDurable):
-                log.warning("ipc/inbox: %r is tried again soon: %s", taken.original, result)
+                self._tell_later(taken, result)
                 later.append(taken)
             else:
                 self._fail(taken, result)
+        if accepted and not later:
+            self._said_later = ""
         later += self._acknowledge(accepted)
         for taken in later:
             self._put_back(taken)
         self._doubtful -= {draft.origin for taken, draft in drafts if taken not in later}
         return not later
+
+    def _tell_later(self, taken: Claim, why: MessageRefused) -> None:
+        """Once for all files and tries, until one is taken again or it is for another reason."""
+        if str(why) != self._said_later:
+            self._said_later = str(why)
+            log.warning("ipc/inbox: %r is tried again soon, and so are those behind it: %s", taken.original, why)
 
     def _draft(self, taken: Claim) -> Draft | None:
         """Read a claim; one that is no message goes to failed/ here."""

@@ -17,12 +17,14 @@ from contextlib import contextmanager
 class Hangup(threading.Event):
     """Set when the caller has gone, or the server closes, and by whoever else has something for the one who waits.
 
-    `gone` tells the first from the last; it stays when the event is cleared.
+    `gone` tells the first from the last; it stays when the event is cleared. `endless`: nothing is lost to whoever is
+    told no more, and without that it may never end.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, endless: bool = False) -> None:
         super().__init__()
         self.gone = False
+        self.endless = endless
 
     def hang_up(self) -> None:
         self.gone = True
@@ -35,21 +37,22 @@ class Hangups:
     def __init__(self, epoll: select.epoll) -> None:
         self._epoll = epoll
         self._lock = threading.Lock()
-        # Guarded by _lock: _waiting (by file descriptor), _released.
+        # Guarded by _lock: _waiting (by file descriptor), and who is let go of.
         self._waiting: dict[int, Hangup] = {}
         self._released = False
+        self._endless_released = False
 
     @contextmanager
-    def watch(self, sock: socket.socket) -> Iterator[Hangup]:
+    def watch(self, sock: socket.socket, *, endless: bool = False) -> Iterator[Hangup]:
         """An event that is set when the peer of `sock` closes its end, or when the server closes.
 
         A peer that closes only its sending half counts as gone too: it is answered as if its time had run out.
         """
-        event = Hangup()
+        event = Hangup(endless=endless)
         fd = sock.fileno()
         with self._lock:
             self._waiting[fd] = event
-            if self._released:
+            if self._released or (endless and self._endless_released):
                 event.hang_up()
         self._epoll.register(fd, select.EPOLLRDHUP | select.EPOLLONESHOT)
         try:
@@ -66,11 +69,12 @@ class Hangups:
         if event is not None and _has_hung_up(fd):
             event.hang_up()
 
-    def release(self) -> None:
+    def release(self, *, only_endless: bool = False) -> None:
         """Wake all who wait, now and from now on."""
         with self._lock:
-            self._released = True
-            events = list(self._waiting.values())
+            self._endless_released = True
+            self._released |= not only_endless
+            events = [event for event in self._waiting.values() if event.endless or not only_endless]
         for event in events:
             event.hang_up()
 

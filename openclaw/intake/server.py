@@ -32,6 +32,8 @@ MAX_CONNECTIONS = 1024
 """Connections at once, where the descriptors suffice."""
 
 _ACCEPT_PAUSE_S = 1.0
+_STREAMS_GRACE_S = 0.2
+"""In which the end of a turn that has just ended is still told."""
 _LAST_WORDS_S = 1.0
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
@@ -98,6 +100,7 @@ class HttpServer:
     def close(self, grace_s: float) -> None:
         """Accept no more, give requests in flight `grace_s` to end, then cut them.
 
+        Streams of events get a moment only: they end when their message does, and their readers come back for the rest.
         A caller that still waits for a reply after that is told that its message is queued.
         """
         self._stopping.set()
@@ -108,7 +111,10 @@ class HttpServer:
             listener.server_close()
         self._registry.cut_idle()
         self._crew.close()
-        drained = self._registry.drain(grace_s)
+        moment = min(grace_s, _STREAMS_GRACE_S)
+        drained = self._registry.drain(moment)
+        self._hangups.release(only_endless=True)
+        drained = drained or self._registry.drain(grace_s - moment)
         self._hangups.release()
         if not drained:
             drained = self._registry.drain(_LAST_WORDS_S)

@@ -55,7 +55,7 @@ def event_stream(reader: EventReader, request: Request, headers: Headers = ()) -
 
 def _chunks(reader: EventReader, request: Request) -> Generator[bytes, None, None]:
     """A piece for each batch of events, more for a large one, until the last is told or nobody listens any more."""
-    with request.watch_hangup() as hangup:
+    with request.watch_hangup(endless=True) as hangup:
         while not reader.ended:
             hangup.clear()
             if hangup.gone:  # looked at after the event was cleared: a hang-up from now on wakes

@@ -159,6 +159,12 @@ class Reservations:
         """Whether anything is in flight under an id."""
         return self.find(message_id) is not None
 
+    def begun(self) -> list[str]:
+        """The ids of what agents are working on, oldest first."""
+        with self._lock:
+            turns = [place.turn for place in self._flight.values()]
+        return [turn.id for turn in turns if turn.begun is not None]
+
     def settled(self, turn: Turn) -> None:
         """Nothing of the turn is left to do: its place is free."""
         with self._lock:
@@ -182,7 +188,7 @@ class Reservations:
             if place is not None:
                 return place._replace(fresh=False)
             if self._messages >= self._limit:
-                raise QueueFull(f"{self._limit} messages wait already; try again in a moment")
+                raise QueueFull(f"{self._limit} messages wait already (QUEUE_LIMIT); try again when some are answered")
             turn = Turn(message, self._next_seq, accepted, accepted_at, digest, origin)
             self._next_seq += 1
             self._messages += 1

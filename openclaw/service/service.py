@@ -67,6 +67,9 @@ log = logging.getLogger(__name__)
 HTTP_GRACE = 5.0
 """Seconds that requests in flight have to end when the service stops."""
 
+MAX_NAMED = 10
+"""Messages that a line of the log names."""
+
 RETENTION_INTERVAL = 3600.0
 """Seconds between two looks for replies that are older than OUTBOX_RETENTION_DAYS."""
 
@@ -154,9 +157,10 @@ class Service:
         self._stopping = True
         self._manager.stopping(self._config.drain_timeout)
         self._router.close()
+        running = self._reservations.begun()
         log.info(
-            "Stopping: %d turns may run for up to %g s; a second Ctrl-C ends at once",
-            self._main.status.turns + self._dedicated.status.running, self._config.drain_timeout,
+            "Stopping: %d turns may run for up to %g s; a second Ctrl-C ends at once%s",
+            self._main.status.turns + self._dedicated.status.running, self._config.drain_timeout, _named(running),
         )  # fmt: skip
         drained = [self._main.drain(), self._dedicated.drain()]
         for future in drained:
@@ -165,6 +169,8 @@ class Service:
             except TimeoutError:
                 log.warning("Some turns did not end within DRAIN_TIMEOUT; the next start takes them up again")
         self._close()
+        left = len(self._reservations)
+        log.info("Stopped: nothing runs any more, and %d messages wait in ipc/work for the next start", left)
 
     def _close(self) -> None:
         """In reverse: first the ways in, then the agents and what they need, at last the disk."""
@@ -440,3 +446,11 @@ class Service:
             self._totals.observe(milliseconds, name, reply["route"])
         self._subagents.finished(turn, reply)
         self._events.done(turn.id)
+
+
+def _named(ids: list[str]) -> str:
+    """What is waited for, as the end of a log line."""
+    if not ids:
+        return ""
+    more = f" and {len(ids) - MAX_NAMED} more" if len(ids) > MAX_NAMED else ""
+    return f"; it waits for {', '.join(ids[:MAX_NAMED])}{more}"

@@ -108,7 +108,9 @@ def test_a_crash_for_want_of_memory_says_which_limit_that_was(stage: Stage, main
     assert main.manager.status.reason.startswith("exit 137: it ran out of memory")
 
 
-def test_three_restarts_then_fallback_and_the_way_back(stage: Stage, main: Main) -> None:
+def test_three_restarts_then_fallback_and_the_way_back(
+    stage: Stage, main: Main, caplog: pytest.LogCaptureFixture
+) -> None:
     for delay in (1, 2, 4):
         start = main.come_up()
         main.run("a", start)
@@ -123,6 +125,8 @@ def test_three_restarts_then_fallback_and_the_way_back(stage: Stage, main: Main)
     main.manager.submit(stage.turn("b"))
     assert main.overflow.get(timeout=10).id == "b"
     assert main.manager.status.crashes == 4
+    (said,) = [message for message in caplog.messages if "falling back to traditional mode" in message]
+    assert said.endswith("it is tried again in 600 s (PERSISTENT_RETRY_AFTER), or at a restart")
     stage.alarms.advance(stage.config.persistent_retry_after)
     main.come_up()
 

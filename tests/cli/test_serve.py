@@ -62,7 +62,9 @@ def test_while_turns_are_waited_for_it_says_so_and_is_not_ready(home: Path) -> N
         assert service.get("/readyz").status_code == 200
         with closing(LogLines(home / "logs/app.log")) as log:
             service.process.terminate()
-            assert "[INFO] Stopping: 1 turns may run for up to 3600 s; a second Ctrl-C" in log.find("Stopping")
+            line = log.find("Stopping")
+            assert "[INFO] Stopping: 1 turns may run for up to 3600 s; a second Ctrl-C ends at once" in line
+            assert line.endswith("; it waits for a\n")
         answer = service.get("/readyz")
         assert (answer.status_code, answer.json()["title"]) == (503, "Not ready")
         service.delete("/messages/a")  # the last turn

@@ -383,6 +383,22 @@ class TestWhenItCannotBeStoredJustNow:
         running.timers.wait_pending()
         assert running.timers.delays() == [1.0]
 
+    def test_why_is_said_once_until_it_is_another_reason_or_files_are_taken_again(
+        self, running: Drops, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        running.desk.refusals += [QueueFull("full"), QueueFull("full"), NotDurable("no space"), NotDurable("no space")]
+        running.drop("later.json")
+        for pause in (1.0, 2.0, 4.0, 5.0):
+            running.timers.wait_set(pause)
+            running.timers.advance(pause)
+        running.desk.next_accepted()
+        running.desk.refusals.append(QueueFull("full"))
+        running.drop("another.json")
+        running.timers.wait_pending()
+
+        said = [message.rpartition(": ")[2] for message in caplog.messages if "is tried again soon" in message]
+        assert said == ["full", "no space", "full"]
+
     def test_nothing_is_taken_during_a_pause(self, running: Drops) -> None:
         running.desk.refusals.append(QueueFull("full"))
         running.drop("first.json")

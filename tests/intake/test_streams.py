@@ -15,7 +15,7 @@ from openclaw.intake.connection import Limits
 from openclaw.intake.server import HttpServer
 from openclaw.message import Message
 from tests.support.front import FakeFront
-from tests.support.http_service import http_service, wait_until_served
+from tests.support.http_service import http_service, start_server, wait_until_served
 from tests.support.raw_http import RawClient
 from tests.support.sse import EventClient, Sent
 
@@ -48,6 +48,15 @@ def _served(server: HttpServer, receive_buffer: int = 0) -> Iterator[None]:
 
 
 # What is sent
+
+
+def test_a_server_that_closes_lets_streams_go_long_before_its_grace_is_over(begun: FakeFront) -> None:
+    server = start_server(begun)
+    with _served(server):
+        closing = threading.Thread(target=server.close, args=(600,))
+        closing.start()
+        closing.join(30)
+        assert not closing.is_alive()
 
 
 def test_events_come_as_they_happen(front: FakeFront, server: HttpServer) -> None:

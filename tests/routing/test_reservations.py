@@ -44,7 +44,7 @@ def test_a_full_queue_refuses_until_somebody_is_settled(tmp_path: Path, stack: E
     office = Office(tmp_path, stack, limit=1)
     office.open()
     office.accept("a")
-    with pytest.raises(QueueFull):
+    with pytest.raises(QueueFull, match="QUEUE_LIMIT"):
         office.accept("b")
     turn = office.next_turn()
     office.end(turn)

@@ -93,6 +93,7 @@ def test_the_log_has_the_lines_that_operators_look_for(home: Path) -> None:
         "[INFO] Processing message from Main (simple query)",
         "[INFO] Using persistent container for Main group",
         "[INFO] Response timing - prepTime: ",
+        "[INFO] Stopped: nothing runs any more, and 0 messages wait in ipc/work for the next start",
     ):
         assert line in log
 
