@@ -3,6 +3,7 @@
     OpenClawError
     ├── ConfigError             a setting that makes no sense; the start ends with exit code 2
     ├── StartupError            the service cannot start here; exit code 1
+    ├── StopAsked               the service was asked to end before it had started
     ├── MessageRefused          a message that is not accepted; says so to its sender, with an HTTP status
     │   ├── InvalidMessage      400  malformed JSON, a missing text, a bad name
     │   ├── UnknownGroup        404
@@ -47,6 +48,10 @@ class ConfigError(OpenClawError):
 
 class StartupError(OpenClawError):
     """The service cannot start here, and why."""
+
+
+class StopAsked(OpenClawError):
+    """The service was asked to end before it had started."""
 
 
 class MessageRefused(OpenClawError):

@@ -98,8 +98,9 @@ class MountAllowlist:
         except InvalidMessage as error:
             raise self._unusable(str(error)) from None
         if value.keys() != {"allow"} or not isinstance(value["allow"], list):
-            raise self._unusable(f"it takes {_SHAPE}")
-        roots = [(self.real(given["path"]), given.get("readonly", True)) for given in map(self._entry, value["allow"])]
+            raise self._unusable(f'it takes the one key "allow", a list, as in {_SHAPE}')
+        given = [self._entry(number, entry) for number, entry in enumerate(value["allow"], 1)]
+        roots = [(self.real(entry["path"]), entry.get("readonly", True)) for entry in given]
         entries = [_Entry(root, readonly) for root, readonly in roots if root is not None]
         self._check_place(entries)
         return entries
@@ -118,16 +119,21 @@ class MountAllowlist:
         finally:
             os.close(fd)
 
-    def _entry(self, given: object) -> dict[str, Any]:
-        if (
-            not isinstance(given, dict)
-            or not {"path"} <= given.keys() <= {"path", "readonly"}
-            or not isinstance(given["path"], str)
-            or not is_host_path(given["path"])
-            or not isinstance(given.get("readonly", True), bool)
-        ):
-            raise self._unusable(f"it takes {_SHAPE}, with paths that begin with / or ~/")
-        return given
+    def _entry(self, number: int, given: object) -> dict[str, Any]:
+        if not isinstance(given, dict):
+            why = "is no object"
+        elif unknown := sorted(given.keys() - {"path", "readonly"}):
+            why = f"has the key {unknown[0][:80]!r}"
+        elif not isinstance(given.get("path"), str) or not is_host_path(given["path"]):
+            why = 'has no "path" that begins with / or ~/'
+        elif not isinstance(given.get("readonly", True), bool):
+            why = 'has a "readonly" that is neither true nor false'
+        else:
+            return given
+        raise self._unusable(
+            f'entry {number} of "allow" {why}: it takes a "path" and, as you like, "readonly", which is true where it'
+            f" is left out, and with false lets containers write, as in {_SHAPE}"
+        )
 
     def _check_place(self, entries: list[_Entry]) -> None:
         """The file must lie where nothing that runs in a container can ever come to write."""

@@ -16,6 +16,7 @@ import threading
 
 from openclaw import logs
 from openclaw.config import Config
+from openclaw.errors import StopAsked
 from openclaw.service import Manager, Service
 
 log = logging.getLogger(__name__)
@@ -36,13 +37,15 @@ def run(config: Config) -> int:
     try:
         for warning in config.warnings:
             log.warning(warning)
-        service = Service(config, manager)
+        service = Service(config, manager, stop=stop)
         service.start()
         where = f"runtime {service.runtime_kind}, engine {config.engine}"
         _say(f"openclaw ready on {service.http.url} ({where})")
         manager.ready()
         stop.wait()
         service.stop()
+    except StopAsked as asked:
+        log.info("Stopped: %s", asked)
     finally:
         written.close()
     return 0

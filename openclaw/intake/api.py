@@ -20,7 +20,7 @@ import threading
 from functools import partial
 from typing import Any, Protocol
 
-from openclaw.errors import MessageRefused
+from openclaw.errors import InvalidMessage, MessageRefused
 from openclaw.intake.exchange import NO_CONTENT, Handler, Headers, Request, Response, StreamedResponse, json_response
 from openclaw.intake.group_api import GroupApi, GroupFront
 from openclaw.intake.problems import Problem
@@ -31,6 +31,7 @@ from openclaw.routing.desk import Receipt
 MAX_WAIT_S = 3600
 _WAIT = re.compile(r"wait=([0-9]{1,4}(?:\.[0-9]{1,6})?)", re.ASCII)
 _MESSAGES = "/messages"
+_AS_IN = """curl -d '{"text": "hello"}' …, in single quotes, which keep the double ones from the shell"""
 _GROUPS = "/groups"
 
 
@@ -129,7 +130,7 @@ class Api:
         streamed = request.query == "stream=1"
         wait_s = None if streamed else _wait_seconds(request.query)
         try:
-            receipt = self._front.accept(Message.from_json(load_object(request.body)))
+            receipt = self._front.accept(_message(request.body))
         except MessageRefused as refused:
             raise Problem.of(refused) from None
         if streamed:
@@ -208,6 +209,15 @@ def _wait_seconds(query: str) -> float | None:
     if match is None or float(match[1]) > MAX_WAIT_S:
         raise Problem(400, f"The parameter here is wait=S, S from 0 to {MAX_WAIT_S} s, or by POST stream=1.")
     return float(match[1])
+
+
+def _message(body: bytes) -> Message:
+    """Raises MessageRefused; where the body is no JSON object, with the call that sends one."""
+    try:
+        value = load_object(body)
+    except InvalidMessage as error:
+        raise InvalidMessage(f"{error}; a message is one JSON object: {_AS_IN}") from None
+    return Message.from_json(value)
 
 
 def _unknown(message_id: str) -> Problem:

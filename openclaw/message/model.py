@@ -49,7 +49,7 @@ class Message:
             if not isinstance(given, str):
                 raise InvalidMessage(f'"{key}" must be a string')
         if not value["text"].strip():
-            raise InvalidMessage('"text" is empty')
+            raise InvalidMessage('"text" is empty: say in it what is asked, as in {"text": "hello"}')
         for key in ("id", "group", "session"):
             if key in value and not is_name(value[key]):
                 raise InvalidMessage(f'"{key}" must be {RULE}')

@@ -187,7 +187,8 @@ class Groups:
         return is_name(group) and os.path.lexists(self._root / group / SETTINGS)
 
     def _unknown(self, group: str) -> UnknownGroup:
-        return UnknownGroup(f"there is no group {group[:80]!r}; known: {', '.join(self._names())}")
+        make = f"; `openclaw groups add {group}` makes it" if is_name(group) and group != GLOBAL else ""
+        return UnknownGroup(f"there is no group {group[:80]!r}{make}; known: {', '.join(self._names())}")
 
 
 def _parse(held: Held) -> _Read:
@@ -208,7 +209,10 @@ def _log_change(group: str, before: _Read, now: _Read) -> None:
 
 
 def _damaged(group: str, why: str) -> DamagedGroup:
-    return DamagedGroup(f"groups/{group}/{SETTINGS} is damaged, so nobody can speak to the group: {why}")
+    return DamagedGroup(
+        f"groups/{group}/{SETTINGS} is damaged, so nobody can speak to the group: {why}. Mend it by hand, or have"
+        f" `openclaw groups add {group} …` write it anew"
+    )
 
 
 def _not_written(group: str, error: OSError) -> NotDurable:

@@ -7,7 +7,6 @@ the machine starts, is waited for a moment, and what is decided is said in one l
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from typing import Final
 
@@ -18,6 +17,7 @@ from openclaw.containers.detect import EngineState, detect
 from openclaw.containers.docker import DockerRuntime
 from openclaw.containers.process import ProcessRuntime
 from openclaw.containers.runtime import Runtime
+from openclaw.errors import StopAsked
 
 log = logging.getLogger(__name__)
 
@@ -26,11 +26,12 @@ PAUSES: Final = (1.0, 2.0, 4.0)
 
 
 def choose(
-    config: Config, clock: Clock, installation: Callable[[], str], pause: Callable[[float], object] = time.sleep
+    config: Config, clock: Clock, installation: Callable[[], str], pause: Callable[[float], bool]
 ) -> Runtime:
     """The runtime that CONTAINER_RUNTIME asks for. `installation` gives the id that labels containers.
 
-    `docker` is taken whether it answers or not: messages are accepted and wait for it.
+    `docker` is taken whether it answers or not: messages are accepted and wait for it. `pause` waits for so many
+    seconds, or returns True as soon as the service is asked to end: then StopAsked is raised.
     """
     cli = Cli(config.container_cli)
     wanted = config.container_runtime
@@ -46,14 +47,15 @@ def choose(
     return DockerRuntime(cli, clock, installation(), config.container_image)
 
 
-def _detect_patiently(cli: Cli, pause: Callable[[float], object]) -> EngineState:
+def _detect_patiently(cli: Cli, pause: Callable[[float], bool]) -> EngineState:
     state = detect(cli)
     if state.late:
         log.info("%s; it may be about to start and is waited for, %g s at most", state.detail, sum(PAUSES))
     for seconds in PAUSES:
         if not state.late:
             break
-        pause(seconds)
+        if pause(seconds):
+            raise StopAsked("the service was asked to end while it waited for the container engine")
         state = detect(cli)
     return state
 

@@ -80,12 +80,20 @@ RETENTION_PAUSE = 10.0
 class Service:
     """One openclaw on one home, watched by the service manager that started it, if one did.
 
-    `committer` is there for the benchmark, which measures one that syncs nothing.
+    `committer` is there for the benchmark, which measures one that syncs nothing. `stop` is set when it is asked to
+    end: a start that waits for something is broken off by it.
     """
 
-    def __init__(self, config: Config, manager: Manager | None = None, committer: Committer | None = None) -> None:
+    def __init__(
+        self,
+        config: Config,
+        manager: Manager | None = None,
+        committer: Committer | None = None,
+        stop: threading.Event | None = None,
+    ) -> None:
         self._config = config
         self._manager = manager or Manager({})
+        self._stop = stop or threading.Event()
         self._clock = SystemClock()
         self._alarms = Timers(self._clock)
         self._watcher = Watcher()
@@ -101,7 +109,10 @@ class Service:
     # Start and stop
 
     def start(self) -> None:
-        """Take the home, what was in flight, and the port. Raises StartupError, and then nothing is left running."""
+        """Take the home, what was in flight, and the port.
+
+        Raises StartupError or StopAsked, and then nothing is left running.
+        """
         try:
             self._start()
         except BaseException:
@@ -205,7 +216,7 @@ class Service:
             remember=self._remember, settled=self._reservations.settled,
             told=self._published,
         )  # fmt: skip
-        self._runtime = runtime_choice.choose(config, self._clock, self._home.installation)
+        self._runtime = runtime_choice.choose(config, self._clock, self._home.installation, self._stop.wait)
         self._sessions = Sessions(self._home.groups, self._clock, self._runtime.container_uid)
         self._router = Router(
             self._reservations, self._ledger, self._sessions, deliver=self._outbox.deliver, hand_over=self._outbox.call

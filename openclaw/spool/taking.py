@@ -100,7 +100,7 @@ def open_regular(dir_fd: int, name: str, uid: int | None) -> tuple[int, os.stat_
 
 def _check(status: os.stat_result, uid: int | None) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise FileRefused(f"it is {_KINDS[stat.S_IFMT(status.st_mode)]}; only regular files are taken")
+        raise FileRefused(f"it is {_KINDS[stat.S_IFMT(status.st_mode)]}; only regular files are taken: copy one here")
     if uid is None:
         return
     if status.st_uid != uid:

@@ -301,6 +301,27 @@ def test_a_file_that_is_not_understood_allows_nothing(allowlist: MountAllowlist,
     assert f"{allowlist.path} is not used" in refusal(allowlist, read("~/projects"))
 
 
+@pytest.mark.parametrize(
+    ("entry", "why"),
+    [
+        ('"~/projects"', "is no object"),
+        ('{"path": "~/projects", "mode": "rw"}', "has the key 'mode'"),
+        ('{"path": "projects"}', 'has no "path" that begins with / or ~/'),
+        ('{"path": "~/projects", "readonly": "no"}', 'has a "readonly" that is neither true nor false'),
+    ],
+)
+def test_an_entry_that_is_not_understood_is_named_with_what_it_takes(
+    allowlist: MountAllowlist, allow: Allow, entry: str, why: str
+) -> None:
+    allow("~/projects")
+    allowlist.path.write_text(f'{{"allow": [{{"path": "~/first"}}, {entry}]}}')
+
+    said = refusal(allowlist, read("~/projects"))
+
+    assert f'entry 2 of "allow" {why}: it takes a "path"' in said
+    assert '"readonly", which is true where it is left out, and with false lets containers write' in said
+
+
 @pytest.mark.parametrize("mode", [0o620, 0o602])
 def test_a_file_that_others_may_write_allows_nothing(allowlist: MountAllowlist, allow: Allow, mode: int) -> None:
     allow("~/projects")

@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.begun import wait_until_begun
+from tests.support.fake_docker import FakeDocker
 from tests.support.log_lines import LogLines
 from tests.support.service import RunningService
+from tests.support.until import until
 
 BOUND = 60
 
@@ -97,3 +99,18 @@ def test_settings_that_were_passed_over_are_in_the_log(home: Path) -> None:
     with RunningService(home):
         pass
     assert "[WARN] .env: OPENCLAW_PROT is no setting" in (home / "logs/app.log").read_text()
+
+
+def test_a_start_that_waits_for_an_engine_ends_as_soon_as_it_is_asked_to(home: Path, tmp_path: Path) -> None:
+    with closing(FakeDocker(tmp_path / "engine")) as fake:
+        fake.knob("down", "1")
+        engine = {name: fake.environ()[name] for name in ("PATH", "FAKE_DOCKER_STATE")}
+        log = home / "logs/app.log"
+        process = RunningService(home, CONTAINER_RUNTIME="auto", **engine).spawn()
+        until(lambda: log.exists() and "is waited for" in log.read_text())
+        process.terminate()
+        assert process.wait(BOUND) == 0
+        assert process.stdout is not None
+        assert process.stdout.read() == ""
+        process.stdout.close()
+    assert "Stopped: the service was asked to end while it waited for the container engine" in log.read_text()

@@ -90,9 +90,9 @@ def test_a_link_a_pipe_and_a_folder_are_moved_aside_as_they_are(ipc: Ipc, tmp_pa
     os.mkfifo(ipc.inbox / "pipe.json")
     (ipc.inbox / "folder.json").mkdir()
 
-    assert ipc.reason("link.json") == "it is a symbolic link; only regular files are taken"
-    assert ipc.reason("pipe.json") == "it is a FIFO; only regular files are taken"
-    assert ipc.reason("folder.json") == "it is a directory; only regular files are taken"
+    assert ipc.reason("link.json") == "it is a symbolic link; only regular files are taken: copy one here"
+    assert ipc.reason("pipe.json") == "it is a FIFO; only regular files are taken: copy one here"
+    assert ipc.reason("folder.json") == "it is a directory; only regular files are taken: copy one here"
     assert (ipc.failed / "link.json").is_symlink()
     assert stat.S_ISFIFO((ipc.failed / "pipe.json").stat().st_mode)
     assert (ipc.failed / "folder.json").is_dir()

@@ -267,6 +267,12 @@ class TestPaths:
         assert front.accepted == []
 
 
+def test_what_is_no_json_comes_with_the_call_that_sends_some(client: RawClient) -> None:
+    detail = client.request("POST", "/messages", b"{text: hello}").json()["detail"]
+    assert "line 1, column 2" in detail
+    assert """curl -d '{"text": "hello"}' …""" in detail
+
+
 NOT_JSON: list[tuple[bytes, str]] = [
     (b"", "empty: send one JSON object"),
     (b" \r\n\t", "empty: send one JSON object"),
@@ -311,7 +317,7 @@ NOT_JSON: list[tuple[bytes, str]] = [
 
 NO_MESSAGE: list[tuple[dict[str, Any], str]] = [
     ({}, 'a message needs "text"'),
-    ({"text": ""}, '"text" is empty'),
+    ({"text": ""}, '"text" is empty: say in it what is asked, as in {"text": "hello"}'),
     ({"text": " \n"}, '"text" is empty'),
     ({"text": None}, '"text" must be a string'),
     ({"text": ["hi"]}, '"text" must be a string'),

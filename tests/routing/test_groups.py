@@ -65,6 +65,14 @@ def test_anything_else_is_unknown_and_the_error_says_what_there_is(groups: Group
         groups.show(name)
 
 
+def test_an_unknown_group_comes_with_the_way_to_make_it(groups: Groups) -> None:
+    with pytest.raises(UnknownGroup, match="`openclaw groups add friends` makes it"):
+        groups.check("friends")
+    with pytest.raises(UnknownGroup) as refused:
+        groups.check("a/b")
+    assert "openclaw groups add" not in str(refused.value)
+
+
 def test_groups_whose_names_differ_by_case_are_two(groups: Groups) -> None:
     groups.add("Friends", GroupConfig(pids=99))
     groups.add("friends", GroupConfig(pids=77))
@@ -124,7 +132,7 @@ def test_a_damaged_file_closes_its_group_and_says_so(groups: Groups, tmp_path: P
     (tmp_path / "friends/group.json").write_text(text)
 
     for _ in range(2):
-        with pytest.raises(DamagedGroup, match=r"groups/friends/group\.json is damaged, so nobody can speak"):
+        with pytest.raises(DamagedGroup, match=r"friends/group\.json is damaged, so nobody .* groups add friends"):
             groups.check("friends")
     (entry,) = [entry for entry in groups.list() if entry["name"] == "friends"]
     assert entry.keys() == {"name", "folder", "damaged"}

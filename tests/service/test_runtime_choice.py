@@ -11,6 +11,7 @@ import pytest
 from openclaw.clock import SystemClock
 from openclaw.config import load
 from openclaw.containers.runtime import Runtime
+from openclaw.errors import StopAsked
 from openclaw.service.runtime_choice import PAUSES, choose
 from tests.support.fake_docker import FakeDocker
 
@@ -22,6 +23,7 @@ class Start:
         self.fake = fake
         self.pauses: list[float] = []
         self.up_after = -1  # pauses
+        self.asked_to_end_in = -1  # the pause of that number
         self._home = home
 
     def choose(self, wanted: str = "auto", cli: str = "docker") -> Runtime:
@@ -30,10 +32,11 @@ class Start:
         runtime.close()
         return runtime
 
-    def _pause(self, seconds: float) -> None:
+    def _pause(self, seconds: float) -> bool:
         self.pauses.append(seconds)
         if len(self.pauses) == self.up_after:
             self.fake.knob("down")
+        return len(self.pauses) == self.asked_to_end_in
 
 
 @pytest.fixture
@@ -69,6 +72,13 @@ def test_an_engine_that_is_only_late_is_waited_for(start: Start, lines: Lines, p
     (line,) = lines()
     assert line.startswith("[INFO] no Docker engine answers")
     assert line.endswith("it may be about to start and is waited for, 7 s at most")
+
+
+def test_whoever_asks_the_service_to_end_meanwhile_waits_for_nothing_more(start: Start) -> None:
+    start.asked_to_end_in = 2
+    with pytest.raises(StopAsked):
+        start.choose()
+    assert start.pauses == list(PAUSES[:2])
 
 
 def test_one_that_does_not_come_is_not_waited_for_any_longer(start: Start, lines: Lines) -> None:
