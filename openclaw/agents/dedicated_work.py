@@ -170,11 +170,11 @@ class DedicatedWork:
     def _run(self, turn: Turn) -> None:
         self._turn_in_hand = turn
         if turn.parent:
-            log.info("Spawning dedicated container for task...")
+            log.info("Spawning dedicated container for task... [%s]", turn.id)
             turn.route = "subagent"
             warm = None if turn.task.get("paths") else self.standby.take()
         else:
-            log.info("Starting container for %s", group_title(turn.message.group))
+            log.info("Starting container for %s [%s]", group_title(turn.message.group), turn.id)
             turn.route = "dedicated"
             warm = None
         turn.sends += 1

@@ -237,7 +237,7 @@ class MainMachine:
 
     def _run(self, turn: Turn) -> None:
         assert self._here is not None
-        log.info("Using persistent container for Main group")
+        log.info("Using persistent container for Main group [%s]", turn.id)
         self._here.turns.run(turn)
 
     def cancel(self, turn_id: str) -> None:

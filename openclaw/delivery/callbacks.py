@@ -7,8 +7,11 @@
 A receiver may see a reply twice, after a crash or an answer that got lost; `Idempotency-Key` bears the message's id, by
 which it tells. Hosts take turns and get few posts at once, so that one that hangs does not hold up the others.
 
-`admit` is called by intake, `owe` and `send` by delivery's thread, `load` once at start; the workers alone post and
-remove. In memory is an id for each owed reply; its text stays on the disk.
+What is owed says how often it was tried and when it is tried next (`tries`, `next_at` in seconds since 1970), so that
+a restart goes on where the last process was.
+
+`admit` is called by intake, `owe` and `send` by delivery's thread, `load` once at start; the workers alone post, count
+and remove. In memory is an id for each owed reply; its text stays on the disk.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ import logging
 import random
 import threading
 from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -27,14 +31,14 @@ from openclaw.errors import CallbackFailed, FileRefused, InvalidMessage, OpenCla
 from openclaw.message import dump_bytes, load_object
 
 if TYPE_CHECKING:
-    from openclaw.clock import Alarms
+    from openclaw.clock import Alarms, Clock
     from openclaw.routing.ledger import Ledger
     from openclaw.spool import Committer, DropDir
 
 log = logging.getLogger(__name__)
 
 PAUSES = (2.0, 10.0, 60.0, 300.0, 1800.0, 7200.0)
-"""Seconds between one post and the next to the same address, some 2 h 40 min in all; a restart begins anew."""
+"""Seconds between one post and the next to the same address, some 2 h 40 min in all, over restarts too."""
 
 JITTER = 0.2
 """Share by which a pause is lengthened at random, so that what failed together does not come back together."""
@@ -62,11 +66,14 @@ class _Owed(NamedTuple):
 class Callbacks:
     """Owed replies in `directory`, and the workers that post them."""
 
-    def __init__(self, directory: DropDir, committer: Committer, ledger: Ledger, alarms: Alarms) -> None:
+    def __init__(
+        self, directory: DropDir, committer: Committer, ledger: Ledger, alarms: Alarms, clock: Clock
+    ) -> None:
         self._directory = directory
         self._committer = committer
         self._ledger = ledger
         self._alarms = alarms
+        self._clock = clock
         self._workers = FairWorkers("callback", self._attempt, threads=MAX_WORKERS, per_key=PER_HOST)
         self._lock = threading.Lock()
         # Guarded by _lock: the ids of what is owed, the posts under way, and whether no more are to begin.
@@ -88,19 +95,35 @@ class Callbacks:
 
     def send(self, message_id: str, url: str) -> None:
         """Post what is owed, as soon as a worker and its host are free."""
-        with self._lock:
-            if message_id in self._owed:
-                return
-            self._owed.add(message_id)
-        self._queue(_Owed(message_id, _host_of(url)))
+        if self._take(message_id):
+            self._queue(_Owed(message_id, _host_of(url)))
 
     def load(self) -> None:
-        """Take up what the last process still owed."""
+        """Take up what the last process still owed, each where it was."""
         for name in self._directory.names():
             message_id = name.removesuffix(".json")
             record = self._read(message_id)
-            if record is not None:
-                self.send(message_id, record["url"])
+            if record is None or not self._take(message_id):
+                continue
+            owed = _Owed(message_id, _host_of(record["url"]), _tries(record))
+            pause = self._left_of_pause(owed.tries, record.get("next_at"))
+            if pause:
+                self._alarms.call_later(pause, partial(self._queue, owed))
+            else:
+                self._queue(owed)
+
+    def _take(self, message_id: str) -> bool:
+        """Whether nobody sees to it yet."""
+        with self._lock:
+            fresh = message_id not in self._owed
+            self._owed.add(message_id)
+        return fresh
+
+    def _left_of_pause(self, tries: int, next_at: object) -> float:
+        """Seconds; never more than the whole pause, whatever has become of the date."""
+        if not tries or not isinstance(next_at, int | float):
+            return 0.0
+        return max(0.0, min(next_at - self._clock.time(), PAUSES[tries - 1] * (1 + JITTER)))
 
     def close(self) -> None:
         """Begin no more posts and cut those under way: what is not done stays owed."""
@@ -124,7 +147,7 @@ class Callbacks:
         try:
             self._post(owed, record)
         except CallbackFailed as error:
-            self._failed(owed, str(error))
+            self._failed(owed, record, str(error))
             return
         log.info("The reply to %s was posted to %s", owed.message_id, owed.host)
         self._settle(owed)
@@ -142,7 +165,7 @@ class Callbacks:
             with self._lock:
                 self._posts.discard(post)
 
-    def _failed(self, owed: _Owed, why: str) -> None:
+    def _failed(self, owed: _Owed, record: dict[str, Any], why: str) -> None:
         with self._lock:
             if self._closed:
                 return  # cut by us: it stays owed
@@ -150,10 +173,21 @@ class Callbacks:
         if tries <= len(PAUSES):
             pause = PAUSES[tries - 1] * (1 + JITTER * random.random())
             log.warning("The callback of %s to %s failed: %s; next try in %.0f s", *owed[:2], why, pause)
+            self._count(owed, {**record, "tries": tries, "next_at": round(self._clock.time() + pause, 3)})
             self._alarms.call_later(pause, lambda: self._queue(owed._replace(tries=tries)))
             return
         log.error("The callback of %s to %s failed %d times and is given up: %s", *owed[:2], tries, why)
         self._give_up(owed, tries, why)
+
+    def _count(self, owed: _Owed, record: dict[str, Any]) -> None:
+        """Note how often it was tried; where the disk refuses, the next start tries more often than it should."""
+        try:
+            written = self._committer.publish(
+                self._directory, f"{owed.message_id}.json", dump_bytes(record), replace=True
+            )
+            written.result(_AMEND_TIMEOUT)
+        except (OSError, OpenClawError, TimeoutError) as error:
+            log.warning("ipc/callbacks/%s.json does not say how often it was tried: %s", owed.message_id, error)
 
     def _give_up(self, owed: _Owed, tries: int, why: str) -> None:
         """Say so in the reply's record, then forget the debt; a disk that refuses leaves it to the next start."""
@@ -191,6 +225,11 @@ class Callbacks:
             log.error("ipc/callbacks/%s.json is no reply of ours; look at it by hand", message_id)
             return None
         return record
+
+
+def _tries(record: dict[str, Any]) -> int:
+    tries = record.get("tries", 0)
+    return min(tries, len(PAUSES)) if type(tries) is int and tries > 0 else 0
 
 
 def _host_of(url: str) -> str:

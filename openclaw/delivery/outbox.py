@@ -213,8 +213,8 @@ class Outbox:
         if published.first:
             timing = record["timing"]
             log.info(
-                "Response timing - prepTime: %dms, agentTime: %dms, totalTime: %dms",
-                timing["prepTime"], timing["agentTime"], timing["totalTime"],
+                "Response timing - prepTime: %dms, agentTime: %dms, totalTime: %dms [%s]",
+                timing["prepTime"], timing["agentTime"], timing["totalTime"], turn.id,
             )  # fmt: skip
         try:
             self._ledger.settle(turn)

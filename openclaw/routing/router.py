@@ -251,7 +251,8 @@ class Router:
                 if not turn.parent:
                     turn.results = self._sessions.unseen(turn.message.group, turn.message.session, turn.id)
                     kind = "complex" if complexity_signals(turn.message.text) else "simple"
-                    log.info("Processing message from %s (%s query)", group_title(turn.message.group), kind)
+                    who = group_title(turn.message.group)
+                    log.info("Processing message from %s (%s query) [%s]", who, kind, turn.id)
                 agents.submit(turn)
 
     def _dispatch_again(self, turn: Turn) -> None:

@@ -110,8 +110,8 @@ class Subagents:
             self._check_agent(turn.message.group, request.agent)
         known, child_id = self._number(turn, key)
         if not known:
-            log.info("Main agent decision: spawn_subagent")
-            log.info("Reason: %s", request.reason or "none given")
+            log.info("Main agent decision: spawn_subagent [%s]", turn.id)
+            log.info("Reason: %s [%s]", request.reason or "none given", child_id)
             self._begin(turn, child_id, key, request)
         self._answer_when_placed(turn, child_id, answer, wait=request.wait)
 
@@ -164,7 +164,7 @@ class Subagents:
             assert child.placed is not None
             child.placed.set_exception(CallRefused(f"the subagent could not be stored: {error}; nothing was started"))
             return
-        log.info("Main agent spawned subagent for complex operation")
+        log.info("Main agent spawned subagent for complex operation [%s]", child.id)
         self._told(parent.id, {"id": child.id, "status": "queued"})
         self._run(child)
         if parent.cancelled:  # meanwhile, by somebody who could not see this one yet

@@ -209,7 +209,7 @@ class Service:
         self._profiles = Profiles(self._home.groups)
         self._waiters = Waiters(self._ledger.reply)
         self._metrics = Metrics()
-        self._callbacks = Callbacks(callbacks, self._committer, self._ledger, self._alarms)
+        self._callbacks = Callbacks(callbacks, self._committer, self._ledger, self._alarms, self._clock)
         self._reservations = Reservations(self._ledger, self._clock, admit=self._admit, limit=config.queue_limit)
         self._outbox = Outbox(
             self._ledger, self._waiters, self._callbacks, self._clock, self._alarms,

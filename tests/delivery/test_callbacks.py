@@ -14,6 +14,7 @@ import pytest
 from openclaw.delivery import callbacks as module
 from openclaw.delivery.callbacks import PAUSES, Callbacks
 from openclaw.errors import NameTaken, QueueFull
+from openclaw.message import dump_bytes
 from openclaw.routing.ledger import Ledger
 from openclaw.spool import Committer, DropDir
 from tests.support.clock import FakeClock, ManualTimers
@@ -38,7 +39,7 @@ class Debts:
         self.callbacks = self.restart(stack)
 
     def restart(self, stack: ExitStack) -> Callbacks:
-        self.callbacks = Callbacks(self.directory, self.committer, self.ledger, self.alarms)
+        self.callbacks = Callbacks(self.directory, self.committer, self.ledger, self.alarms, self.clock)
         stack.callback(self.callbacks.close)
         return self.callbacks
 
@@ -118,6 +119,54 @@ def test_what_was_owed_at_the_end_of_a_process_is_posted_by_the_next(debts: Debt
         debts.callbacks.owe("a", receiver.url, {"id": "a"}).result(10)
         debts.restart(stack).load()
         assert receiver.next().body == {"id": "a"}
+        debts.until_settled("a")
+
+
+def test_after_a_restart_it_is_tried_where_the_last_process_was(debts: Debts, stack: ExitStack) -> None:
+    with Receiver(500, 500) as receiver:
+        debts.owe("a", receiver.url)
+        receiver.next()
+        debts.let_one_pause_pass(0)
+        receiver.next()
+        debts.alarms.wait_set(PAUSES[1])
+        debts.callbacks.close()
+        debts.clock.advance(PAUSES[1] - 4)  # of the pause, 4 s are left
+
+        debts.alarms = ManualTimers(debts.clock)
+        debts.restart(stack).load()
+
+        debts.alarms.wait_set(4.0)
+        debts.alarms.advance(4.0)
+        assert receiver.next().body == {"id": "a", "text": "hi"}
+        debts.until_settled("a")
+
+
+def test_it_is_given_up_after_as_many_tries_as_without_a_restart(debts: Debts, stack: ExitStack) -> None:
+    url = f"http://127.0.0.1:{closed_port()}/"
+    debts.directory.place("a.json", dump_bytes({"url": url, "reply": {"id": "a"}, "tries": len(PAUSES), "next_at": 0}))
+    debts.restart(stack).load()
+    debts.until_settled("a")
+
+
+@pytest.mark.parametrize(
+    "counted", [{"tries": -1}, {"tries": "many"}, {"tries": 1, "next_at": "soon"}, {"tries": True}]
+)
+def test_a_count_that_is_none_posts_at_once(debts: Debts, stack: ExitStack, counted: dict[str, object]) -> None:
+    with Receiver() as receiver:
+        debts.directory.place("a.json", dump_bytes({"url": receiver.url, "reply": {"id": "a"}, **counted}))
+        debts.restart(stack).load()
+        assert receiver.next().body == {"id": "a"}
+        debts.until_settled("a")
+
+
+def test_a_date_that_was_set_back_makes_no_pause_longer(debts: Debts, stack: ExitStack) -> None:
+    with Receiver() as receiver:
+        record = {"url": receiver.url, "reply": {"id": "a"}, "tries": 1, "next_at": debts.clock.time() + 1e6}
+        debts.directory.place("a.json", dump_bytes(record))
+        debts.restart(stack).load()
+        debts.alarms.wait_set(PAUSES[0])
+        debts.alarms.advance(PAUSES[0])
+        receiver.next()
         debts.until_settled("a")
 
 

@@ -48,7 +48,8 @@ class Desk:
         self.waiters = Waiters(self._look)
         self._looked = threading.Semaphore(0)
         self._callers = stack.enter_context(ThreadPoolExecutor(2))
-        callbacks = stack.enter_context(closing(Callbacks(self.debts, committer, self.ledger, self.alarms)))
+        callbacks = Callbacks(self.debts, committer, self.ledger, self.alarms, self.alarms.clock)
+        stack.callback(callbacks.close)
         self.settled: queue.Queue[Turn] = queue.Queue()
         self.told: queue.Queue[dict[str, Any]] = queue.Queue()
         self.remember: Callable[[Turn, Answer], None] = lambda *_: None
@@ -176,7 +177,7 @@ def test_the_log_has_the_times_of_each_reply(desk: Desk, caplog: pytest.LogCaptu
     desk.alarms.advance(5.2)
     desk.outbox.deliver(turn, DONE._replace(agent_ms=5200))
     desk.next_settled()
-    assert "Response timing - prepTime: 5ms, agentTime: 5200ms, totalTime: 5205ms" in caplog.text
+    assert "Response timing - prepTime: 5ms, agentTime: 5200ms, totalTime: 5205ms [a]" in caplog.text
 
 
 # A reply that is there already

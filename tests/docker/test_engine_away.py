@@ -128,7 +128,11 @@ def test_an_engine_that_comes_up_a_moment_after_the_service_is_taken(
     config = load({**settings, "OPENCLAW_HOME": str(tmp_path), "CONTAINER_RUNTIME": "auto"})
     own_engine.stop()
 
-    runtime = choose(config, SystemClock(), lambda: "late", lambda seconds: own_engine.start())
+    def pause(_: float) -> bool:
+        own_engine.start()
+        return False
+
+    runtime = choose(config, SystemClock(), lambda: "late", pause)
 
     assert runtime.kind == "docker"
     runtime.close()

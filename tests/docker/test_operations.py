@@ -68,7 +68,7 @@ def _is_it_on(site: Site) -> None:
     shown = site.run('docker ps --filter "name=openclaw-main-persistent"')
     assert main_of(site.settings) in shown
     assert " Up " in shown
-    log = site.run(r'tail -50 logs/app.log | grep "persistent\|MainAgentManager"')
+    log = site.run(r'grep "MainAgentManager\|Persistent container" logs/app.log | tail -20')
     assert "Starting persistent container for Main group" in log
     assert "Main persistent container ready" in log
 
@@ -86,7 +86,7 @@ def _where_does_the_time_go(site: Site) -> None:
 
 
 def _it_does_not_start(site: Site) -> None:
-    log = site.run('tail -100 logs/app.log | grep -A 5 "MainAgentManager"')
+    log = site.run('grep -A 5 "MainAgentManager" logs/app.log | tail -50')
     assert "MainAgentManager: Starting persistent container for Main group" in log
     site.run(RESTART)
     assert site.service.post({"text": "hello"}).json()["route"] == "persistent"
@@ -123,7 +123,7 @@ def _switch_it_off(site: Site) -> None:
     site.run(RESTART)
     assert site.run("docker ps | grep openclaw-main-persistent") == ""
     assert site.service.post({"text": "hello"}).json()["route"] == "dedicated"
-    started = site.run('tail -50 logs/app.log | grep "Starting container for Main"')
+    started = site.run('grep "Starting container for Main" logs/app.log | tail -20')
     assert "[INFO] Starting container for Main" in started
 
 

@@ -162,8 +162,8 @@ def test_the_decision_is_in_the_log(family: Family, caplog: pytest.LogCaptureFix
     caplog.set_level("INFO")
     family.spawned(family.turn(), reason="code execution")
     for line in (
-        "Main agent decision: spawn_subagent", "Reason: code execution",
-        "Main agent spawned subagent for complex operation",
+        "Main agent decision: spawn_subagent [a]", "Reason: code execution [a.s1]",
+        "Main agent spawned subagent for complex operation [a.s1]",
     ):  # fmt: skip
         assert line in caplog.messages
 

@@ -84,14 +84,14 @@ def test_without_the_persistent_container_main_is_served_on_demand(home: Path) -
 
 def test_the_log_has_the_lines_that_operators_look_for(home: Path) -> None:
     with RunningService(home) as service:
-        service.post({"text": "hello"})
+        service.post({"text": "hello", "id": "a"})
         assert service.stop() == 0
     log = (home / "logs/app.log").read_text()
     for line in (
         "[INFO] MainAgentManager: Starting persistent container for Main group",
         "[INFO] MainAgentManager: Main persistent container ready",
-        "[INFO] Processing message from Main (simple query)",
-        "[INFO] Using persistent container for Main group",
+        "[INFO] Processing message from Main (simple query) [a]",
+        "[INFO] Using persistent container for Main group [a]",
         "[INFO] Response timing - prepTime: ",
         "[INFO] Stopped: nothing runs any more, and 0 messages wait in ipc/work for the next start",
     ):
