@@ -161,6 +161,7 @@ class DedicatedWork:
             self._run(turn)
 
     def engine_answers(self) -> None:
+        self._jobs.engine_answers()
         if self._engine.back():
             self.standby.engine_up()
             self._fill()

@@ -148,13 +148,12 @@ class Jobs:
         self._end(job)
         if perhaps_started and job.turn is not None:
             self._uncertain.append(job.cid)
-            self._ask_about_starts()
         else:
             self._watch.ended(job.cid)
         del self._jobs[job.cid]
         job.attachment.retire()
 
-    def _ask_about_starts(self) -> None:
+    def engine_answers(self) -> None:
         """Have what came of uncertain starts removed: it may have taken its turn, and write to the group's folder."""
         while self._uncertain and len(self._asked) < _ASKED_AT_ONCE:
             cid = self._uncertain.pop()
@@ -167,7 +166,7 @@ class Jobs:
     def _is_certain(self, cid: str) -> None:
         self._watch.ended(cid)
         self._asked.discard(cid)
-        self._ask_about_starts()
+        self.engine_answers()
 
     def _end(self, job: Job) -> None:
         if job.over:

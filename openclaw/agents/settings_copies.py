@@ -4,6 +4,7 @@
     .GROUP.json             the same at rest, so that the next container need not wait for the disk
     GROUP.refused.json      a group.json that a container may have written, as it lay in the group's folder
     GROUP.removed.json      the last one that was taken away with its group
+    .cover                  what containers have in the place of their group.json, which they may not write
 
 A copy is durable before it counts. That it counts no more is only a rename: what a power cut brings back is believed
 too long, never too short. No state beyond paths; the settings' guard calls, under its lock.
@@ -25,6 +26,8 @@ from openclaw.spool import DropDir
 FOLDER: Final = ".settings"
 _MODE: Final = 0o700
 _SUFFIX: Final = ".json"
+_COVER: Final = ".cover"
+_COVER_TEXT: Final = b'{"note": "the settings are the user\'s: this file lies over them"}\n'
 
 
 class SettingsCopies:
@@ -33,6 +36,14 @@ class SettingsCopies:
     def __init__(self, groups: Path) -> None:
         self._groups = groups
         self._folder = groups / FOLDER
+
+    def cover(self) -> Path:
+        """The file that is mounted over a group.json: no container can lead its mount elsewhere by a link."""
+        path = self._folder / _COVER
+        if not path.exists():
+            with closing(DropDir(self._folder, create_mode=_MODE)) as there:
+                there.place(_COVER, _COVER_TEXT)
+        return path
 
     def held(self) -> dict[str, bytes]:
         """By group, the copies that an earlier process has left holding. One that cannot be read holds nothing."""

@@ -10,15 +10,16 @@ import logging
 import os
 import secrets
 import stat
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from openclaw.agents import given_paths, group_files
 from openclaw.agents.given_paths import GivenPaths
-from openclaw.agents.group_config import GroupConfig, MountRequest
+from openclaw.agents.group_config import GroupConfig
 from openclaw.agents.mount_allowlist import MountAllowlist
+from openclaw.agents.settings_copies import SettingsCopies
 from openclaw.config import Config
 from openclaw.containers.runtime import GLOBAL_DIR, GROUP_DIR, ContainerSpec, Mount, Role
 from openclaw.errors import OpenClawError, StartFailed
@@ -62,6 +63,7 @@ class Specs:
         self._sandboxed = sandboxed
         self._uid = os.getuid() if uid is None else uid
         self._groups = config.home / "groups"
+        self._copies = SettingsCopies(self._groups)
 
     @property
     def main_name(self) -> str:
@@ -119,8 +121,7 @@ class Specs:
         self, cid: str, group: str, role: Role, *, label: str = "", message_id: str = "", paths: Sequence[str] = ()
     ) -> ContainerSpec:
         settings = self._config_of(group)
-        settings_file = self._prepared(group)
-        mounts = self._mounts(group, settings.mounts)
+        status = self._prepared(group)
         taken = {request.name for request in settings.mounts}
         given = given_paths.resolve(paths, self._groups / group, taken, self._allowlist) if paths else GivenPaths()
         return ContainerSpec(
@@ -137,30 +138,40 @@ class Specs:
             pids=settings.pids,
             cpus=settings.cpus,
             network=settings.network,
-            mounts=(*mounts, *given.mounts),
+            mounts=(
+                *self._mounts(group, covered=stat.S_ISREG(status.st_mode)),
+                *self._allowlist.resolve(settings.mounts),
+                *given.mounts,
+            ),
             places=given.places if self._sandboxed else given.at_host,
-            settings_file=settings_file,
+            settings_file=group_files.cover(status),
         )
 
-    def _prepared(self, group: str) -> tuple[int, ...]:
+    def _prepared(self, group: str) -> os.stat_result:
         """Make what is mounted, and say which file the group's settings are in. Raises StartFailed."""
         folder = self._groups / group
         try:
             _prepare(folder, self._uid)
-            return group_files.cover(os.stat(folder / group_files.SETTINGS, follow_symlinks=False))
+            return os.stat(folder / group_files.SETTINGS, follow_symlinks=False)
         except OSError as error:
             raise StartFailed(f"{folder} cannot be used: {error.strerror}") from error
 
-    def _mounts(self, group: str, requests: Iterable[MountRequest]) -> tuple[Mount, ...]:
-        """What everybody may read, what of the group's own folder is not to be written, and what was asked for."""
+    def _mounts(self, group: str, *, covered: bool) -> tuple[Mount, ...]:
+        """What everybody may read, and what of the group's own folder is not to be written.
+
+        Not `covered` is what is no file: then the group is in doubt, and what is there does not hold.
+        """
         folder = self._groups / group
+        try:
+            cover = (Mount(self._copies.cover(), f"{GROUP_DIR}/{group_files.SETTINGS}"),) if covered else ()
+        except OSError as error:
+            raise StartFailed(f"{self._groups} cannot be written: {error.strerror}") from error
         return (
             self._global(),
             Mount(folder / "sessions", f"{GROUP_DIR}/sessions"),
-            Mount(folder / group_files.SETTINGS, f"{GROUP_DIR}/{group_files.SETTINGS}"),
+            *cover,
             Mount(folder / PROFILES, f"{GROUP_DIR}/{PROFILES}"),
             _notes(folder),
-            *self._allowlist.resolve(requests),
         )
 
     def _global(self) -> Mount:

@@ -432,12 +432,20 @@ def test_a_start_of_which_nobody_knows_what_came_counts_until_it_is_removed(
     agents.submit(stage.turn("a"))
     start = stage.next_start()
     start.done.set_exception(EngineOverdue("overdue"))
-    assert stage.runtime.removed.get(timeout=10) == start.spec.cid
+    stage.alarms.wait_set(ENGINE_RETRY)
     assert replaced_settings(stage) == b"{}\n"
-    agents.cancel("a")
+    assert stage.runtime.removed.empty(), "nobody asks an engine that is away"
+    stage.alarms.advance(ENGINE_RETRY)
+    again = stage.next_start()
+    again.done.set_result(None)
+    assert stage.runtime.removed.get(timeout=10) == start.spec.cid
+    stage.frame(again, "response", "a", {"status": "done", "text": "hi", "agent_ms": 3})
     stage.next_end()
+    assert stage.runtime.removed.get(timeout=10) == again.spec.cid
+    assert not stage.guard.is_quiet("main")
 
     stage.runtime.finish_removals()
+    stage.runtime.removes = True
     agents.submit(stage.turn("b"))  # what was posted before is done by then
     agents.cancel("b")
     stage.next_end()

@@ -55,11 +55,22 @@ def test_a_groups_container_has_its_own_folder_and_reads_the_global_one(home: Pa
     assert spec.mounts == (
         Mount(home / "groups/global", "/workspace/global", readonly=True, ours=True),
         Mount(home / "groups/friends/sessions", "/workspace/group/sessions", readonly=True),
-        Mount(home / "groups/friends/group.json", "/workspace/group/group.json", readonly=True),
+        Mount(home / "groups/.settings/.cover", "/workspace/group/group.json", readonly=True),
         Mount(home / "groups/friends/.claude", "/workspace/group/.claude", readonly=True),
         notes(home, "friends"),
     )
     assert all(source.exists() for source in sources(spec))
+
+
+def test_no_link_in_the_place_of_settings_leads_a_mount_to_what_it_points_at(home: Path) -> None:
+    """A container that could write the name would have the next one shown any file of the host."""
+    made = specs(home, friends={})
+    (home / "groups/friends/group.json").symlink_to("/etc/passwd")
+
+    spec = made.dedicated("c1", "friends", "m1")
+
+    assert "/workspace/group/group.json" not in [mount.target for mount in spec.mounts]
+    assert all(not source.is_symlink() for source in sources(spec))
 
 
 def test_a_runner_is_told_its_engine_and_the_model_and_no_key(tmp_path: Path) -> None:
@@ -148,7 +159,7 @@ def test_a_container_that_could_write_settings_finds_them_there_and_read_only(ho
     spec = specs(home).subagent("c1", "m1.s1")
 
     assert (home / "groups/main/group.json").read_text() == "{}\n"
-    assert Mount(home / "groups/main/group.json", "/workspace/group/group.json", readonly=True) in spec.mounts
+    assert Mount(home / "groups/.settings/.cover", "/workspace/group/group.json", readonly=True) in spec.mounts
 
 
 def test_settings_that_are_there_stay_as_they_are(home: Path) -> None:
@@ -230,7 +241,7 @@ def test_names_differ_by_cid_even_where_groups_differ_by_case_only(home: Path) -
     capital, small = made.dedicated("c1", "Friends", "m1"), made.dedicated("c2", "friends", "m2")
 
     assert (capital.name, small.name) == ("openclaw-friends-c1", "openclaw-friends-c2")
-    assert not sources(capital) & sources(small) - {home / "groups/global"}
+    assert sources(capital) & sources(small) == {home / "groups/global", home / "groups/.settings/.cover"}
     assert {made.main("c3").name, made.subagent("c4", "m").name, made.standby("c5").name} == {
         "openclaw-main-persistent", "openclaw-subagent-c4", "openclaw-standby-c5",
     }  # fmt: skip
