@@ -64,7 +64,13 @@ class Watch(Protocol):
 
 
 class Unwatched:
-    """For a runtime that isolates nothing: what its agents may write, a guard does not change."""
+    """For a runtime that isolates nothing: what its agents may write, a guard does not change.
+
+    Containers that an earlier process has left are none of its runtime's either.
+    """
+
+    def __init__(self, guard: SettingsGuard) -> None:
+        self._guard = guard
 
     def began(self, group: str, cid: str, made_on: tuple[int, ...], *, starting: bool) -> None:
         return
@@ -76,7 +82,7 @@ class Unwatched:
         return
 
     def earlier_are_gone(self) -> None:
-        return
+        self._guard.earlier_are_gone()
 
 
 class Held(NamedTuple):

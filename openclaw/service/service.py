@@ -238,7 +238,7 @@ class Service:
             config, self._home.channels, config_of=self._groups.config,
             allowlist=MountAllowlist(config.home), sandboxed=self._runtime.kind == "docker", uid=uid,
         )  # fmt: skip
-        watch = guard if self._runtime.kind == "docker" else Unwatched()
+        watch = guard if self._runtime.kind == "docker" else Unwatched(guard)
         self._dedicated = DedicatedAgents(
             config=config, runtime=self._runtime, channels=channels, specs=specs,
             clock=self._clock, alarms=self._alarms, watch=watch, listener=listener,

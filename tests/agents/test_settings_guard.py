@@ -10,7 +10,7 @@ import pytest
 
 from openclaw.agents import group_files
 from openclaw.agents.settings_copies import SettingsCopies
-from openclaw.agents.settings_guard import SettingsGuard
+from openclaw.agents.settings_guard import SettingsGuard, Unwatched
 
 SMALL = b'{"pids": 99}'
 HOSTILE = b'{"network": "bridge"}'
@@ -289,6 +289,21 @@ def test_after_a_crash_the_copy_holds_until_what_was_left_is_gone(
     assert holds(after) == SMALL
     after.ended("c1")
     assert (holds(after), file.read_bytes()) == (SMALL, SMALL)
+
+
+def test_a_runtime_that_isolates_nothing_leaves_no_group_in_doubt(
+    guard: SettingsGuard, file: Path, tmp_path: Path
+) -> None:
+    begin(guard, file)
+    after = SettingsGuard(tmp_path)
+    watch = Unwatched(after)
+    watch.earlier_are_gone()
+    watch.began("friends", "c2", (), starting=True)
+    replace(file, b'{"pids": 77}')
+    watch.started("c2")
+    assert holds(after) == b'{"pids": 77}'
+    watch.ended("c2")
+    assert holds(after) == b'{"pids": 77}'
 
 
 def test_after_a_crash_a_file_that_says_the_same_is_the_same(
