@@ -318,7 +318,7 @@ class Project:
         last = call.method
         if last in ("Thread", "Timer", "Process"):
             given = argument(node, 1, "target" if last != "Timer" else "function")
-            heat = model.CONCURRENT | (model.ITEM if call.loop is not None else 0)
+            heat = (model.CONCURRENT if last != "Process" else 0) | (model.ITEM if call.loop is not None else 0)
         elif last in ("submit", "apply_async", "start_new_thread", "map", "imap", "imap_unordered", "starmap"):
             given = node.args[0] if node.args and not call.name.startswith("builtins.") else None
             heat = model.CONCURRENT | model.ITEM

@@ -155,6 +155,8 @@ def _closed_somewhere(name: str, function: Function) -> bool:
     """Whether a connection is closed in its function, or is somebody else's to close."""
     if not name or function.node is None or function.name == "<module>" or _kept(name, function):
         return True
+    if any(loop.endless and loop.kind == "while" and not loop.leaves for loop in function.loops):
+        return True  # it is needed as long as the function runs, which is for ever
     for node in walk(function.node):
         if isinstance(node, ast.Call):
             given = [*node.args, *(keyword.value for keyword in node.keywords)]

@@ -73,13 +73,13 @@ def under(project: Project, lock: Lock, function: Function) -> Iterator[Finding]
     if lock.kind == "file":
         if bits & (fx.BLOCKING | fx.READ | fx.WRITE):
             yield found(function, worst.line, "file_lock", "1.5", severity=severity, call=written, lock=lock.name)
-    elif every & (fx.BLOCKING | fx.WRITE | fx.SYNC):
+    elif every & (fx.BLOCKING | fx.DNS | fx.WRITE | fx.SYNC):
         yield found(function, worst.line, "lock_io", "7.2", "1.5", severity=severity, call=written, lock=lock.name)
     else:
         yield found(function, worst.line, "lock_io", "1.5", "7.2", severity=severity, call=written, lock=lock.name)
 
 
-_HEAVY = (fx.HTTP | fx.CONNECT, fx.PROCESS, fx.SLEEP, fx.SYNC | fx.WRITE | fx.READ, fx.LIST)
+_HEAVY = (fx.HTTP | fx.CONNECT | fx.DNS, fx.PROCESS, fx.SLEEP, fx.SYNC | fx.WRITE | fx.READ, fx.LIST)
 
 
 def _small_append(call: Call, lock: Lock, function: Function) -> bool:

@@ -176,7 +176,7 @@ def _bounded(loop: Loop, call: Call, seconds: float, bits: int) -> list[str]:
         return []
     if loop.kind == "while" and not loop.deadline and not _asks(loop) and not bits & (fx.STAT | fx.LIST):
         return []
-    if (handler and seconds < OFTEN) or (seconds < FINE and (bits & (fx.STAT | fx.LIST | fx.READ) or _asks(loop))):
+    if (handler and seconds < OFTEN) or (seconds <= FINE and (bits & (fx.STAT | fx.LIST | fx.READ) or _asks(loop))):
         points = ["3.3"] if bits & (fx.STAT | fx.LIST) else ["3.1"]
         return [*points, "3.4"] if seconds <= FINE else points
     return []

@@ -66,6 +66,7 @@ def read_again(function: Function) -> Iterator[Finding]:
             and loop.kind != "while"
             and not names(path) & {*loop.targets, *loop.assigned}
             and not function.uses_mtime
+            and not any(other.effects & fx.HTTP and other.loop is loop for other in function.calls)  # sent each time
         ):
             yield found(function, call.line, "read_in_loop", "4.2", "8.1", path=source(path), call=source(call.node))
             reads[source(path)].remove(call)
