@@ -11,31 +11,11 @@ from collections.abc import Callable, Iterator
 from openclaw.audit import model
 from openclaw.audit.effects import BY_CALL, CPU, FLUSH, OPENERS, READ, WRITE
 from openclaw.audit.guards import sides
+from openclaw.audit.methods import ADDS, CLOSES, EVICTS, PLAIN_METHODS
 from openclaw.audit.model import Call, Class, Function, Lock, Loop, Module, Store
-from openclaw.audit.names import PLAIN_METHODS
 from openclaw.audit.syntax import argument, children, constant, names, root, text, walk
 from openclaw.audit.typer import Typer
 
-_ADDS = frozenset({"append", "appendleft", "add", "extend", "insert", "update", "put", "put_nowait", "push"})
-_EVICTS = frozenset(
-    [
-        "pop",
-        "popleft",
-        "popitem",
-        "remove",
-        "discard",
-        "clear",
-        "get_nowait",
-        "move_to_end",
-        "task_done",
-        "difference_update",
-        "intersection_update",
-        "subtract",
-        "trim",
-        "prune",
-    ]
-)
-_CLOSES = frozenset({"close", "shutdown", "stop", "terminate", "release", "cleanup", "__exit__", "aclose"})
 _SKIPPED = (ast.Constant, ast.Name)
 _KEPT = frozenset(
     [
@@ -155,15 +135,15 @@ class Expressions:
         attribute = called.attr
         if attribute == "setdefault" and len(node.args) > 1:
             self._store(node.lineno, receiver, "[]=", node.args[1], node.args[0])
-        elif attribute in _ADDS:
+        elif attribute in ADDS:
             owner = receiver or root(called.value)
             if owner:
                 value = node.args[-1] if node.args else None
                 key = node.args[0] if attribute == "insert" and node.args else None
                 self._store(node.lineno, owner, attribute, value, key)
-        elif attribute in _EVICTS or (attribute == "get" and not node.args):
+        elif attribute in EVICTS or (attribute == "get" and not node.args):
             self._evicted(receiver or root(called.value))
-        elif attribute in _CLOSES:
+        elif attribute in CLOSES:
             self._closed(receiver or root(called.value))
 
     def _closed(self, owner: str) -> None:

@@ -6,7 +6,7 @@ import ast
 import re
 from collections.abc import Sequence
 
-from openclaw.audit.syntax import constant, mentions, root, statements, text, walk
+from openclaw.audit.syntax import constant, ends, mentions, root, statements, text, walk
 
 _STAMP = re.compile(r"mtime|loaded|expire|stamp|\bttl|version|checked|fetched|_at$|age$", re.IGNORECASE)
 _KEPT_STAMP = re.compile(r"last|next|when|until", re.IGNORECASE)
@@ -113,3 +113,29 @@ def is_hit(test: ast.expr, body: Sequence[ast.stmt]) -> bool:
 
 def _uses(body: Sequence[ast.stmt], name: str) -> bool:
     return name != "" and any(mentions(statement, name) for statement in body)
+
+
+def waits_for_others(node: ast.While) -> bool:
+    """`while len(self.running) >= limit: sleep(…)`: nothing in the turn changes what is tested."""
+    inside = [found for statement in node.body for found in walk(statement)]
+    if not any(isinstance(found, ast.Call) and text(found.func).endswith("sleep") for found in inside):
+        return False
+    tested = {text(found) for found in walk(node.test) if isinstance(found, ast.Name | ast.Attribute)} - {"len"}
+    touched: set[str] = set()
+    for found in inside:
+        if isinstance(found, ast.Assign):
+            touched.update(root(part) for target in found.targets for part in getattr(target, "elts", [target]))
+        elif isinstance(found, ast.AugAssign | ast.AnnAssign | ast.NamedExpr):
+            touched.add(root(found.target))
+        elif isinstance(found, ast.Delete):
+            touched.update(root(target) for target in found.targets)
+        elif isinstance(found, ast.Call) and isinstance(found.func, ast.Attribute):
+            touched.add(root(found.func.value))
+    return not tested & touched
+
+
+def leaves_on_hit(node: ast.stmt) -> bool:
+    """`if key in cache: return cache[key]`, under a lock or in a `try` too: what follows fills the cache."""
+    if isinstance(node, ast.If):
+        return ends(node.body) and is_hit(node.test, node.body)
+    return isinstance(node, ast.With | ast.Try) and any(leaves_on_hit(inner) for inner in node.body)

@@ -1,4 +1,4 @@
-"""The whole project: names joined over files, the call graph, effects carried up it, hot places carried down.
+"""The whole project: names joined over files, the call graph, effects carried up it.
 
 Built once from all modules, on one thread; afterwards only read. What a call fills a cache with is not carried: it is
 not done each time.
@@ -6,44 +6,17 @@ not done each time.
 
 from __future__ import annotations
 
-import ast
-import re
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator
 
 from openclaw.audit import effects as fx
 from openclaw.audit import model
-from openclaw.audit.model import Call, Class, Function, Loop, Module
-from openclaw.audit.names import PLAIN_METHODS
-from openclaw.audit.syntax import argument
-from openclaw.audit.typer import Typer
+from openclaw.audit.methods import PLAIN_METHODS
+from openclaw.audit.model import Call, Class, Function, Module
+from openclaw.audit.once import is_once
 
 ITEMS = 20
 """How many turns a loop over items is counted with where nothing tells."""
-
-_ONCE = re.compile(
-    r"^(main|run|start|stop|close|serve|serve_forever|setup|init|initiali[sz]e|boot|bootstrap|configure|load_all|"
-    r"shutdown|install|build|parse_args|cli|__(?!call__)\w+__|<module>|warm|warm_up|prepare|checkpoint|snapshot|compact|rotate|"
-    r"recover|restore|replay|migrate|test_\w+|create_app|make_\w+|open\w*|_?load\w*|connect|from_\w+|startup|reload|"
-    r"teardown|finish|commit|sync|commit_\w+)$"
-)
-_EVENT = re.compile(
-    r"^(task|event|evt|msg|message|request|req|record|rec|line|item|entry|job|payload|row|body|event_id|task_id|"
-    r"agent_id|job_id|user|user_id|text|data|code|script|command|query|prompt|question|update|span|turn|doc|document|note|alert|batch|metric|sample|key|agent|name|kind|path|url|recipient|host|value)$"
-)
-
-
-_VERBS = frozenset({"run", "start", "stop", "build", "open", "connect", "commit", "sync", "restore", "prepare"})
-_EACH = re.compile(
-    r"^(task|event|msg|message|request|req|record|item|entry|job|session|agent|container|plugin|hook|user|name|cid)"
-    r"(_?id|_?name)?$"
-)
-"""Parameters that make of `start` and the like something that is done for each."""
-
-
-def is_once(function: Function) -> bool:
-    """Whether a function's name says that it is run at the start, at the end, or seldom."""
-    return _ONCE.match(function.name) is not None and not function.heat & model.ENTRY
 
 
 class Project:
@@ -61,6 +34,8 @@ class Project:
         self.overriding: dict[Call, list[Function]] = {}
         self.callees: dict[Call, Function] = {}
         self.callers: dict[Function, list[Call]] = defaultdict(list)
+        self.build_counts: dict[str, int] = {}
+        """Class → how often it is made in a loop, or in a function that is run repeatedly; set with the heat."""
         for module in self.modules:
             self._declare(module)
         for cls in [cls for module in self.modules for cls in module.classes.values() if cls.bases]:
@@ -69,8 +44,6 @@ class Project:
         for function in self.functions:
             self._link(function)
         self._carry_effects()
-        self._find_heat()
-        self.build_counts = self._instances()
 
     def callee(self, call: Call) -> Function | None:
         """The function of the project that a call runs, if it is one."""
@@ -149,7 +122,7 @@ class Project:
 
     def _link(self, function: Function) -> None:
         for call in function.calls:
-            found = self._resolve(function.module, call.name)
+            found = self.resolve(function.module, call.name)
             if call.method[:1].isupper() and (made := self.find_class(function.module, call.name)) is not None:
                 for cls in [made, *self._parents(made)]:
                     self._made[cls].append(call)
@@ -180,7 +153,7 @@ class Project:
             return []
         return [cls.methods[method.name] for cls in self._below.get(method.owner, ()) if method.name in cls.methods]
 
-    def _resolve(self, module: Module, name: str) -> Function | None:
+    def resolve(self, module: Module, name: str) -> Function | None:
         if name.startswith(("builtins.", "?")):
             return None
         for candidate in self._candidates(module, name):
@@ -245,124 +218,6 @@ class Project:
                     caller.effects |= function.effects
                     waiting.append(caller)
 
-    def _find_heat(self) -> None:
-        for function in self.functions:
-            self._seed_handler(function)
-            for call in function.calls:
-                self._seed_call(call)
-        for function in self.functions:
-            if not self.callers.get(function) and self._is_entry(function):
-                self._heat(function, model.ENTRY, function.qualname)
-        waiting = deque(function for function in self.functions if function.heat)
-        while waiting:
-            function = waiting.popleft()
-            for inner in self._wrappers(function):
-                if inner.heat | function.heat != inner.heat:
-                    self._heat(inner, function.heat, function.heated_by)
-                    waiting.append(inner)
-            for call in function.calls:
-                callee = self.callees.get(call)
-                if callee is None or call.place & model.IN_GUARD:
-                    continue
-                for run in [callee, *self.overriding.get(call, ())]:
-                    if run.heat | function.heat != run.heat:
-                        self._heat(run, function.heat, function.heated_by)
-                        waiting.append(run)
-
-    def _wrappers(self, function: Function) -> Iterator[Function]:
-        """The functions that the decorators of a function put around it."""
-        module = function.module
-        for name in function.decorators:
-            head, dot, rest = name.partition(".")
-            decorator = self._resolve(module, f"{module.imports.get(head, f'{module.name}.{head}')}{dot}{rest}")
-            if decorator is not None:
-                prefix = f"{decorator.qualname}."
-                yield from (found for name, found in decorator.module.by_name.items() if name.startswith(prefix))
-
-    def _heat(self, function: Function, heat: int, by: str) -> None:
-        if not function.heat & model.REPEATED:
-            function.heated_by = by
-        function.heat |= heat
-
-    def _seed_handler(self, function: Function) -> None:
-        if function.owner is None:
-            return
-        if function.name.startswith("do_") or function.name in _HOOKS:
-            if function.name != "do_" and self._is_handler(function.owner):
-                self._heat(function, model.HANDLER | model.CONCURRENT, function.qualname)
-        elif function.name == "run" and any(
-            base.endswith((".Thread", ".Process")) for base in self.bases(function.owner)
-        ):
-            self._heat(function, model.CONCURRENT, function.qualname)
-
-    def _is_handler(self, cls: Class) -> bool:
-        return any(base.endswith("RequestHandler") for base in self.bases(cls))
-
-    def _seed_call(self, call: Call) -> None:
-        for target, heat in self._handed_on(call):
-            self._heat(target, heat, target.qualname)
-        callee = self.callees.get(call)
-        if callee is None or call.loop is None or call.place & model.IN_GUARD:
-            return
-        for loop in call.loop.chain():
-            if loop.deadline or _asks_a_person(loop):
-                continue
-            heat = model.CYCLE if loop.endless else model.ITEM
-            self._heat(callee, heat, call.function.qualname)
-
-    def _handed_on(self, call: Call) -> Iterator[tuple[Function, int]]:
-        """Functions that a call hands to threads or pools, with the heat that this gives them."""
-        node = call.node
-        if node is None:
-            return
-        last = call.method
-        if last in ("Thread", "Timer", "Process"):
-            given = argument(node, 1, "target" if last != "Timer" else "function")
-            heat = (model.CONCURRENT if last != "Process" else 0) | (model.ITEM if call.loop is not None else 0)
-        elif last in ("submit", "apply_async", "start_new_thread", "map", "imap", "imap_unordered", "starmap"):
-            given = node.args[0] if node.args and not call.name.startswith("builtins.") else None
-            heat = model.CONCURRENT | model.ITEM
-        else:
-            return
-        if given is None:
-            return
-        found = self._resolve(call.function.module, self.reference(given, call.function))
-        if found is not None:
-            yield found, heat
-
-    def reference(self, node: ast.AST, function: Function) -> str:
-        """The dotted name of a function that is handed on as a value."""
-
-        return Typer(function.module).name(node, function)
-
-    def _is_entry(self, function: Function) -> bool:
-        if function.name == "<module>" or function.outer is not None:
-            return False
-        params = [param for param in function.params if param not in ("self", "cls")]
-        if _ONCE.match(function.name):
-            return function.name in _VERBS and any(_EACH.match(param) for param in params)
-        return any(_EVENT.match(param) for param in params)
-
-    def _instances(self) -> dict[str, int]:
-        """Class → how often it is made in a loop, or in a function that is run repeatedly."""
-        made: dict[str, int] = defaultdict(int)
-        for call in self.callees:
-            callee = self.callees[call]
-            if (
-                callee.name == "__init__"
-                and callee.owner is not None
-                and (call.loop is not None or call.function.heat & model.REPEATED)
-            ):
-                made[callee.owner.name] += 1
-        return made
-
-
-def _asks_a_person(loop: Loop) -> bool:
-    """Whether each turn of a loop waits for somebody to type."""
-    return loop.endless and any(
-        call.name == "builtins.input" and loop.line <= call.line <= loop.end for call in loop.function.calls
-    )
-
 
 def _is_property(found: Function | None) -> bool:
     return found is not None and found.owner is not None and found.name in found.owner.properties
@@ -372,25 +227,6 @@ def _weight(function: Function) -> int:
     """How much a function's own statements do, for a choice between several."""
     return max((call.effects & (fx.BLOCKING | fx.FILES) for call in function.calls), default=0)
 
-
-_HOOKS = frozenset(
-    [
-        "handle",
-        "process_request",
-        "finish_request",
-        "setup",
-        "finish",
-        "parse_request",
-        "end_headers",
-        "log_message",
-        "log_request",
-        "log_error",
-        "handle_one_request",
-        "verify_request",
-        "get_request",
-    ]
-)
-"""Methods of request handlers and servers that the library calls for each request."""
 
 _NEVER = frozenset(
     {"get", "close", "read", "write", "append", "join", "items", "keys", "values", "update", "pop", "copy"}

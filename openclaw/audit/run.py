@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from openclaw.audit import dimensions, read, sources
 from openclaw.audit.finding import Finding
+from openclaw.audit.heat import Heat
 from openclaw.audit.link import Project
 from openclaw.audit.model import Module
 from openclaw.audit.sources import Passed
@@ -43,6 +44,7 @@ def audit(paths: Sequence[str]) -> Result:
 def _fill(result: Result, paths: Sequence[str]) -> None:
     modules = _modules(paths, result)
     project = Project(modules)
+    Heat(project).find()
     result.functions = len(project.functions)
     result.hot = sum(1 for function in project.functions if function.heat)
     silenced = {module.path: module.silenced for module in modules}

@@ -12,9 +12,9 @@ from collections.abc import Callable, Sequence
 from openclaw.audit import model
 from openclaw.audit.effects import VERBS
 from openclaw.audit.expressions import Expressions
-from openclaw.audit.guards import counts, is_hit, is_miss, only_reads, sides
+from openclaw.audit.guards import counts, is_hit, is_miss, leaves_on_hit, only_reads, sides, waits_for_others
 from openclaw.audit.model import Lock, Loop
-from openclaw.audit.syntax import FUNCTIONS, argument, children, constant, ends, names, root, text, walk
+from openclaw.audit.syntax import FUNCTIONS, argument, children, constant, names, root, text, walk
 
 _LOCK_NAME = re.compile(r"(^|[_.])(r?lock|mutex|guard)s?$|lock$", re.IGNORECASE)
 _SKIPPED = (ast.Constant, ast.Name)
@@ -37,7 +37,7 @@ class Scanner(Expressions):
                 handler(self, statement)
             else:
                 self._parts(statement)
-            if _leaves_on_hit(statement):
+            if leaves_on_hit(statement):
                 self._place |= model.IN_GUARD
         if self._lock is not lock and self._lock is not None:
             self._lock.end = body[-1].end_lineno or body[-1].lineno
@@ -226,7 +226,7 @@ class Scanner(Expressions):
         outer, place = self._loop, self._place
         loop = Loop("while", node.lineno, outer, self._function, node, test=node.test)
         loop.deadline = self._has_deadline(node.test)
-        loop.endless = not loop.deadline and (not counts(node.test) or _waits_for_others(node))
+        loop.endless = not loop.deadline and (not counts(node.test) or waits_for_others(node))
         self._loop = loop
         self._place |= model.IN_HEADER
         self._expression(node.test, model.USE_TESTED)
@@ -311,38 +311,12 @@ class Scanner(Expressions):
         self._loop = loop
 
 
-def _waits_for_others(node: ast.While) -> bool:
-    """`while len(self.running) >= limit: sleep(…)`: nothing in the turn changes what is tested."""
-    inside = [found for statement in node.body for found in walk(statement)]
-    if not any(isinstance(found, ast.Call) and text(found.func).endswith("sleep") for found in inside):
-        return False
-    tested = {text(found) for found in walk(node.test) if isinstance(found, ast.Name | ast.Attribute)} - {"len"}
-    touched: set[str] = set()
-    for found in inside:
-        if isinstance(found, ast.Assign):
-            touched.update(root(part) for target in found.targets for part in getattr(target, "elts", [target]))
-        elif isinstance(found, ast.AugAssign | ast.AnnAssign | ast.NamedExpr):
-            touched.add(root(found.target))
-        elif isinstance(found, ast.Delete):
-            touched.update(root(target) for target in found.targets)
-        elif isinstance(found, ast.Call) and isinstance(found.func, ast.Attribute):
-            touched.add(root(found.func.value))
-    return not tested & touched
-
-
 _SENDS = frozenset({*VERBS, "send"})
 
 
 def _limits(value: ast.expr) -> bool:
     """`partial(session.request, timeout=10)`, put in the place of a session's own method."""
     return isinstance(value, ast.Call) and argument(value, None, "timeout") is not None
-
-
-def _leaves_on_hit(node: ast.stmt) -> bool:
-    """`if key in cache: return cache[key]`, under a lock or in a `try` too: what follows fills the cache."""
-    if isinstance(node, ast.If):
-        return ends(node.body) and is_hit(node.test, node.body)
-    return isinstance(node, ast.With | ast.Try) and any(_leaves_on_hit(inner) for inner in node.body)
 
 
 def _leftmost(node: ast.expr) -> ast.expr:

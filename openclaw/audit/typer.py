@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import ast
 
+from openclaw.audit.methods import PATH_METHODS
 from openclaw.audit.model import Class, Function, Module
-from openclaw.audit.names import ANNOTATIONS, BY_NAME, CANONICAL, GIVES, PATH, PATH_METHODS
+from openclaw.audit.names import ANNOTATIONS, BY_NAME, CANONICAL, GIVES, PATH
 from openclaw.audit.syntax import argument, constant
 
 _KINDS: dict[type[ast.AST], str] = {

@@ -10,8 +10,9 @@ from openclaw.audit import model
 from openclaw.audit.dimensions.rereads import asked_again, compared, read_again
 from openclaw.audit.dimensions.syncs import syncs, unbuffered
 from openclaw.audit.finding import Finding, Severity, found
-from openclaw.audit.link import Project, is_once
+from openclaw.audit.link import Project
 from openclaw.audit.model import Call, Function, Hint, Loop, Module
+from openclaw.audit.once import is_once
 from openclaw.audit.places import (
     called_rarely,
     is_retry,

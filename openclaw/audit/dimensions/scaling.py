@@ -7,10 +7,11 @@ from collections.abc import Iterator
 
 from openclaw.audit import effects as fx
 from openclaw.audit import model
-from openclaw.audit.dimensions import contention, growth, scans
+from openclaw.audit.dimensions import contention, growth, quadratic, scans
 from openclaw.audit.finding import Finding, Severity, found
-from openclaw.audit.link import Project, is_once
+from openclaw.audit.link import Project
 from openclaw.audit.model import Call, Function, Hint, Loop, Module
+from openclaw.audit.once import is_once
 from openclaw.audit.places import SINGLE_SERVERS, endless_loop, is_counted, is_retry, items_loop
 from openclaw.audit.syntax import argument, calls, changed, constant, source, text
 from openclaw.audit.typer import Typer
@@ -31,17 +32,17 @@ _CONNECTIONS = frozenset(
 def local(module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
     for loop in function.loops:
         yield from scans.scan(loop, typer, function)
-        nested = list(scans.nested(loop, function)) or list(scans.joined(loop, function))
+        nested = list(quadratic.nested(loop, function)) or list(quadratic.joined(loop, function))
         yield from nested
         yield from scans.filtered(loop, typer, function)
-        yield from scans.selected(loop, function)
+        yield from quadratic.selected(loop, function)
     for store in function.stores:
         if store.how == "in" and store.loop is not None:
-            yield from scans.membership(store, typer, function)
+            yield from quadratic.membership(store, typer, function)
         elif store.how == "in" and (store.owner or isinstance(store.value, ast.ListComp)):
             yield from scans.searched(store, typer, function)
-    yield from scans.quadratic(typer, function)
-    yield from scans.resorted(typer, function)
+    yield from quadratic.quadratic(typer, function)
+    yield from quadratic.resorted(typer, function)
     if function.owner is not None or module.types:
         yield from contention.shared_counters(module, function)
 
