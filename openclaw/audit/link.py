@@ -86,9 +86,12 @@ class Project:
 
     def is_passing(self, cls: Class) -> bool:
         """Whether objects of a class are only ever made for one call of something: what they gather goes with them."""
+        if any(base.rpartition(".")[2] in _VISITORS for base in self.bases(cls)):
+            return True
         made = self._made.get(cls, ())
         return bool(made) and all(
             call.use in (model.USE_CHAINED, model.USE_WITH)
+            or (call.use == model.USE_ARGUMENT and call.target == "contextlib.closing")
             or (
                 call.use == model.USE_ASSIGNED
                 and "." not in call.target
@@ -217,6 +220,10 @@ class Project:
                 if caller.effects | function.effects != caller.effects:
                     caller.effects |= function.effects
                     waiting.append(caller)
+
+
+_VISITORS = frozenset({"HTMLParser", "NodeVisitor", "NodeTransformer", "ContentHandler"})
+"""Bases of what goes through one document and is let go of."""
 
 
 def _is_property(found: Function | None) -> bool:
