@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from openclaw.audit import effects as fx
 from openclaw.audit import model
-from openclaw.audit.dimensions.rereads import asked_again, compared, read_again
+from openclaw.audit.dimensions.rereads import asked_again, compared, read_again, read_per_item
 from openclaw.audit.dimensions.syncs import syncs, unbuffered
 from openclaw.audit.finding import Finding, Severity, found
 from openclaw.audit.link import Project
@@ -52,6 +52,7 @@ def project(project: Project) -> Iterator[Finding]:
                 yield from unbuffered(call, function)
         yield from read_again(function)
         yield from asked_again(project, function)
+        yield from read_per_item(project, function)
         yield from _heartbeat(project, function)
         yield from _all_for_one(function)
 

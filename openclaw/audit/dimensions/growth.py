@@ -22,7 +22,7 @@ _REGISTERS = re.compile(
 _LISTENS = re.compile(r"^_?(listener|callback|handler|hook|observer|plugin|route|sink|subscriber|cb|fn|func)$")
 """What an object is given once for each of its few users."""
 _KEYS = re.compile(
-    r"time|uuid|id\b|_id|request|path|url|token|addr|client|task|msg|message|query|session|key|prompt|digest|hash|text|event|sha|line|ticket|job|nonce|conv",
+    r"time|uuid|id\b|_id|request|path|url|token|addr|client|task|msg|message|query|session|key|prompt|digest|hash|text|event|sha|line|ticket|job|nonce|conv|header|deliver",
     re.IGNORECASE,
 )
 

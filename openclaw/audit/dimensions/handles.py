@@ -32,7 +32,7 @@ def unclosed(function: Function) -> Iterator[Hint]:
     for call in function.calls:
         if call.name in _OPENERS and call.node is not None and not _owned(call, function):
             yield Hint("open_leak", call.line, function, call.loop, {"call": source(call.node), "use": call.use})
-        elif call.name == "socket.socket" and call.use == model.USE_ASSIGNED and call.target:
+        elif call.name == "socket.socket" and call.use in (model.USE_ASSIGNED, model.USE_WITH) and call.target:
             yield from _socket(call, function)
         elif (
             call.name == "socket.create_connection"
@@ -119,7 +119,7 @@ def _socket(call: Call, function: Function) -> Iterator[Hint]:
     ):
         facts = {"call": f"{name}.connect(…)", "fixed": f"{name}.settimeout(10)  # before {name}.connect(…)"}
         yield Hint("no_timeout", methods["connect"].line, function, call.loop, facts)
-    if not _closed_somewhere(name, function):
+    if call.use != model.USE_WITH and not _closed_somewhere(name, function):
         yield Hint("open_leak", call.line, function, call.loop, {"call": "socket.socket()", "use": call.use})
 
 

@@ -19,7 +19,7 @@ from openclaw.audit.places import (
     path_of,
     path_text,
 )
-from openclaw.audit.syntax import names, source
+from openclaw.audit.syntax import argument, names, source
 from openclaw.audit.values import VOLATILE
 
 
@@ -49,7 +49,7 @@ def read_again(function: Function) -> Iterator[Finding]:
         if call.place & model.IN_GUARD or call.node is None:
             continue
         path = path_of(call) if call.effects & (fx.READ | fx.STAT | fx.WRITE) and not call.effects & fx.CPU else None
-        if path is None or call.name in ("shutil.copy", "shutil.copyfileobj"):
+        if path is None or call.name.startswith(("shutil.", "zipfile.", "tarfile.")):
             continue
         if call.effects & fx.STAT:
             if call.name in _OTHER or _ENTRY.search(call.receiver):
@@ -90,6 +90,48 @@ def read_again(function: Function) -> Iterator[Finding]:
                 path=path_source,
                 count=str(len(same)),
             )
+
+
+def read_per_item(project: Project, function: Function) -> Iterator[Finding]:
+    """A function that reads the file that it is given, called for each item with the same file."""
+    for call in function.calls:
+        loop, callee = items_loop(call), project.callee(call)
+        if loop is None or callee is None or call.node is None or is_retry(loop) or loop.kind == "while":
+            continue
+        if call.place & (model.IN_HEADER | model.IN_GUARD | model.IN_EXCEPT):
+            continue
+        carried = {name for around in loop.chain() for name in (*around.targets, *around.assigned)}
+        for param in _paths_read(project, callee, 0):
+            given = _given(call.node, callee, param)
+            if given is not None and names(given) and not names(given) & carried:
+                path = source(given)
+                yield found(function, call.line, "read_in_loop", "4.2", "8.1", path=path, call=source(call.node))
+                return
+
+
+def _paths_read(project: Project, function: Function, depth: int) -> set[str]:
+    """The parameters of a function that name files which it reads whole on every run."""
+    if function.cached or function.uses_mtime or depth > 2 or not function.effects & fx.READ:
+        return set()
+    params = set(function.params) - {"self", "cls"}
+    read: set[str] = set()
+    for call in function.calls:
+        if call.place & (model.IN_GUARD | model.IN_EXCEPT | model.IN_LAMBDA) or call.node is None:
+            continue
+        callee = project.callee(call)
+        if call.effects & fx.READ and not call.effects & (fx.WRITE | fx.CPU):
+            path = path_of(call)
+            read |= {path.id} & params if isinstance(path, ast.Name) else set()
+        elif callee is not None:
+            for param in _paths_read(project, callee, depth + 1):
+                given = _given(call.node, callee, param)
+                read |= {given.id} & params if isinstance(given, ast.Name) else set()
+    return read
+
+
+def _given(node: ast.Call, callee: Function, param: str) -> ast.expr | None:
+    params = [name for name in callee.params if name not in ("self", "cls")]
+    return argument(node, params.index(param), param)
 
 
 _OTHER = frozenset({"os.access", "os.path.islink", "os.path.samefile"})

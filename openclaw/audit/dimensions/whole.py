@@ -27,6 +27,10 @@ _BIG = re.compile(
 )
 
 
+_LOADS = re.compile(r"_?(open|load|init|read_all|restore)")
+"""Functions that take a file of the service's own into memory, once."""
+
+
 def download(call: Call, function: Function) -> Iterator[Hint]:
     """`file.write(reply.content)`: the whole answer was in memory."""
     given = call.node.args[-1] if call.node is not None and call.node.args else None
@@ -65,7 +69,7 @@ def contents(typer: Typer, call: Call, function: Function) -> Iterator[Hint]:
     if CONFIG.search(opened) or STATIC.search(opened) or _SMALL.search(opened) or _parsed(call):
         return
     if (
-        binary
+        (binary and not (steady and _LOADS.match(function.name)))
         or (not steady and _passed_on(call))
         or _BIG.search(words)
         or (not steady and _taken_apart(call, function))
