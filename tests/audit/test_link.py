@@ -139,3 +139,126 @@ def test_functions_that_call_each_other_end(audited: Audited) -> None:
         """
     )
     assert not result.findings
+
+
+def test_a_partial_is_what_it_calls_with_the_limit_that_it_gives(audited: Audited) -> None:
+    result = audited(
+        hook="""
+            import functools
+            import requests
+
+            bounded = functools.partial(requests.post, timeout=5)
+            endless = functools.partial(requests.post)
+
+            def tell(text):
+                bounded("http://a", json=text)
+
+            def ask(text):
+                return endless("http://a", json=text)
+        """
+    )
+    assert [(finding.rule, finding.line) for finding in result.findings] == [("no_timeout", 12)]
+
+
+def test_what_a_decorator_puts_around_a_handler_is_run_for_each_request(audited: Audited) -> None:
+    result = audited(
+        server="""
+            import time
+            from http.server import BaseHTTPRequestHandler
+
+            def slowed(method):
+                def inner(self):
+                    time.sleep(1)
+                    return method(self)
+                return inner
+
+            class Handler(BaseHTTPRequestHandler):
+                @slowed
+                def do_GET(self):
+                    self.send_error(404)
+        """
+    )
+    assert rules(result) == ["handler_sleep"]
+
+
+def test_a_method_that_others_override_does_what_they_do(audited: Audited) -> None:
+    result = audited(
+        base="""
+            import abc
+            import threading
+
+            class Channel(abc.ABC):
+                def __init__(self):
+                    self.lock = threading.Lock()
+
+                def deliver(self, message):
+                    with self.lock:
+                        self.send(message)
+
+                @abc.abstractmethod
+                def send(self, message):
+                    ...
+        """,
+        hook="""
+            import requests
+            from base import Channel
+
+            class Hook(Channel):
+                def send(self, message):
+                    requests.post("http://a", json=message, timeout=5)
+        """,
+    )
+    assert [(finding.rule, finding.facts["call"]) for finding in result.findings] == [("lock_io", "self.send(message)")]
+
+
+def test_a_property_of_a_base_in_another_file_is_read_each_time_it_is_named(audited: Audited) -> None:
+    result = audited(
+        base="""
+            class Settled:
+                @property
+                def settings(self):
+                    with open("/srv/x/values.txt") as file:
+                        return file.read()
+        """,
+        hook="""
+            from base import Settled
+
+            class Hook(Settled):
+                def both(self):
+                    first = self.settings[0]
+                    return first, self.settings[1]
+        """,
+    )
+    assert rules(result) == ["read_twice"]
+
+
+def test_what_waits_in_a_coroutine_holds_up_the_others_unless_it_is_awaited(audited: Audited) -> None:
+    result = audited(
+        worker="""
+            import asyncio
+            import time
+
+            def settle():
+                time.sleep(1)
+
+            async def work():
+                time.sleep(1)
+                settle()
+                await asyncio.sleep(1)
+                await asyncio.to_thread(time.sleep, 1)
+        """
+    )
+    assert [(finding.rule, finding.line) for finding in result.findings] == [("async_block", 9), ("async_block", 10)]
+
+
+def test_a_datagram_waits_for_nobody(audited: Audited) -> None:
+    assert not audited(
+        notify="""
+            import socket
+
+            def ready(address):
+                with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+                    sock.connect(address)
+                    sock.sendall(b"READY=1")
+        """
+    ).findings

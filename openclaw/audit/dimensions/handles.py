@@ -108,6 +108,7 @@ def _socket(call: Call, function: Function) -> Iterator[Hint]:
     methods = {other.method: other for other in function.calls if other.receiver == name}
     if (
         "connect" in methods
+        and "SOCK_DGRAM" not in source(call.node)  # sends without waiting for anybody
         and "settimeout" not in methods
         and "setblocking" not in methods
         and (
