@@ -11,17 +11,16 @@ from collections.abc import Callable, Sequence
 
 from openclaw.audit import model
 from openclaw.audit.effects import VERBS
-from openclaw.audit.expressions import Expressions
 from openclaw.audit.guards import counts, is_hit, is_miss, leaves_on_hit, only_reads, sides, waits_for_others
+from openclaw.audit.locks import Locks
 from openclaw.audit.model import Lock, Loop
 from openclaw.audit.syntax import FUNCTIONS, argument, children, constant, names, root, text, walk
 
-_LOCK_NAME = re.compile(r"(^|[_.])(r?lock|mutex|guard)s?$|lock$", re.IGNORECASE)
 _SKIPPED = (ast.Constant, ast.Name)
 _CLOCKS = ("time.time", "time.monotonic", "time.perf_counter")
 
 
-class Scanner(Expressions):
+class Scanner(Locks):
     """Fills one `Function`. For one body, on one thread."""
 
     def run(self) -> None:
@@ -57,24 +56,7 @@ class Scanner(Expressions):
 
     def _expr_statement(self, node: ast.Expr) -> None:
         self._expression(node.value, model.USE_DROPPED)
-        call = node.value
-        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute):
-            held = text(call.func.value)
-            if call.func.attr == "acquire" and self._is_lock(call.func.value) and not call.args and not call.keywords:
-                self._enter_lock(Lock(held, "thread", node.lineno))
-            elif call.func.attr == "release" and self._lock is not None and self._lock.name == held:
-                self._lock = None
-            elif call.func.attr in ("flock", "lockf"):
-                flags = ast.dump(call.args[1]) if len(call.args) > 1 else ""
-                if "LOCK_UN" in flags:
-                    self._lock = None
-                elif "LOCK_NB" not in flags:
-                    self._enter_lock(Lock(text(call.args[0]) or "flock", "file", node.lineno))
-
-    def _enter_lock(self, lock: Lock) -> None:
-        lock.end = self._function.end
-        self._function.locks.append(lock)
-        self._lock = lock
+        self._locking(node.value, node.lineno)
 
     def _assign(self, node: ast.Assign) -> None:
         target = node.targets[0]
@@ -273,32 +255,6 @@ class Scanner(Expressions):
                 self._lock = entered
         self._body(node.body)
         self._lock = lock
-
-    def _lock_kind(self, node: ast.expr) -> str:
-        if isinstance(node, ast.Call):
-            name = self._typer.name(node.func, self._function)
-            if "flock" in name or "file_lock" in name or name.endswith("FileLock") or "lock_file" in name:
-                return "file"
-            if self._flocks(name):
-                return "file"
-            return "thread" if _LOCK_NAME.search(name) and not name.startswith("builtins.") else ""
-        return "thread" if self._is_lock(node) else ""
-
-    def _flocks(self, name: str) -> bool:
-        """Whether a context manager of this module locks a file: the function, or the class's `__enter__`."""
-        own = name.removeprefix(f"{self._module.name}.")
-        found = self._module.by_name.get(own) or self._module.by_name.get(f"{own}.__enter__")
-        if found is None or found.node is None or own == name:
-            return False
-        return any(
-            isinstance(node, ast.Attribute) and node.attr in ("flock", "lockf", "O_EXCL") for node in walk(found.node)
-        )
-
-    def _is_lock(self, node: ast.expr) -> bool:
-        kind = self._typer.of(node, self._function)
-        if kind:
-            return kind in ("lock", "threading.Condition")
-        return _LOCK_NAME.search(root(node)) is not None
 
     def _function_def(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         for default in [*node.args.defaults, *node.args.kw_defaults, *node.decorator_list]:
