@@ -166,7 +166,7 @@ def _opened_each_time(project: Project, call: Call, function: Function) -> Itera
             yield found(function, call.line, "session_each", "7.6", "8.3", call=source(call.node))
     elif (
         looped
-        or function.heat & model.HANDLER
+        or (function.heat & model.HANDLER and not (function.name == "handle" and call.use == model.USE_WITH))
         or any(caller.loop is not None for caller in project.callers.get(function, ()))
         or (call.name.startswith("http.client") and (function.heat & model.ITEM or _left_open(call, function)))
     ) and call.name.startswith(("http.client", "socket.")):
@@ -195,7 +195,7 @@ def _threads(call: Call, function: Function) -> Iterator[Finding]:
         if (
             (loop is not None and not counted and not is_retry(loop))
             or (loop is None and around is not None and around.kind == "while" and not call.place & model.IN_EXCEPT)
-            or (loop is None and function.heat & model.HANDLER)
+            or (loop is None and function.heat & model.HANDLER and not _joined(call, function))
         ):
             yield found(function, call.line, "thread_each", "7.6", severity=Severity.CRITICAL, call=source(call.node))
     elif call.name == "concurrent.futures.ThreadPoolExecutor":
@@ -209,6 +209,17 @@ def _threads(call: Call, function: Function) -> Iterator[Finding]:
             or function.heat & model.HANDLER
         ):
             yield found(function, call.line, "pool_each", "7.6", "9.1", call=source(call.node))
+
+
+def _joined(call: Call, function: Function) -> bool:
+    """Whether the function itself waits for the thread, with a limit: there is one for each request at most."""
+    return any(
+        other.method == "join"
+        and other.receiver == call.target != ""
+        and other.node is not None
+        and bool(other.node.args or other.node.keywords)
+        for other in function.calls
+    )
 
 
 def _closing(call: Call, function: Function) -> Iterator[Finding]:
