@@ -49,7 +49,7 @@ class Stamp(NamedTuple):
 
 def stamp(folder: Path) -> Stamp:
     """The stamp of the group.json in `folder`. Raises OSError."""
-    status = os.stat(folder / SETTINGS, follow_symlinks=False)
+    status = os.stat(f"{folder}/{SETTINGS}", follow_symlinks=False)  # asked for each message: a Path costs 10 µs
     return Stamp(status.st_mtime_ns, status.st_ino, status.st_size)
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from email.utils import formatdate
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, NamedTuple, Protocol
 
@@ -89,10 +90,15 @@ def render_chunk(data: bytes) -> bytes:
     return b"%x\r\n%s\r\n" % (len(data), data)
 
 
+@lru_cache(maxsize=2)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)
+
+
 def _head(response: Response | StreamedResponse, length: str, *, now: float, close: bool) -> bytes:
     lines = [
         f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}",
-        f"Date: {formatdate(now, usegmt=True)}",
+        f"Date: {_date(int(now))}",
         f"Content-Type: {response.content_type}",
         *([length] if length else []),
         "Cache-Control: no-store",

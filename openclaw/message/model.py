@@ -6,7 +6,7 @@ A Message is what somebody asked; it never changes after it was accepted. A Repl
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
 
@@ -64,7 +64,7 @@ class Message:
 
     def to_json(self) -> dict[str, Any]:
         """The message with every key that is not empty."""
-        return {key: given for key, given in asdict(self).items() if given}
+        return {key: given for key in Message.__slots__ if (given := getattr(self, key))}
 
     def content(self) -> dict[str, Any]:
         """The message as JSON without its id, for where the id is a file's name: a subagent's has a dot."""
@@ -74,7 +74,8 @@ class Message:
         """Identifies the content, id aside: the same id with the same digest is one message."""
         import hashlib  # here, since OpenSSL takes 3.6 MB and the container, which never asks, has 20 to spend
 
-        return hashlib.sha256(dump_bytes({**asdict(self), "id": ""})).hexdigest()
+        content = {key: getattr(self, key) for key in Message.__slots__}
+        return hashlib.sha256(dump_bytes({**content, "id": ""})).hexdigest()
 
 
 _KEYS = frozenset(Message.__slots__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 from collections.abc import Iterator
@@ -48,16 +49,24 @@ def test_what_comes_in_drops_is_over_when_the_time_is(ends: tuple[socket.socket,
         timed.read(1)
 
 
-def test_each_read_may_take_what_is_left_of_the_time(ends: tuple[socket.socket, socket.socket]) -> None:
+def test_each_read_waits_for_what_is_left_of_the_time(
+    ends: tuple[socket.socket, socket.socket], monkeypatch: pytest.MonkeyPatch
+) -> None:
     ours, theirs = ends
     clock = FakeClock()
+    waits = []
+
+    def wait(_: TimedSocket, event: int, seconds: float) -> None:
+        waits.append((event, seconds))
+        theirs.send(b"x")
+
+    monkeypatch.setattr(TimedSocket, "_wait", wait)
     timed = TimedSocket(ours, clock)
     timed.allow(10)
-    for left in (10, 6, 2):
-        theirs.send(b"x")
-        timed.read(1)
-        assert ours.gettimeout() == left
-        clock.advance(4)
+    for _ in range(3):
+        assert timed.read(1) == b"x"
+        clock.advance(4 if len(waits) < 3 else 0)
+    assert waits == [(select.POLLIN, 10), (select.POLLIN, 6), (select.POLLIN, 2)]
 
 
 def test_the_time_can_begin_anew(ends: tuple[socket.socket, socket.socket]) -> None:
