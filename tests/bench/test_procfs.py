@@ -15,7 +15,7 @@ from openclaw.bench.procfs import Spent, children, cpu_s, lasting, peak_mb, rss_
 def test_a_thread_that_waits_is_seen_to_wake_up_and_to_compute() -> None:
     before = threads(os.getpid())
     for _ in range(100):
-        select.select([], [], [], 0.0001)  # nothing comes, so that each is a wait: a lock may have been given back before
+        select.select([], [], [], 0.0001)  # a lock may be back before anybody has to wait
     after = threads(os.getpid())
     spent = spent_since(before, after)
     assert spent.wakeups >= 100
