@@ -111,7 +111,7 @@ def test_a_service_that_starts_before_its_engine_accepts_messages_and_answers_th
         assert service.post({"text": "hello", "id": "posted"}, "").status_code == 202
         (home / "ipc/inbox/dropped.json").write_text('{"text": "hello"}')
         ready = service.get("/readyz")
-        assert (ready.status_code, "engine does not answer" in ready.text) == (503, True)
+        assert (ready.status_code, "no engine starts containers" in ready.text) == (503, True)
         own_engine.start()
         assert service.get("/messages/posted?wait=60").json()["status"] == "done"
         events.until((home / "ipc/outbox/dropped.json").exists, timeout=60)

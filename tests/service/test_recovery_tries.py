@@ -13,7 +13,7 @@ import pytest
 from openclaw.config import load
 from openclaw.errors import EngineUnavailable
 from openclaw.service import Service, recovery_tries, runtime_choice
-from openclaw.service.recovery_tries import ENGINE_PAUSE, FIRST_PAUSE, LONGEST_PAUSE, RecoveryTries
+from openclaw.service.recovery_tries import ENGINE_AWAY, ENGINE_PAUSE, FIRST_PAUSE, LONGEST_PAUSE, RecoveryTries
 from tests.support.clock import FakeClock, ManualTimers
 from tests.support.no_threads import no_thread
 from tests.support.runtime import HandRuntime
@@ -58,7 +58,7 @@ def test_an_engine_that_does_not_answer_is_looked_at_again_in_the_same_time(alar
     tries = RecoveryTries(recoveries, alarms)
     tries.begin()
     recoveries.threads.get_nowait()
-    assert tries.problem == "the container engine does not answer yet; messages are accepted and wait"
+    assert tries.problem == ENGINE_AWAY.format(why="no engine")
     for _ in range(3):
         next_try(alarms, recoveries, ENGINE_PAUSE)
     assert alarms.delays() == []
