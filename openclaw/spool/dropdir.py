@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
+import stat
 from collections.abc import Generator
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +28,7 @@ STAGING_PREFIX = ".new."
 
 _PRIVATE = 0o600
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_WRITE = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
 _sequence = itertools.count()
 
 
@@ -49,7 +51,11 @@ class DropDir:
         self._create_mode = create_mode
         path.parent.mkdir(parents=True, exist_ok=True)
         self.fd = self._open()
-        self._staging_fd = self.fd if staging is None else os.open(staging, _DIRECTORY | os.O_NOFOLLOW)
+        try:
+            self._staging_fd = self.fd if staging is None else os.open(staging, _DIRECTORY | os.O_NOFOLLOW)
+        except OSError:
+            os.close(self.fd)
+            raise
         self._spares = Spares(self._staging_fd)
 
     def close(self) -> None:
@@ -238,19 +244,33 @@ class DropDir:
 
     def _open_hidden(self) -> tuple[str, int, bool]:
         """Its name, a descriptor to write to, and whether it is a spare with something in it."""
-        flags = os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC
+        name = _hidden_name()
+        if self._spares.take(name):
+            if (fd := self._open_spare(name)) is not None:
+                return name, fd, True
+            self.discard(name)
         while True:
-            name = f"{STAGING_PREFIX}{os.getpid()}.{next(_sequence)}"
-            used = self._spares.take(name)
-            create = 0 if used else os.O_CREAT | os.O_EXCL
+            name = _hidden_name()
             try:
-                return name, os.open(name, flags | create, _PRIVATE, dir_fd=self._staging_fd), used
+                return name, os.open(name, _WRITE | os.O_CREAT | os.O_EXCL, _PRIVATE, dir_fd=self._staging_fd), False
             except FileExistsError:
                 continue  # left by an earlier process of the same number
-            except OSError:
-                if used:
-                    self.discard(name)
-                raise
+
+    def _open_spare(self, name: str) -> int | None:
+        """None where it is no use any more: a backup may have given it a second name since, or others its place."""
+        try:
+            fd = os.open(name, _WRITE | os.O_NONBLOCK, dir_fd=self._staging_fd)
+        except OSError:
+            return None
+        status = os.fstat(fd)
+        if stat.S_ISREG(status.st_mode) and status.st_nlink == 1:
+            return fd
+        os.close(fd)
+        return None
+
+
+def _hidden_name() -> str:
+    return f"{STAGING_PREFIX}{os.getpid()}.{next(_sequence)}"
 
 
 def _write_all(fd: int, data: bytes) -> None:

@@ -39,6 +39,15 @@ class TestTheDirectory:
         assert (tmp_path / "out").stat().st_mode & 0o777 == 0o700
         directory.close()
 
+    def test_one_whose_staging_is_refused_leaves_no_descriptor_open(self, tmp_path: Path) -> None:
+        (tmp_path / "link").symlink_to(tmp_path)
+        before = set(os.listdir("/proc/self/fd"))
+
+        with pytest.raises(OSError, match="link"):
+            DropDir(tmp_path / "out", staging=tmp_path / "link")
+
+        assert set(os.listdir("/proc/self/fd")) == before
+
     def test_a_swapped_path_does_not_mislead_it(self, drops: DropDir) -> None:
         drops.place("a.json", b"{}")
         drops.path.rename(drops.path.with_name("elsewhere"))

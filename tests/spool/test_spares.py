@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -147,3 +147,27 @@ class TestStagedElsewhere:
         with closing(DropDir(drops.path, staging=stage)) as writer, closing(inotify):
             writer.place("a", b"{}")
             assert [event.name for event in inotify.read()] == ["a"]
+
+
+def test_one_that_a_backup_has_linked_meanwhile_is_not_written_again(drops: DropDir, tmp_path: Path) -> None:
+    drops.place("a.json", b"of the backup")
+    drops.retire("a.json")
+    os.link(drops.path / ".spare.0", tmp_path / "backup")
+
+    drops.place("b.json", b"new")
+
+    assert (tmp_path / "backup").read_bytes() == b"of the backup"
+    assert drops.read("b.json", MAX_SIZE, uid=os.getuid()).data == b"new"
+    assert os.listdir(drops.path) == ["b.json"]
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, lambda path: os.symlink("elsewhere", path)])
+def test_what_others_have_put_in_its_place_is_removed_and_a_new_file_made(
+    drops: DropDir, put: Callable[[Path], None]
+) -> None:
+    put(drops.path / ".spare.0")
+
+    drops.place("a.json", b"{}")
+
+    assert (drops.path / "a.json").read_bytes() == b"{}"
+    assert os.listdir(drops.path) == ["a.json"]
