@@ -106,6 +106,7 @@ class Reception:
         self._lock = threading.Lock()
         # Guarded by _lock: all of these.
         self._delivered = FrameSet()  # calls aside
+        self._reading: FrameName | None = None  # its file is no spare: the container would write over it meanwhile
         self._calls = OpenCalls()
         self._pace = Pace()
         self._forgotten: set[str] = set()  # ids whose tails are to be closed by the thread that takes
@@ -188,10 +189,9 @@ class Reception:
             self._over.append(frame_id)
             if self._listening:
                 self._forgotten.add(frame_id)
-        self._litter.retire(frame_name("started", frame_id))
-        self._litter.retire(frame_name("response", frame_id))
-        for call in calls:
-            self._litter.retire(frame_name(*call))
+            reading = self._reading
+        for frame in (FrameName("started", frame_id), FrameName("response", frame_id), *calls):
+            (self._litter.remove if frame == reading else self._litter.retire)(frame_name(*frame))
         self._litter.remove(events_name(frame_id))
         return any(name.kind == "response" for name in mine)
 
@@ -307,12 +307,14 @@ class Reception:
             if not self._listening or parsed in self._delivered:
                 return
             self._delivered.add(parsed)
+            self._reading = parsed
         found = None
         try:
             found = self._read(parsed)
         finally:
-            if found is None or parsed.kind == "pong":
-                with self._lock:
+            with self._lock:
+                self._reading = None
+                if found is None or parsed.kind == "pong":
                     self._delivered.discard(parsed)  # nothing of it is there any more, or it was not read
         if parsed.kind == "pong":
             self._litter.retire(name)
@@ -328,6 +330,7 @@ class Reception:
             delivered = call in self._calls
             if delivered or not self._listening or (not answered and not self._calls.admit(call)):
                 return
+            self._reading = None if answered else call
         if answered:
             self._litter.drop_answered(name)
             return
@@ -335,6 +338,8 @@ class Reception:
         try:
             found = self._read(call)
         finally:
+            with self._lock:
+                self._reading = None
             if found is None:
                 self._close_call(call)
         if found is not None:

@@ -7,6 +7,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,8 +17,8 @@ from openclaw.containers.channel import Channel, Channels
 from openclaw.containers.open_calls import MAX_OPEN
 from openclaw.containers.pace import AHEAD, AHEAD_PER_TURN, BYTES_AHEAD
 from openclaw.message import FrameKind, FrameName
-from openclaw.message.frames import MAX_EVENT, SIDE_CALLS
-from openclaw.spool import DropDir, Taken, Watcher
+from openclaw.message.frames import MAX_EVENT, SIDE_CALLS, STAGING
+from openclaw.spool import DropDir, Taken, Watcher, taking
 from tests.support.heard import Heard, listen, write
 from tests.support.listing import shown
 
@@ -248,3 +249,27 @@ def test_a_host_that_can_open_no_more_files_blames_no_container_and_looks_again_
 
     assert owner.frame().kind == kind
     assert owner.violations.empty()
+
+
+def test_a_frame_whose_turn_is_forgotten_while_it_is_read_is_not_written_over_by_the_container(
+    channel: Channel, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = channel.path / "out"
+    for turn in ("m1", "m2"):
+        channel.send("request", turn, {})
+    write(channel, "response", "m1", '{"answer": "of the first"}')
+
+    def open_slowly(dir_fd: int, name: str, uid: int | None) -> tuple[int, os.stat_result]:
+        opened = open_regular(dir_fd, name, uid)
+        if name == "m1.response.json":
+            channel.forget("m1")
+            with closing(DropDir(out, staging=out / STAGING)) as runner:
+                runner.place("m2.response.json", b"{}")
+        return opened
+
+    open_regular = taking.open_regular
+    monkeypatch.setattr(taking, "open_regular", open_slowly)
+    listen(channel, heard)
+
+    assert {heard.frame().id, heard.frame().id} == {"m1", "m2"}
+    assert heard.violations.empty()
