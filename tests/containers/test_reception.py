@@ -18,7 +18,7 @@ from openclaw.containers.open_calls import MAX_OPEN
 from openclaw.containers.pace import AHEAD, AHEAD_PER_TURN, BYTES_AHEAD
 from openclaw.message import FrameKind, FrameName
 from openclaw.message.frames import MAX_EVENT, SIDE_CALLS, STAGING
-from openclaw.spool import DropDir, Taken, Watcher, taking
+from openclaw.spool import DropDir, Origin, Taken, Watcher, taking
 from tests.support.heard import Heard, listen, write
 from tests.support.listing import shown
 
@@ -272,4 +272,25 @@ def test_a_frame_whose_turn_is_forgotten_while_it_is_read_is_not_written_over_by
     listen(channel, heard)
 
     assert {heard.frame().id, heard.frame().id} == {"m1", "m2"}
+    assert heard.violations.empty()
+
+
+def test_events_that_go_with_their_turn_while_they_are_looked_at_are_no_violation(
+    channel: Channel, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for turn in ("m1", "m2"):
+        channel.send("request", turn, {})
+    (channel.path / "out/m1.events.jsonl").write_text('{"kind":"delta","text":""}\n')
+    write(channel, "response", "m2")
+
+    def forget_first(directory: DropDir, name: str) -> Origin:
+        if name == "m1.events.jsonl":
+            channel.forget("m1")
+        return origin(directory, name)
+
+    origin = DropDir.origin
+    monkeypatch.setattr(DropDir, "origin", forget_first)
+    listen(channel, heard)
+
+    assert heard.frame().id == "m2"
     assert heard.violations.empty()
