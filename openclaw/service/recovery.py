@@ -12,10 +12,13 @@ from collections import deque
 from typing import TYPE_CHECKING
 
 from openclaw.agents.attachment import Attachment
+from openclaw.agents.turn import Answer
 from openclaw.containers.runtime import Exit
 from openclaw.errors import RuntimeFailure
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from openclaw.agents.dedicated import DedicatedAgents
     from openclaw.agents.main_agent import MainAgentManager
     from openclaw.agents.settings_guard import Watch
@@ -75,6 +78,16 @@ class Recovery:
             self._main.begin()
         if self._adopted:
             self._tell_ends(self._adopted)
+
+    def tell_ended(self, tell: Callable[[Turn, Outcome], None]) -> None:
+        """Tell each of `ended` once. The turn of which that cannot be told fails at the next try, behind the others."""
+        while self.ended:
+            turn, outcome = self.ended.pop(0)
+            try:
+                tell(turn, outcome)
+            except BaseException:  # passed on
+                self.ended.append((turn, Answer.bug()))
+                raise
 
     def _take_stock(self) -> deque[tuple[str, Found | None]]:
         """What is there before anything new is made. Raises RuntimeFailure."""

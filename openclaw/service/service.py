@@ -297,8 +297,7 @@ class Service:
             return
         self._tell_early_exits()
         self._router.open(Dispatch(self._main, self._dedicated), list(self._recovery.running.values()))
-        while self._recovery.ended:
-            self._router.ended(*self._recovery.ended.pop(0))
+        self._recovery.tell_ended(self._router.ended)
 
     def _look_outward(self) -> None:
         for directory in self._outward:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from openclaw.agents.turn import Answer, Loss
+from openclaw.agents.turn import Answer, Loss, Outcome, Turn
 from openclaw.containers.channel import Channel, Channels
 from openclaw.errors import RuntimeFailure
 from tests.service.conftest import Crew
@@ -397,3 +397,23 @@ def test_a_run_that_failed_after_all_was_seen_to_starts_mains_container_once(
     assert crew.next_end() == (turn, DONE)
     assert crew.engine.starts.get(timeout=10).spec.role == "main"
     assert crew.engine.starts.empty()
+
+
+def test_an_end_that_cannot_be_told_is_no_turn_lost_and_holds_up_no_other(crew: Crew) -> None:
+    first, second = crew.turn("a"), crew.turn("b")
+    crew.left_channel("c1", first)
+    crew.left_channel("c2", second)
+    crew.recover(first, second)
+    told: list[tuple[Turn, Outcome]] = []
+
+    def tell(turn: Turn, outcome: Outcome) -> None:
+        if turn is first and isinstance(outcome, Loss):
+            raise ZeroDivisionError("a bug")
+        told.append((turn, outcome))
+
+    with pytest.raises(ZeroDivisionError):
+        crew.recovery.tell_ended(tell)
+    crew.recovery.tell_ended(tell)
+
+    assert told == [(second, Loss(GONE, begun=False)), (first, Answer.bug())]
+    assert crew.recovery.ended == []
