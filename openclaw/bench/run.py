@@ -30,8 +30,7 @@ def _measure(bench: Bench, figure: Figure, say: Callable[[str], None]) -> Result
         return Result(figure, skipped="it needs a container engine")
     say(f"{figure.name}: {figure.about}")
     try:
-        with bench.place(figure.name) as place:
-            return Result(figure, tuple(figure.measure(place)))
+        return Result(figure, tuple(figure.measure(bench.place(figure.name))))
     except MEASURE_ERRORS as error:
         reason = f"{type(error).__name__}: {error}" if not isinstance(error, OpenClawError) else str(error)
         say(f"{figure.name} failed: {reason}")
