@@ -176,11 +176,16 @@ class SettingsGuard:
             running = self._running.get(group)
             if running is None:
                 running = self._running[group] = self._first(group) if made_on else self._found(group)
-            self._compare(group, running)
-            if not running.in_doubt:
-                self._adopt(group, running)
             running.cids.add(cid)
             self._group_of[cid] = group
+            try:
+                self._compare(group, running)
+                if not running.in_doubt:
+                    self._adopt(group, running)
+            except BaseException:  # passed on; it is given no turn, and must not count
+                del self._group_of[cid]
+                self._leave(group, cid)
+                raise
             if starting:
                 running.starting.add(cid)
             if made_on != running.cover:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from openclaw.agents import group_files
 from openclaw.agents.settings_copies import SettingsCopies
-from openclaw.agents.settings_guard import SettingsGuard, Unwatched
+from openclaw.agents.settings_guard import Held, SettingsGuard, Unwatched
 
 SMALL = b'{"pids": 99}'
 HOSTILE = b'{"network": "bridge"}'
@@ -60,6 +61,26 @@ def replace(file: Path, data: bytes) -> None:
 def kept(file: Path) -> list[str]:
     folder = file.parent.parent / ".settings"
     return sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+
+
+# The account of containers
+
+
+def test_one_that_no_account_can_be_kept_of_does_not_count(
+    guard: SettingsGuard, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> Held:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    before = len(os.listdir("/proc/self/fd"))
+    with monkeypatch.context() as full:
+        full.setattr(guard, "_adopt", fail)
+        with pytest.raises(OSError, match="No space left"):
+            begin(guard, file)
+    assert guard.is_quiet("friends")
+    assert len(os.listdir("/proc/self/fd")) == before
+    replace(file, b'{"pids": 77}')
+    assert holds(guard) == b'{"pids": 77}'
 
 
 # The user's hand
