@@ -66,9 +66,10 @@ class HealthCheck:
             self._send(ping_id)
         except (OSError, RuntimeFailure) as error:
             log.warning("Health check: the ping could not be written: %s", error)
+            self._call_off()
             self._later(RETRY, self.begin)
             return
-        if self._has_answered:
+        if self._has_answered and (self._overdue_at is None or not self._overdue_at.pending):
             self._overdue_at = self._later(self.patience, self._overdue, ping_id)
 
     def stop(self) -> None:
@@ -80,12 +81,17 @@ class HealthCheck:
         if self._stopped or ping_id != self._waiting_for:
             return
         self._waiting_for = ""
-        if self._overdue_at is not None:
-            self._overdue_at.cancel()
+        self._call_off()
         self._misses = 0
         self._has_answered = True
         self._later(self._interval, self.begin)
+        # Set now: with the ping it would be the earliest, and wake the timers' thread just to hear of it.
+        self._overdue_at = self._later(self._interval + self.patience, self._overdue, f"h{self._count + 1}")
         self._answered()
+
+    def _call_off(self) -> None:
+        if self._overdue_at is not None:
+            self._overdue_at.cancel()
 
     def _overdue(self, ping_id: str) -> None:
         if self._stopped or ping_id != self._waiting_for:

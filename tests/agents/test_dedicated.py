@@ -137,7 +137,9 @@ def test_a_channel_goes_when_its_container_is_gone_and_not_before(stage: Stage, 
     """The runner may still write there; and where it stays, the next start finds what it was about."""
     stage.runtime.removes = False
     with running(stage) as agents:
-        channel = serve(stage, agents, "a").spec.channel_path
+        start = serve(stage, agents, "a")
+        channel = start.spec.channel_path
+        assert stage.runtime.removed.get(timeout=10) == start.spec.cid
         if not closed:
             assert channel.exists()
             stage.runtime.finish_removals()

@@ -64,7 +64,7 @@ def test_an_answered_ping_leaves_nothing_to_wake_up_for_but_the_next_one(patient
     patient.alarms.advance(INTERVAL)
     assert patient.alarms.delays() == [PATIENCE]
     patient.pong()
-    assert patient.alarms.delays() == [INTERVAL]
+    assert patient.alarms.delays() == [INTERVAL, INTERVAL + PATIENCE], "and for the end of that one's time"
 
 
 def test_the_second_unanswered_ping_in_a_row_makes_a_container_hung(patient: Patient) -> None:
