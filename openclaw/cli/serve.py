@@ -7,7 +7,6 @@ wait that it should end. A second SIGINT or SIGTERM ends the process as it stand
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import resource
@@ -25,11 +24,6 @@ log = logging.getLogger(__name__)
 MAX_OPEN_FILES = 65_536
 """Descriptors that the process asks for; the usual 1024 are fewer than 100 containers and their callers need."""
 
-COLLECT_AFTER = (20_000, 20, 50)
-"""New objects until the youngest are searched for cycles, and how many of those until older ones are. Nearly all is freed
-without; with Python's 700, 10 and 10 all messages in flight were searched every few hundred requests, with every thread
-waiting: of 12,000 accepts over 100 connections the slowest hundredth took 206 ms, and takes 111 (`make bench`)."""
-
 _END = (signal.SIGINT, signal.SIGTERM)
 
 
@@ -38,7 +32,6 @@ def run(config: Config) -> int:
     stop = threading.Event()
     _listen_for_signals(stop)
     _raise_open_files()
-    gc.set_threshold(*COLLECT_AFTER)
     manager = Manager(os.environ)
     written = logs.setup(config)
     try:

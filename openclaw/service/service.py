@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import resource
 import threading
@@ -64,6 +65,11 @@ from openclaw.spool import Committer, Watcher
 
 log = logging.getLogger(__name__)
 
+COLLECT_AFTER = (20_000, 20, 50)
+"""New objects until the youngest are searched for cycles, and how many of those until older ones are. Nearly all is
+freed without; with Python's 700, 10 and 10 all messages in flight were searched every few hundred requests, while every
+thread waited."""
+
 HTTP_GRACE = 5.0
 """Seconds that requests in flight have to end when the service stops."""
 
@@ -120,6 +126,7 @@ class Service:
             raise
 
     def _start(self) -> None:
+        gc.set_threshold(*COLLECT_AFTER)
         self._home.open()
         self._build()
         self._started.append(self._channels.close)
