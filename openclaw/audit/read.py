@@ -17,7 +17,7 @@ from openclaw.audit.typer import Typer
 def module(source: Source) -> Module:
     """The module of a file. Its functions keep no statements, its calls only those nodes that a rule looks at later."""
     name, package = module_name(source.path)
-    found = Module(source.path, name, package, lines=source.text.count("\n") + 1, silenced=source.silenced)
+    found = Module(source.path, name, package, lines=len(source.text.splitlines()), silenced=source.silenced)
     Declarations(found).read(source.tree)
     typer = Typer(found)
     for function in found.functions:

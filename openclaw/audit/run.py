@@ -45,7 +45,7 @@ def _fill(result: Result, paths: Sequence[str]) -> None:
     modules = _modules(paths, result)
     project = Project(modules)
     Heat(project).find()
-    result.functions = len(project.functions)
+    result.functions = sum(1 for function in project.functions if function.name != "<module>")
     result.hot = sum(1 for function in project.functions if function.heat)
     silenced = {module.path: module.silenced for module in modules}
     for finding in merged(dimensions.findings(project)):

@@ -68,11 +68,16 @@ class Deaths:
 
     def _look(self) -> None:
         """On the thread of the looks: at all that wait, so that the calls behind find nothing to do."""
-        waiting = self._take()
-        states = self._states(waiting) if waiting else {}
-        for engine_id, exit_ in waiting.items():
-            cause = OUT_OF_MEMORY if self._was_memory(engine_id, states.get(engine_id)) else exit_.detail
-            self._tell(exit_._replace(detail=cause))
+        untold = self._take()
+        states = self._states(untold) if untold else {}
+        try:
+            while untold:
+                engine_id, exit_ = untold.popitem()
+                cause = OUT_OF_MEMORY if self._was_memory(engine_id, states.get(engine_id)) else exit_.detail
+                self._tell(exit_._replace(detail=cause))
+        finally:
+            with self._lock:  # what raised costs no other its word: each has a call of its own behind this one
+                self._waiting = {**untold, **self._waiting}
 
     def _take(self) -> dict[str, Exit]:
         with self._lock:

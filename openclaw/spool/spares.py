@@ -2,7 +2,7 @@
 
 To make and remove a file is cheap on most file systems, and dear on some: ext4 without a journal looks, for each new
 file, through all inodes that were given back in the last minutes, and with the option "discard" it tells the disk of
-every block that is freed. There a message cost 2.8 ms of CPU at first, and 5.3 ms after 3,000 of them.
+every block that is freed. There each message costs more than the one before, until it has been quiet for minutes.
 
 The spares of a directory are a ring of hidden names, `.spare.0` to `.spare.N-1`. Whoever is done with a file renames it
 to the next name in turn, over what may lie there, so that there are never more than N. Whoever needs one tries the next

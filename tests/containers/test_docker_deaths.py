@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from openclaw.containers import docker_deaths
+from openclaw.containers.cli import Cli
 from openclaw.containers.docker import DockerRuntime
+from openclaw.containers.docker_calls import EngineCalls, Rank
+from openclaw.containers.docker_deaths import Deaths
+from openclaw.containers.docker_roster import Roster
 from openclaw.containers.runtime import OUT_OF_MEMORY, Exit
+from openclaw.errors import OpenClawError
 from tests.support.exits import Exits
 from tests.support.fake_docker import FakeDocker
 from tests.support.no_threads import no_thread
@@ -85,3 +92,43 @@ def test_nor_does_a_machine_that_gives_no_thread_to_ask_it(
     with no_thread("docker-look"):
         fake.docker("kill", "c1")
         assert exits.next() == Exit("c1", 137, "")
+
+
+class Looks:
+    """The thread of the looks, where the test makes each call."""
+
+    def __init__(self) -> None:
+        self.calls: list[Callable[[], None]] = []
+
+    def submit(self, _: Rank, __: str, act: Callable[[], None]) -> None:
+        self.calls.append(act)
+
+
+class Known:
+    """A roster that knows every container by its cid, and of no lack of memory."""
+
+    def engine_id(self, cid: str) -> str:
+        return cid
+
+    def last_out_of_memory(self, _: str) -> None:
+        return None
+
+
+def test_one_that_cannot_be_told_costs_no_other_its_word(fake: FakeDocker) -> None:
+    looks, told = Looks(), []
+
+    def tell(exit_: Exit) -> None:
+        told.append(exit_.cid)
+        if len(told) == 1:
+            raise OpenClawError("full")
+
+    deaths = Deaths(Cli("docker", fake.environ()), cast(EngineCalls, looks), cast(Roster, Known()), tell)
+    for cid in ("a", "b", "c"):
+        deaths.ended(Exit(cid, 137, ""), unasked=True)
+
+    with pytest.raises(OpenClawError):
+        looks.calls[0]()
+    for call in looks.calls[1:]:
+        call()
+
+    assert sorted(told) == ["a", "b", "c"]
