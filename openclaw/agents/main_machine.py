@@ -237,8 +237,8 @@ class MainMachine:
 
     def _run(self, turn: Turn) -> None:
         assert self._here is not None
-        log.info("Using persistent container for Main group [%s]", turn.id)
         self._here.turns.run(turn)
+        log.info("Using persistent container for Main group [%s]", turn.id)  # now: writing it takes the interpreter
 
     def cancel(self, turn_id: str) -> None:
         for turn in self._waiting:

@@ -9,8 +9,10 @@ from typing import NamedTuple
 
 from openclaw.bench.figure import NotMeasured
 from openclaw.clock import Clock
-from openclaw.spool import IN_CREATE, IN_DELETE, IN_MOVED_TO, Inotify
+from openclaw.spool import IN_CREATE, IN_DELETE, IN_MOVED_FROM, IN_MOVED_TO, Inotify
 from openclaw.spool.inotify import IN_Q_OVERFLOW
+
+_GONE = IN_DELETE | IN_MOVED_FROM
 
 PATIENCE = 60.0
 """Seconds without any change after which what is waited for is given up."""
@@ -38,7 +40,7 @@ class FileWatch:
             self.add(directory)
 
     def add(self, directory: Path) -> None:
-        wd = self._inotify.add_watch(directory, IN_CREATE | IN_MOVED_TO | IN_DELETE)
+        wd = self._inotify.add_watch(directory, IN_CREATE | IN_MOVED_TO | _GONE)
         self._directories[wd] = directory
 
     def close(self) -> None:
@@ -53,7 +55,7 @@ class FileWatch:
         if any(event.mask & IN_Q_OVERFLOW for event in events):
             raise NotMeasured("more files came than inotify keeps events for")
         return [
-            Seen(self._directories[event.wd], event.name, not event.mask & IN_DELETE, now)
+            Seen(self._directories[event.wd], event.name, not event.mask & _GONE, now)
             for event in events
             if event.wd in self._directories and event.name and not event.name.startswith(".")
         ]
@@ -63,12 +65,15 @@ class FileWatch:
         while not fact():
             self.next()
 
-    def until_seen(self, *names: str) -> dict[str, float]:
-        """Return when all of these names came, with the monotonic time at which each came first."""
+    def until_seen(self, *names: str, gone: str = "") -> dict[str, float]:
+        """Return when all of these names came, and `gone` went, with the monotonic time at which each came first."""
         wanted = set(names)
         seen: dict[str, float] = {}
-        while len(seen) < len(wanted):
+        left = {gone} - {""}
+        while left or len(seen) < len(wanted):
             for one in self.next():
                 if one.came and one.name in wanted:
                     seen.setdefault(one.name, one.at)
+                elif not one.came:
+                    left.discard(one.name)
         return seen

@@ -43,17 +43,17 @@ class Settling:
         """Whether waiting any longer changes nothing: it can be taken, or be refused for good. False if it is gone."""
         seen = self._unfinished.pop(name, None)
         try:
-            if self._inbox.being_written(name):
-                return False  # its CLOSE_WRITE tells
-            data, origin = self._inbox.read(name, self._max_bytes)
+            taken = self._inbox.read_at_rest(name, self._max_bytes)
         except FileNotFoundError:
             return False
         except FileRefused:
             return True
+        if taken is None:
+            return False  # its CLOSE_WRITE tells
         try:
-            load_object(data)
+            load_object(taken.data)
         except InvalidMessage:
-            return self._rested(name, seen, origin, len(data))
+            return self._rested(name, seen, taken.origin, len(taken.data))
         return True
 
     def keep(self, names: set[str]) -> None:

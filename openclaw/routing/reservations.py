@@ -66,10 +66,10 @@ class Reservations:
         self._stems: OrderedDict[str, int] = OrderedDict()
         self._origins: OrderedDict[Origin, str] = OrderedDict()
 
-    def reserve(self, message: Message, origin: Origin | None = None) -> Place | Receipt:
+    def reserve(self, message: Message, origin: Origin | None = None, *, new: bool = False) -> Place | Receipt:
         """A place for the message, whose file is being written, or the receipt of one that is answered already.
 
-        Raises the MessageRefused that says why there is neither.
+        Raises the MessageRefused that says why there is neither; to a `new` one each id that is in use is a conflict.
         """
         self._admit(message)
         digest = message.digest()
@@ -78,11 +78,11 @@ class Reservations:
             message = message.with_id(secrets.token_hex(8))
         place = self._take(message, digest, origin)
         if not place.fresh:
-            if place.turn.digest != digest:
+            if new or place.turn.digest != digest:
                 raise IdConflict(f"the id {message.id!r} is in use for another message; send it under another id")
             return place
         try:
-            if named and self._was_answered(place):
+            if named and self._was_answered(place, new=new):
                 return Receipt(message.id, duplicate=True)
             self._ledger.store(place.turn).add_done_callback(lambda written: self._stored(place, written))
         except BaseException:  # passed on; an id that nobody writes would be taken for ever
@@ -113,12 +113,12 @@ class Reservations:
             candidate = draft.stem if number == 1 else f"{draft.stem}-{number}"
             if draft.again and (given := self._given(candidate, draft.origin)) is not None:
                 return given
-            if not self._taken(candidate):
+            if not self._in_work(candidate):
                 self._remember(draft, candidate, number)
                 try:
-                    return self.reserve(draft.message.with_id(candidate), draft.origin)
+                    return self.reserve(draft.message.with_id(candidate), draft.origin, new=True)
                 except IdConflict:
-                    log.debug("the id %s was taken a moment ago", candidate)
+                    log.debug("the id %s is taken", candidate)
             number += 1
 
     def confirm(self, place: Place) -> None:
@@ -195,8 +195,11 @@ class Reservations:
             place = self._flight[message.id] = Place(turn, Future(), threading.Lock(), fresh=True)
             return place
 
-    def _was_answered(self, place: Place) -> bool:
-        """Whether the id has its reply already; its place is free then. Raises IdConflict where to another message."""
+    def _was_answered(self, place: Place, *, new: bool) -> bool:
+        """Whether the id has its reply already; its place is free then.
+
+        Raises IdConflict where that is to another message, as each is to a `new` one.
+        """
         turn = place.turn
         try:
             remembered = self._ledger.remembered(turn.id)
@@ -206,7 +209,7 @@ class Reservations:
             raise unread from error
         if remembered is None:
             return False
-        if remembered.digest != turn.digest:
+        if new or remembered.digest != turn.digest:
             conflict = IdConflict(f"the id {turn.id!r} was used for another message; send it under another id")
             self._give_back(place, conflict)
             raise conflict
@@ -251,10 +254,9 @@ class Reservations:
         known = remembered is not None and remembered.origin == origin
         return Receipt(message_id, duplicate=True) if known else None
 
-    def _taken(self, message_id: str) -> bool:
-        """Whether an id is in use, be it by a damaged file in work/."""
-        in_work = self.find(message_id) is not None or self._ledger.has_work(message_id)
-        return in_work or self._remembered(message_id) is not None
+    def _in_work(self, message_id: str) -> bool:
+        """Whether an id is in flight, be it as a damaged file in work/."""
+        return self.find(message_id) is not None or self._ledger.has_work(message_id)
 
     def _remembered(self, message_id: str) -> Remembered | None:
         try:

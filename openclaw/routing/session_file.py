@@ -53,9 +53,11 @@ class SessionFile:
         return self._folder / FOLDER / self._name
 
     def stamp(self) -> Stamp | None:
-        """None where there is no file."""
-        status = self._status()
-        return None if status is None else _stamp(status)
+        """None where there is no file. Opens nothing: it is asked for before each turn."""
+        try:
+            return _stamp(os.stat(f"{self._folder}/{FOLDER}/{self._name}", follow_symlinks=False))
+        except FileNotFoundError:
+            return None
 
     def is_foreign(self) -> bool:
         """Whether something lies there that is no regular file, and so none of ours."""

@@ -21,7 +21,7 @@ from typing import NamedTuple
 from openclaw.errors import FileRefused
 from openclaw.spool.spares import SPARE_PREFIX, Spares
 from openclaw.spool.syscalls import rename_new
-from openclaw.spool.taking import Origin, Taken, is_being_written, open_regular, origin_of, take
+from openclaw.spool.taking import Origin, Taken, open_regular, origin_of, take, take_at_rest
 
 STAGING_PREFIX = ".new."
 """Begins the name of a file that is being written. Hidden names are never taken for messages."""
@@ -146,6 +146,10 @@ class DropDir:
         """
         return take(self.fd, name, limit, uid)
 
+    def read_at_rest(self, name: str, limit: int) -> Taken | None:
+        """As `read`, or None while some process has the file open for writing, as far as the kernel tells us."""
+        return take_at_rest(self.fd, name, limit)
+
     def open(self, name: str, uid: int) -> int:
         """A descriptor to read a file of that user's as it grows; the caller closes it.
 
@@ -155,14 +159,6 @@ class DropDir:
             return open_regular(self.fd, name, uid)[0]
         except BlockingIOError:
             raise FileRefused("another process holds a lease on it") from None
-
-    def being_written(self, name: str) -> bool | None:
-        """Whether some process has the file open for writing. None: the kernel does not tell us here.
-
-        It tells the file's owner and root, by granting or refusing a read lease (fcntl(2), F_SETLEASE), on local
-        file systems. Raises FileNotFoundError, or FileRefused where it is no regular file.
-        """
-        return is_being_written(self.fd, name)
 
     def origin(self, name: str) -> Origin:
         """Which file is called `name` now. Links are not followed. Raises FileNotFoundError."""

@@ -49,32 +49,21 @@ def take(dir_fd: int, name: str, limit: int, uid: int | None) -> Taken:
     except BlockingIOError:
         raise FileRefused("another process holds a lease on it; try again when it is done") from None
     try:
-        if status.st_size > limit:
-            raise FileRefused(f"it has {status.st_size} bytes; at most {limit} are taken")
-        data = os.read(fd, status.st_size + 1)
+        return _read(fd, name, status, limit)
     finally:
         os.close(fd)
-    if len(data) != status.st_size:
-        raise FileRefused("it changed while it was read; write it under a hidden name and rename it")
-    return Taken(data, origin_of(name, status))
 
 
-def is_being_written(dir_fd: int, name: str) -> bool | None:
-    """What `DropDir.being_written` does."""
+def take_at_rest(dir_fd: int, name: str, limit: int) -> Taken | None:
+    """What `DropDir.read_at_rest` does."""
     try:
-        fd, _ = open_regular(dir_fd, name, None)
+        fd, status = open_regular(dir_fd, name, None)
     except BlockingIOError:
-        return True  # somebody holds a write lease, and has just been asked to give it back
+        return None  # somebody holds a write lease, and has just been asked to give it back
     try:
-        # Should somebody open it for writing just now, the kernel signals us: SIGIO would end the process.
-        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-    except OSError as error:
-        return True if error.errno == errno.EAGAIN else None
+        return None if _has_writer(fd) else _read(fd, name, status, limit)
     finally:
         os.close(fd)
-    return False
 
 
 def origin_of(name: str, status: os.stat_result) -> Origin:
@@ -96,6 +85,31 @@ def open_regular(dir_fd: int, name: str, uid: int | None) -> tuple[int, os.stat_
         raise FileRefused("the service may not read it; make it readable for the service's user") from None
     finally:
         os.close(path_fd)
+
+
+def _read(fd: int, name: str, status: os.stat_result, limit: int) -> Taken:
+    if status.st_size > limit:
+        raise FileRefused(f"it has {status.st_size} bytes; at most {limit} are taken")
+    data = os.read(fd, status.st_size + 1)
+    if len(data) != status.st_size:
+        raise FileRefused("it changed while it was read; write it under a hidden name and rename it")
+    return Taken(data, origin_of(name, status))
+
+
+def _has_writer(fd: int) -> bool:
+    """Whether some process has the file open for writing; False as well where the kernel does not tell us.
+
+    It tells the file's owner and root, by granting or refusing a read lease (fcntl(2), F_SETLEASE), on local file
+    systems.
+    """
+    try:
+        # Should somebody open it for writing just now, the kernel signals us: SIGIO would end the process.
+        fcntl.fcntl(fd, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+        fcntl.fcntl(fd, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except OSError as error:
+        return error.errno == errno.EAGAIN
+    return False
 
 
 def _check(status: os.stat_result, uid: int | None) -> None:

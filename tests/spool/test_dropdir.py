@@ -172,7 +172,7 @@ class TestReading:
         with pytest.raises(FileRefused, match="a FIFO"):
             drops.read("a.json", 100)
         with pytest.raises(FileRefused, match="a FIFO"):
-            drops.being_written("a.json")
+            drops.read_at_rest("a.json", 100)
 
     def test_a_directory_and_a_socket_are_refused(self, drops: DropDir) -> None:
         (drops.path / "a").mkdir()
@@ -213,16 +213,18 @@ class TestReading:
 
 class TestWhoStillWrites:
     def test_an_open_writer_is_noticed_until_it_closes(self, drops: DropDir) -> None:
-        with open(drops.path / "a.json", "w"):
-            assert drops.being_written("a.json") is True
+        with open(drops.path / "a.json", "w") as file:
+            file.write("{}")
+            file.flush()
+            assert drops.read_at_rest("a.json", 100) is None
 
-        assert drops.being_written("a.json") is False
+        assert drops.read_at_rest("a.json", 100) == drops.read("a.json", 100)
 
     def test_a_reader_does_not_count(self, drops: DropDir) -> None:
         drops.place("a.json", b"{}")
 
         with open(drops.path / "a.json"):
-            assert drops.being_written("a.json") is False
+            assert drops.read_at_rest("a.json", 100) == drops.read("a.json", 100)
 
     def test_a_write_lease_blocks_neither_the_question_nor_the_reading(self, drops: DropDir) -> None:
         drops.place("a.json", b"{}")
@@ -231,12 +233,12 @@ class TestWhoStillWrites:
             assert holder.stdout is not None
             assert holder.stdout.readline() == b"held\n"
 
-            assert drops.being_written("a.json") is True
+            assert drops.read_at_rest("a.json", 100) is None
             with pytest.raises(FileRefused, match="lease"):
                 drops.read("a.json", 100)
 
             holder.kill()
-        assert drops.being_written("a.json") is False
+        assert drops.read_at_rest("a.json", 100) == drops.read("a.json", 100)
 
 
 class TestListing:

@@ -26,7 +26,7 @@ def measure(bench: Bench) -> list[Row]:
         for number in range(WARM_UP):
             client.ask(f"warm up {number}")
         (channel,) = service.open_channels()
-        with closing(FileWatch(bench.clock, channel / "out", service.outbox)) as watch:
+        with closing(FileWatch(bench.clock, channel / "in", channel / "out", service.outbox)) as watch:
             for number in range(count):
                 moved.append(_begun(bench, watch, f"m{number}", _move(bench, service.inbox, f"m{number}")))
                 written.append(_begun(bench, watch, f"w{number}", _write(bench, service.inbox, f"w{number}")))
@@ -57,9 +57,14 @@ def _write(bench: Bench, inbox: Path, name: str) -> float:
 
 
 def _begun(bench: Bench, watch: FileWatch, message_id: str, dropped: float) -> float:
-    """Seconds until the runner had begun. Returns when the reply is out, so that the next one finds all at rest."""
+    """Seconds until the runner had begun.
+
+    Returns when the reply is out and the request has left the channel, its turn's last act: the next one finds all at
+    rest.
+    """
     started = f"{message_id}.started.json"
-    return watch.until_seen(started, f"{message_id}.json")[started] - dropped
+    seen = watch.until_seen(started, f"{message_id}.json", gone=f"{message_id}.request.json")
+    return seen[started] - dropped
 
 
 FIGURE = Figure("drop", "a file dropped until the runner has begun on it", (MEDIAN,), measure)
