@@ -1,23 +1,23 @@
 """The one place that runs the engine's command line program.
 
 May be called from any thread: each call is a process group of its own with closed stdin, bounded output and a timeout,
-after which the whole group gets SIGKILL. What the engine really did by then is for the caller to look up. That a call's
-output or its process ends is an event: nothing is polled.
+after which the whole group gets SIGKILL. What the engine really did by then is for the caller to look up. Output goes
+to files in memory, so that the one thing that wakes us is that the process has ended: nothing is polled.
 """
 
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import os
 import re
 import select
-import selectors
 import signal
 import subprocess
 import threading
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import IO, Final, NamedTuple
+from types import TracebackType
+from typing import Final, NamedTuple, Self
 
 from openclaw.errors import EngineDown, EngineOverdue, EngineUnavailable
 
@@ -25,7 +25,7 @@ LOOK_TIMEOUT: Final = 10.0
 """Seconds for a call that changes nothing; `docker ps` with 100 containers takes 0.03."""
 KILL_TIMEOUT: Final = 5.0
 OUTPUT_LIMIT: Final = 4 * 1024 * 1024
-"""Bytes kept of each stream; `docker ps` writes about 300 for a container. The rest is read and dropped."""
+"""Bytes that a call may write to each stream, or it fails; `docker ps` writes about 300 for a container."""
 
 _UNREACHABLE = re.compile(
     r"cannot connect to the docker daemon|error during connect|permission denied while trying to connect"
@@ -37,7 +37,7 @@ _SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
 
 
 class Output(NamedTuple):
-    """What a call came to. Streams are decoded as UTF-8, without the last line's end, at most OUTPUT_LIMIT long."""
+    """What a call came to. Streams are decoded as UTF-8, without the last line's end."""
 
     code: int
     stdout: str
@@ -62,24 +62,17 @@ class Cli:
         A code other than 0 is the caller's to judge. Raises EngineOverdue after `timeout` seconds, EngineUnavailable
         where the program is missing or reaches no engine, or after `abort`.
         """
-        process = self.spawn(args)
         try:
-            self._enlist(process)
-            streams = _read_to_end(process, time.monotonic() + timeout)
-        except TimeoutError:
-            raise EngineOverdue(f"{self.program} {args[0]} did not return within {timeout:g} s") from None
+            with _Written() as stdout, _Written() as stderr:
+                code = self._run_to_end(args, stdout.fd, stderr.fd, timeout)
+                output = Output(code, stdout.text(), stderr.text())
         except OSError as error:
             raise EngineUnavailable(f"{self.program} cannot be followed: {error.strerror}") from error
-        finally:
-            with self._lock:
-                self._running.discard(process)
-            end(process)
-        if self._aborted and process.returncode == -signal.SIGKILL:
+        if self._aborted and code == -signal.SIGKILL:
             raise EngineUnavailable(f"{self.program} {args[0]} was broken off: the service is stopping")
-        stdout, stderr = (data.decode(errors="replace").strip("\r\n") for data in streams)
-        if process.returncode != 0 and _UNREACHABLE.search(stderr):
-            raise _unavailable(stderr)
-        return Output(process.returncode, stdout, stderr)
+        if code != 0 and _UNREACHABLE.search(output.stderr):
+            raise _unavailable(output.stderr)
+        return output
 
     def abort(self) -> None:
         """Break off every call that runs, and every later one: the engine has had its time."""
@@ -94,13 +87,28 @@ class Cli:
             if self._aborted:
                 _kill_group(process)
 
-    def spawn(self, args: Sequence[str], stderr: int = subprocess.PIPE) -> subprocess.Popen[bytes]:
-        """Start `program args` with its output piped. The caller reads it and calls `end`."""
+    def _run_to_end(self, args: Sequence[str], stdout: int, stderr: int, timeout: float) -> int:
+        """The call's exit code, negative for a signal. Raises EngineOverdue, EngineUnavailable and OSError."""
+        process = self.spawn(args, stdout, stderr)
+        try:
+            self._enlist(process)
+            if not _wait(process, timeout):
+                raise EngineOverdue(f"{self.program} {args[0]} did not return within {timeout:g} s")
+        finally:
+            with self._lock:
+                self._running.discard(process)
+            end(process)
+        return process.returncode
+
+    def spawn(
+        self, args: Sequence[str], stdout: int = subprocess.PIPE, stderr: int = subprocess.PIPE
+    ) -> subprocess.Popen[bytes]:
+        """Start `program args`. The caller reads what is piped and calls `end`."""
         try:
             return subprocess.Popen(  # audit: ok 5.1 the engine is driven by its CLI; at most 8 changes run at once
                 [self.program, *args],
                 stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
+                stdout=stdout,
                 stderr=stderr,
                 env=self.environ,
                 process_group=0,
@@ -115,12 +123,10 @@ class Cli:
 
 def end(process: subprocess.Popen[bytes]) -> None:
     """SIGKILL what is left of the call's process group, reap it and close its pipes."""
-    if process.poll() is None:
+    if process.returncode is None:  # nobody has reaped it, so that its pid is its own
         _kill_group(process)
-        with contextlib.suppress(OSError), _ended(process) as ended:  # else subprocess reaps it with its next child
-            poll = select.poll()
-            poll.register(ended, select.POLLIN)
-            poll.poll(KILL_TIMEOUT * 1000)  # in an uninterruptible call it dies when that returns
+        with contextlib.suppress(OSError):  # else subprocess reaps it with its next child
+            _wait(process, KILL_TIMEOUT)  # in an uninterruptible call it dies when that returns
         process.poll()
     for stream in (process.stdout, process.stderr):
         if stream is not None:
@@ -132,26 +138,40 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _read_to_end(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, bytes]:
-    """Both streams until they end and the process with them. Raises TimeoutError at `deadline` (monotonic)."""
-    assert process.stdout is not None
-    assert process.stderr is not None
-    kept: dict[IO[bytes], bytearray] = {process.stdout: bytearray(), process.stderr: bytearray()}
-    with selectors.PollSelector() as selector, _ended(process) as ended:
-        for stream in kept:
-            selector.register(stream, selectors.EVENT_READ, stream)
-        selector.register(ended, selectors.EVENT_READ)
-        while selector.get_map():
-            ready = selector.select(max(0.0, deadline - time.monotonic()))
-            if not ready:
-                raise TimeoutError
-            for key, _ in ready:
-                data = b"" if key.data is None else os.read(key.fd, 65536)
-                if data:
-                    kept[key.data] += data[: OUTPUT_LIMIT - len(kept[key.data])]
-                else:
-                    selector.unregister(key.fileobj)
-    return bytes(kept[process.stdout]), bytes(kept[process.stderr])
+class _Written:
+    """A file in memory that takes OUTPUT_LIMIT bytes; the kernel refuses more (fcntl(2), F_SEAL_GROW).
+
+    Its writers share our position, which tells how much they wrote.
+    """
+
+    def __init__(self) -> None:
+        self.fd = os.memfd_create("output", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        try:
+            os.ftruncate(self.fd, OUTPUT_LIMIT)
+            fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
+        except OSError:
+            os.close(self.fd)
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        os.close(self.fd)
+
+    def text(self) -> str:
+        written = min(os.lseek(self.fd, 0, os.SEEK_CUR), OUTPUT_LIMIT)
+        return os.pread(self.fd, written, 0).decode(errors="replace").strip("\r\n")
+
+
+def _wait(process: subprocess.Popen[bytes], timeout: float) -> bool:
+    """Whether `process`, which is left to be reaped, ends within `timeout` seconds. Raises OSError."""
+    with _ended(process) as ended:
+        poll = select.poll()
+        poll.register(ended, select.POLLIN)
+        return bool(poll.poll(timeout * 1000))
 
 
 @contextlib.contextmanager

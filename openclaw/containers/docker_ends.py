@@ -114,5 +114,5 @@ class Ends:
         except RuntimeFailure as error:
             log.warning("What %s wrote last cannot be read: %s", known.name, error)
             return
-        if output.code == 0:
+        if output.code == 0 or output.stdout:  # a line without end is cut off, and that is an error of the call
             last_words.tell(known.name, f"{output.stdout}\n{output.stderr}")

@@ -73,10 +73,26 @@ def test_what_is_broken_off_ends_with_all_that_it_started_and_so_does_what_comes
         cli.run(["ps"])
 
 
-def test_output_beyond_the_limit_is_read_and_dropped(tmp_path: Path) -> None:
-    cli = program(tmp_path, f"head -c {OUTPUT_LIMIT * 2} /dev/zero | tr '\\0' x")
+def test_a_call_that_writes_beyond_the_limit_fails_and_costs_no_memory(tmp_path: Path) -> None:
+    cli = program(tmp_path, f"set -e; head -c {OUTPUT_LIMIT} /dev/zero; echo more; echo unreached >&2")
 
-    assert len(cli.run(["logs"]).stdout) == OUTPUT_LIMIT
+    output = cli.run(["logs"])
+
+    assert output.code != 0
+    assert len(output.stdout) == OUTPUT_LIMIT
+    assert "unreached" not in output.stderr
+
+
+def test_what_a_call_has_started_and_left_is_not_waited_for_and_ends_with_it(tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.set_inheritable(writer, True)
+    cli = program(tmp_path, f"sleep 1000 >/proc/{os.getpid()}/fd/{writer} & echo done")
+
+    assert cli.run(["version"]).stdout == "done"
+
+    os.close(writer)
+    assert os.read(reader, 1) == b"", "nobody holds the other end any more"
+    os.close(reader)
 
 
 def test_a_missing_program_says_how_to_get_it() -> None:
