@@ -82,6 +82,7 @@ def setup(config: Config, path: Path | None = None, stderr: int | None = None) -
     """
     path = path or config.home / "logs" / "app.log"
     try:
+        config.home.mkdir(mode=0o700, parents=True, exist_ok=True)  # a new one is its owner's alone
         path.parent.mkdir(parents=True, exist_ok=True)
         file = _File(path, maxBytes=FILE_BYTES, backupCount=FILE_COUNT, encoding="utf-8")
     except OSError as error:

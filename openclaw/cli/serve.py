@@ -15,9 +15,10 @@ import sys
 import threading
 
 from openclaw import logs
+from openclaw.cli import private_memory
 from openclaw.config import Config
 from openclaw.errors import StopAsked
-from openclaw.service import Manager, Service
+from openclaw.service import Manager, Service, exposure
 
 log = logging.getLogger(__name__)
 
@@ -35,10 +36,13 @@ def run(config: Config) -> int:
     manager = Manager(os.environ)
     written = logs.setup(config)
     try:
+        private_memory.keep()
         for warning in config.warnings:
             log.warning(warning)
         service = Service(config, manager, stop=stop)
         service.start()
+        for doubt in exposure.doubts(config.home):  # a new home is made by now
+            log.warning(doubt)
         where = f"runtime {service.runtime_kind}, engine {config.engine}"
         _say(f"openclaw ready on {service.http.url} ({where})")
         manager.ready()

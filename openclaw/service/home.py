@@ -41,6 +41,7 @@ class Home:
     def open(self) -> None:
         """Make what is missing and take the lock. Raises StartupError."""
         try:
+            self.root.mkdir(mode=0o700, parents=True, exist_ok=True)  # what is said there is nobody else's business
             for folder in _FOLDERS:
                 (self.root / folder).mkdir(parents=True, exist_ok=True)
             # The directory itself is locked: a lock file could be removed, and a second one be made and locked.

@@ -12,6 +12,7 @@ from typing import Final
 
 from openclaw.clock import Clock
 from openclaw.config import Config
+from openclaw.containers import runc
 from openclaw.containers.cli import Cli
 from openclaw.containers.detect import EngineState, detect
 from openclaw.containers.docker import DockerRuntime
@@ -42,6 +43,8 @@ def choose(
     if wanted == "auto" and not state.usable:
         _warn(state.detail, "Once it answers, start again; CONTAINER_RUNTIME=docker waits for it as long as it takes")
         return ProcessRuntime()
+    if doubt := runc.doubt(state.runc):
+        log.warning(doubt)
     if not state.usable:
         log.error("%s; messages are accepted and wait for it", state.detail)
     return DockerRuntime(cli, clock, installation(), config.container_image)

@@ -10,7 +10,7 @@ from tests.support.fake_docker import FakeDocker
 
 
 def test_an_engine_on_linux_is_usable(fake: FakeDocker) -> None:
-    assert detect(Cli("docker", fake.environ())) == EngineState(True, "20.10.24")
+    assert detect(Cli("docker", fake.environ())) == EngineState(True, "20.10.24", runc="v1.3.3")
 
 
 @pytest.mark.parametrize(

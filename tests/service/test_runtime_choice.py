@@ -64,6 +64,14 @@ def test_an_engine_that_answers_is_taken_at_once_and_without_a_word(start: Start
     assert lines() == []
 
 
+def test_one_that_starts_containers_by_an_old_runc_is_taken_with_a_warning(start: Start, lines: Lines) -> None:
+    start.fake.knob("down")
+    start.fake.knob("info", {"RuncCommit.ID": "1.1.5+ds1-1"})
+    assert start.choose().kind == "docker"
+    (line,) = lines()
+    assert line.startswith("[WARNING] The engine's runc is '1.1.5+ds1-1', from which by its number a container can")
+
+
 @pytest.mark.parametrize("pauses", [1, len(PAUSES)])
 def test_an_engine_that_is_only_late_is_waited_for(start: Start, lines: Lines, pauses: int) -> None:
     start.up_after = pauses

@@ -14,7 +14,7 @@ and taken back by `fake.knob(name)`:
 
     command     JSON list   run this instead of the runner; "{channel}" is replaced by the channel's directory
     image       text        the image's id; "" for an image that is missing
-    info        JSON object overrides {"ServerVersion", "OperatingSystem", "SecurityOptions"}
+    info        JSON object overrides {"ServerVersion", "OperatingSystem", "SecurityOptions", "RuncCommit.ID"}
     fail        JSON object verb → what the CLI writes to stderr; it exits with 125
     hang        JSON list   verbs that hang before they do anything
     hang_after  JSON list   verbs that do their work and never return
@@ -24,6 +24,7 @@ and taken back by `fake.knob(name)`:
 
 from __future__ import annotations
 
+import csv
 import fcntl
 import json
 import os
@@ -231,7 +232,8 @@ def _main(argv: list[str]) -> None:
 
 
 def _info(state: _State, args: _Args) -> None:
-    told = {"ServerVersion": "20.10.24", "OperatingSystem": "Fake Linux", "SecurityOptions": []}
+    told: dict[str, Any] = {"ServerVersion": "20.10.24", "OperatingSystem": "Fake Linux", "SecurityOptions": []}
+    told["RuncCommit.ID"] = "v1.3.3"
     told.update(json.loads(state.knob("info") or "{}"))
 
     def field(match: re.Match[str]) -> str:
@@ -252,7 +254,7 @@ def _run(state: _State, args: _Args) -> None:
     image, *words = args.words
     if state.knob("image") == "":
         _fail(f"docker: Error response from daemon: No such image: {image}", 125)
-    mounts = [dict(field.partition("=")[::2] for field in mount.split(",")) for mount in args.all("mount")]
+    mounts = [dict(field.partition("=")[::2] for field in fields) for fields in csv.reader(args.all("mount"))]
     for mount in mounts:
         if not os.path.exists(mount["src"]):
             _fail(f'docker: invalid mount config for type "bind": bind source path does not exist: {mount["src"]}', 125)
