@@ -33,7 +33,7 @@ _UNREACHABLE = re.compile(
     re.I,
 )
 _PERMISSION = re.compile(r"permission denied while trying to connect", re.I)
-_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASSWORD")
+_SECRET = re.compile(r"KEY|TOKEN|SECRET|PASS(?:W|PHRASE)|CREDENTIAL|AUTH_CONFIG", re.I)
 
 
 class Output(NamedTuple):

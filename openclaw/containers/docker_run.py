@@ -32,6 +32,7 @@ _HARDENING: Final = (
     "--log-opt=max-file=1",
     "--log-opt=compress=false",  # refused with one file otherwise
 )
+_PROXIES = tuple(f"{scheme}_proxy" for scheme in ("http", "https", "ftp", "all", "no"))
 _EXITED = re.compile(r"Exited \((\d+)\)")
 _NAME_TAKEN = re.compile(r"The container name .* is already in use")
 _NO_IMAGE = re.compile(r"No such image|manifest unknown|Unable to find image")
@@ -161,8 +162,13 @@ def _mount(mount: Mount) -> str:
 
 
 def _environment(spec: ContainerSpec) -> Iterator[tuple[str, str]]:
-    """Sorted, so that equal settings have equal digests. The uid has no passwd entry, hence a HOME."""
-    return iter(sorted({"HOME": "/tmp", **spec.env}.items()))
+    """Sorted, so that equal settings have equal digests. The uid has no passwd entry, hence a HOME.
+
+    The CLI tells every container the proxies of Docker's own configuration, which may have a password in them, unless
+    it is given a value. Where there is no network they are of no use.
+    """
+    names = (*_PROXIES, *map(str.upper, _PROXIES)) if spec.network == "none" else ()
+    return iter(sorted({**dict.fromkeys(names, ""), "HOME": "/tmp", **spec.env}.items()))
 
 
 def _quoted(key: str, value: object) -> str:
