@@ -1,0 +1,1 @@
+"""A hundred agents at work while their containers and their service are killed: `python -m tests.faults.soak`."""
