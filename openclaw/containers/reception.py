@@ -133,7 +133,7 @@ class Reception:
             self._calls.clear()
             self._pace.go_on()
             self._listening = self._first_scan = self._again = True
-        self._watch = self._watcher.watch(self._directory.path, self._changed, DROPPED | IN_MODIFY)
+        self._watch = self._watcher.watch(self._directory.path, self._changed, DROPPED | IN_MODIFY, hostile=True)
         for _ in range(MAX_FIRST_SCANS):
             with self._lock:
                 again, self._again = self._again, False

@@ -6,6 +6,7 @@ one in which very much happens holds up no other. `watch`, `tick` and what a Wat
 
 A directory that inotify does not watch, because no instance or watch was left or because it is missing, is scanned
 every POLL_INTERVAL seconds until it is watched again; otherwise the thread wakes for events, ticks and `close` only.
+One into which somebody hostile may write is not heard for some seconds where too much happens in it; see rush.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import logging
 import os
 import select
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +35,7 @@ from openclaw.spool.inotify import (
     IN_UNMOUNT,
     Inotify,
 )
+from openclaw.spool.rush import MOST, Rush
 
 log = logging.getLogger(__name__)
 
@@ -68,6 +71,10 @@ class Watch:
         self.wd: int | None = None
         self.inode: tuple[int, int] | None = None
         self.closed = False
+        # The watcher's thread's own: how much happens where that is counted, and until when nothing is heard of it.
+        self.rush: Rush | None = None
+        self.rests_until = 0.0
+        self.told = False
 
     def close(self) -> None:
         self._watcher.forget(self)
@@ -116,14 +123,17 @@ class Watcher:
         if self._inotify is not None:
             self._inotify.close()
 
-    def watch(self, path: Path, on_change: OnChange, mask: int = DROPPED) -> Watch:
+    def watch(self, path: Path, on_change: OnChange, mask: int = DROPPED, *, hostile: bool = False) -> Watch:
         """Call `on_change` for each change in `path`, from the moment this returns: look into it afterwards.
 
         `on_change(name)`: that entry has changed in a way that `mask` names; hidden names are left out.
         `on_change(None)`: look at everything, since events were lost, the directory was replaced, or at a tick.
+        `hostile`: whoever writes there may do so just to be heard.
         Raises FileNotFoundError and NotADirectoryError, and FileExistsError where the directory is watched already.
         """
         watch = Watch(self, path, on_change, mask)
+        if hostile:
+            watch.rush = Rush()
         try:
             self._set(watch)
         except (FileNotFoundError, NotADirectoryError, FileExistsError):
@@ -190,6 +200,7 @@ class Watcher:
 
     def _collect(self) -> None:
         """Note what the kernel has to tell."""
+        now = time.monotonic()
         for event in self._inotify.read() if self._inotify is not None else ():
             if event.mask & IN_Q_OVERFLOW:
                 log.info("More changes at once than inotify could hold: every directory is scanned")
@@ -200,10 +211,22 @@ class Watcher:
                 found = self._by_wd.get(event.wd)
             if found is None:
                 continue  # closed since, or not ours yet: its owner looks as soon as `watch` returns
+            if found.rush is not None and (rest := found.rush.change(now)):
+                self._rest(found, now + rest)
+                continue
             if event.mask & _REPLACED:
                 self._unset(found)
             elif not event.name.startswith("."):
                 self._note(found, event.name)
+
+    def _rest(self, watch: Watch, until: float) -> None:
+        """Hear nothing of a directory until then; it is looked at afterwards, and at each tick."""
+        self._unset(watch)
+        self._waiting.pop(watch, None)
+        watch.rests_until = until
+        if not watch.told:
+            watch.told = True
+            log.warning("%s changes more than %d times a second: it is heard again after a while", watch.path, MOST)
 
     def _note(self, watch: Watch, name: str | None) -> None:
         waiting = self._waiting.setdefault(watch, deque())
@@ -222,10 +245,11 @@ class Watcher:
 
     def _check(self, *, everything: bool) -> None:
         """Watch what is not watched; with `everything` compare inodes too, and have every owner look."""
+        now = time.monotonic()
         for watch in self._snapshot():
             if everything and watch.wd is not None and _inode(watch.path) != watch.inode:
                 self._unset(watch)
-            polled = watch.wd is None
+            polled = watch.wd is None and watch.rests_until <= now
             if polled:
                 self._set_again(watch)
             if polled or everything:
@@ -266,7 +290,9 @@ class Watcher:
         except OSError as error:
             self._poll_instead(watch, error)
             return
-        log.info("%s is watched again", watch.path)
+        rested, watch.rests_until = watch.rests_until > 0, 0.0
+        if not rested:
+            log.info("%s is watched again", watch.path)
         if not self.polling:
             with self._lock:
                 self._cause = None

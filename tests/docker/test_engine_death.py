@@ -1,6 +1,7 @@
-"""An engine that ends under many agents, stopped or killed, and comes back: nobody is owed a reply for it.
+"""An engine that ends or hangs under many agents, and comes back: nobody is owed a reply for it.
 
-The engine is the tests' own, as in test_engine_away.py.
+The engine is the tests' own, as in test_engine_away.py. In the long form it hangs until calls to it are given up, and
+the service has to be whole within seconds of its coming back.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Final, NamedTuple
 
 import pytest
 
@@ -50,7 +53,22 @@ class MortalEngine(OwnEngine):
             subprocess.run(["umount", mount], timeout=60, check=True)
 
 
-END = {"stopped": MortalEngine.stop, "killed": MortalEngine.kill}
+class Away(NamedTuple):
+    """How an engine goes, and how it comes back."""
+
+    go: Callable[[MortalEngine], None]
+    come: Callable[[MortalEngine], None]
+
+
+AWAY: Final = {
+    "stopped": Away(MortalEngine.stop, MortalEngine.start),
+    "killed": Away(MortalEngine.kill, MortalEngine.start),
+    "hung": Away(MortalEngine.pause, MortalEngine.resume),
+}
+
+LONG: Final = os.environ.get("OPENCLAW_FAULTS") == "long"
+WHOLE: Final = 10.0 if LONG else 120.0
+"""Seconds after which the service has to be whole again; in the short form beside much else that computes."""
 
 
 @pytest.fixture(scope="module")
@@ -70,11 +88,12 @@ def mortal_engine(engine: Cli, image: str) -> Iterator[MortalEngine]:
             mortal.close()
 
 
-@pytest.mark.parametrize("how", ["stopped", "killed"])
-def test_an_engine_that_ends_under_many_agents_and_comes_back_costs_nobody_a_reply(
-    tmp_path: Path, mortal_engine: MortalEngine, settings: dict[str, str], how: str
-) -> None:
-    home = tmp_path / "home"
+@pytest.mark.parametrize("how", AWAY)
+def test_an_engine_that_is_away_under_many_agents_and_comes_back_costs_nobody_a_reply(
+    tmp_path: Path, mortal_engine: MortalEngine, settings: dict[str, str], how: str,
+    record_property: Callable[[str, object], None],
+) -> None:  # fmt: skip
+    home, away = tmp_path / "home", AWAY[how]
     there = Cli(settings["CONTAINER_CLI"], {**os.environ, "DOCKER_HOST": mortal_engine.host})
     settings = {**settings, "MAX_SUBAGENTS": "6", "SUBAGENT_STANDBY": "2"}
     with FarService(home, mortal_engine, settings) as service, Gate(home / "groups/main") as gate:
@@ -84,21 +103,34 @@ def test_an_engine_that_ends_under_many_agents_and_comes_back_costs_nobody_a_rep
         for message_id in mains:
             service.post({"text": "/wait 3", "id": message_id, "session": message_id}, "")
             begun(home, [message_id])
-        END[how](mortal_engine)
-        mortal_engine.start()
+        away.go(mortal_engine)
+        assert service.post({"text": "hello", "id": "meanwhile", "session": "meanwhile"}, "").status_code == 202
+        if how == "hung" and LONG:
+            with closing(LogLines(home / "logs/app.log")) as lines:
+                lines.find("docker ps did not return within 10 s")
+        away.come(mortal_engine)
+        came = time.monotonic()
         gate.open()
+        assert reply_to(service, "meanwhile")["status"] == "done"
+        record_property("whole after s", round(_until_whole(home, service) - came, 1))
+        assert time.monotonic() - came <= WHOLE
         for message_id in (*children, *mains):
             reply = reply_to(service, message_id)
             assert reply["status"] == "done", reply
             assert reply["attempt"] <= 2
 
-        with closing(LogLines(home / "logs/app.log")) as lines:
-            while service.get("/status").json()["main"]["state"] != "READY":
-                lines.find("Main persistent container ready")
-        assert service.get("/readyz").status_code == 200
-        assert service.post({"text": "hello"}).json()["route"] == "persistent"
         (child,) = spawn(service, "/run echo well", parent="later")
         assert reply_to(service, child)["attempt"] == 1
         assert service.stop() == 0
     assert names_of(there, settings) == []
     assert list((home / "ipc/channels").iterdir()) == []
+
+
+def _until_whole(home: Path, service: FarService) -> float:
+    """Return when Main's container answers again, and the service says that it is ready: that moment."""
+    with closing(LogLines(home / "logs/app.log")) as lines:
+        while service.get("/status").json()["main"]["state"] != "READY":
+            lines.find("Main persistent container ready")
+    assert service.get("/readyz").status_code == 200
+    assert service.post({"text": "hello"}).json()["route"] == "persistent"
+    return time.monotonic()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from openclaw.containers.cli import Cli
+from tests.docker.conftest import names_of
 from tests.docker.subagents import SuspiciousService, assert_nothing_is_left, reply_to, spawn, unhurt_neighbours
 from tests.support.begun import wait_until_begun
 from tests.support.gate import Gate
@@ -45,6 +46,9 @@ MISUSE = {
          "yes '{\"kind\":\"delta\",\"text\":\"'$text'\"}' | head -c 20M >> $id.events.jsonl",
          "is longer than 16777216 bytes"),
     "other events than before": ("echo > .x; mv .x $id.events.jsonl", "s1.events.jsonl"),
+    "a response of a GiB": ("truncate -s 1G .x; mv .x $id.response.json", "it has 1073741824 bytes"),
+    "events of a TiB": ("truncate -s 1T $id.events.jsonl", "has a line of more than 65536 bytes"),
+    "a line that does not end": ("yes x | tr -d '\\n' | head -c 1G >> $id.events.jsonl", "has a line of more than 65536 bytes"),
 }  # fmt: skip
 """What a container may do in `out/`, and what is said to that."""
 
@@ -62,6 +66,58 @@ def test_containers_that_misuse_their_channel_are_removed_with_the_reason(
                 assert (reply["status"], reply["attempt"]) == ("failed", 1), what
                 assert MISUSE[what][1] in reply["error"], what
         assert_nothing_is_left(service, engine, settings)
+
+
+# What ends in its own way
+
+RUNNER = "$(cat /proc/1/task/1/children)"
+"""The runner, below the init of its container."""
+
+
+def test_a_runner_that_crashes_or_is_told_to_end_is_tried_twice_and_the_reply_says_how_it_ended(
+    home: Path, engine: Cli, settings: dict[str, str]
+) -> None:
+    ends = {"SEGV": 139, "KILL": 137, "TERM": 143}
+    with RunningService(home, **settings) as service:
+        with unhurt_neighbours(service, engine, settings):
+            children = {name: spawn(service, f"/run kill -{name} {RUNNER}; sleep 50", parent=name)[0] for name in ends}
+            for name, child in children.items():
+                reply = reply_to(service, child)
+                assert (reply["status"], reply["attempt"]) == ("failed", 2)
+                assert reply["error"].startswith(f"the container ended (exit {ends[name]}), and so had"), reply["error"]
+        assert_nothing_is_left(service, engine, settings)
+
+
+def test_a_container_that_is_paused_is_removed_when_its_time_is_over(
+    home: Path, engine: Cli, settings: dict[str, str]
+) -> None:
+    with RunningService(home, **settings, SUBAGENT_TIMEOUT="4000") as service:
+        (child,) = spawn(service, "/wait 1000")
+        cid = wait_until_begun(home, child)
+        (name,) = (name for name in names_of(engine, settings) if name.endswith(cid))
+        assert engine.run(["pause", name]).code == 0
+        assert service.post({"text": "hello", "session": "meanwhile"}).json()["route"] == "persistent"
+        reply = reply_to(service, child)
+        assert (reply["status"], reply["attempt"]) == ("failed", 1)
+        assert reply["error"] == "timed out after 4 s (SUBAGENT_TIMEOUT)"
+        assert_nothing_is_left(service, engine, settings)
+
+
+ANSWERS_TWICE = """/run %s
+answer() { echo "{\"status\": \"done\", \"text\": \"$1\"}" > .x; mv .x $id.response.json; }
+answer first; answer second; sleep 50"""
+
+
+def test_who_answers_twice_is_heard_once(home: Path, engine: Cli, settings: dict[str, str]) -> None:
+    with RunningService(home, **settings) as service:
+        with unhurt_neighbours(service, engine, settings):
+            (child,) = spawn(service, ANSWERS_TWICE % OWN_ID)
+            reply = reply_to(service, child)
+            assert (reply["status"], reply["attempt"]) == ("done", 1)
+            assert reply["text"] in ("first", "second")
+            kept = (home / f"ipc/outbox/{child}.json").stat()
+        assert_nothing_is_left(service, engine, settings)
+    assert (home / f"ipc/outbox/{child}.json").stat() == kept
 
 
 FLOOD = """

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from openclaw.spool import IN_CREATE, IN_DELETE, IN_MOVED_TO, Watcher, inotify, watcher
+from openclaw.spool import IN_CREATE, IN_DELETE, IN_MOVED_TO, Watcher, inotify, rush, watcher
 from openclaw.spool.watcher import OnChange
 
 TIMEOUT = 10.0
@@ -368,3 +368,48 @@ class TestWithoutInotify:
 
         changes.until("a")
         recovering.close()
+
+
+class TestWhoWritesJustToBeHeard:
+    @pytest.fixture(autouse=True)
+    def few(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(rush, "MOST", 20)
+
+    def test_is_not_heard_for_a_while_and_looked_at_then(
+        self, watching: Watcher, inbox: Path, changes: Changes, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        watching.watch(inbox, changes.put, hostile=True)
+        for number in range(200):
+            (inbox / f"{number}.json").touch()
+
+        changes.until(None)
+
+        (inbox / "afterwards.json").touch()
+        changes.until("afterwards.json")
+        said = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+        assert [line.partition(" changes more than")[0] for line in said] == [str(inbox)]
+
+    def test_is_looked_at_at_each_tick_meanwhile(
+        self, watching: Watcher, inbox: Path, changes: Changes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(rush, "FIRST_REST", 3600.0)
+        monkeypatch.setattr(rush, "LONGEST_REST", 3600.0)
+        watching.watch(inbox, changes.put, hostile=True)
+        for number in range(200):
+            (inbox / f"{number}.json").touch()
+        watching.tick()
+
+        changes.until(None)
+
+    def test_costs_nobody_else_a_change(
+        self, watching: Watcher, inbox: Path, tmp_path: Path, changes: Changes
+    ) -> None:
+        (tmp_path / "other").mkdir()
+        watching.watch(inbox, lambda _: None, hostile=True)
+        watching.watch(tmp_path / "other", changes.put)
+        for number in range(200):
+            (inbox / f"{number}.json").touch()
+            (tmp_path / "other" / f"{number}.json").touch()
+
+        for number in range(200):
+            changes.until(f"{number}.json")
