@@ -34,12 +34,17 @@ class AgentCalls:
     def called(self, turn: Turn, call: Frame, answer: Answer) -> None:
         """Answer a call frame of `turn`; what cannot be done is answered with the reason."""
         tool, arguments = call.body.get("tool"), call.body.get("arguments")
+
+        def told(result: dict[str, Any]) -> None:
+            if "error" in result:
+                log.warning("Message %s: %s", turn.id, result["error"])
+            answer(result)
+
         try:
             if not isinstance(tool, str) or not isinstance(arguments, dict):
                 raise CallRefused('a call is {"tool": NAME, "arguments": {…}}')
             if tool not in self._tools:
                 raise CallRefused(f"there is no tool {tool[:80]!r}; there are {', '.join(self._tools)}")
-            self._tools[tool](turn, call, arguments, answer)
+            self._tools[tool](turn, call, arguments, told)
         except CallRefused as refused:
-            log.warning("Message %s: %s", turn.id, refused)
-            answer({"error": str(refused)})
+            told({"error": str(refused)})

@@ -68,7 +68,7 @@ OF_A_SUBAGENT: Final[Calls] = [
 
 def of_main(home: Path, secret: Path) -> Calls:
     """What Main's own agent may not have either: other groups' folders, the host's places, settings of its own."""
-    masked = (secret, "/etc", "/etc/passwd", "/", "~", "~/.ssh", "/var/run/docker.sock", home, home / ".env", home / "ipc")
+    masked = (secret, "/etc/passwd", "/", "~", "~/.ssh", "/var/run/docker.sock", home, home / ".env", home / "ipc")
     groups = (home / "groups/family", "../family", "../../.env", "/workspace/group/../family", "way", "--privileged")
     return [
         *UNKNOWN,
@@ -135,6 +135,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         engine = {name: fake.environ()[name] for name in ("PATH", "FAKE_DOCKER_STATE")}
         with RunningService(home, CONTAINER_RUNTIME="docker", HOME=str(user_home), **engine) as service:
             yield House(service, fake, secret)
+            for message_id in ("of-family", CHILD):
+                service.delete(f"/messages/{message_id}")
 
 
 def assert_all_refused(house: House, calls: Calls, said: list[dict[str, Any]]) -> None:
