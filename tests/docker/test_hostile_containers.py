@@ -48,7 +48,8 @@ MISUSE = {
     "other events than before": ("echo > .x; mv .x $id.events.jsonl", "s1.events.jsonl"),
     "a response of a GiB": ("truncate -s 1G .x; mv .x $id.response.json", "it has 1073741824 bytes"),
     "events of a TiB": ("truncate -s 1T $id.events.jsonl", "has a line of more than 65536 bytes"),
-    "a line that does not end": ("yes x | tr -d '\\n' | head -c 1G >> $id.events.jsonl", "has a line of more than 65536 bytes"),
+    "a line that does not end":
+        ("yes x | tr -d '\\n' | head -c 1G >> $id.events.jsonl", "has a line of more than 65536 bytes"),
 }  # fmt: skip
 """What a container may do in `out/`, and what is said to that."""
 
@@ -77,7 +78,7 @@ RUNNER = "$(cat /proc/1/task/1/children)"
 def test_a_runner_that_crashes_or_is_told_to_end_is_tried_twice_and_the_reply_says_how_it_ended(
     home: Path, engine: Cli, settings: dict[str, str]
 ) -> None:
-    ends = {"SEGV": 139, "KILL": 137, "TERM": 143}
+    ends = {"SEGV": 139, "KILL": 137, "TERM": 0}
     with RunningService(home, **settings) as service:
         with unhurt_neighbours(service, engine, settings):
             children = {name: spawn(service, f"/run kill -{name} {RUNNER}; sleep 50", parent=name)[0] for name in ends}
@@ -104,7 +105,7 @@ def test_a_container_that_is_paused_is_removed_when_its_time_is_over(
 
 
 ANSWERS_TWICE = """/run %s
-answer() { echo "{\"status\": \"done\", \"text\": \"$1\"}" > .x; mv .x $id.response.json; }
+answer() { printf '{"status": "done", "text": "%%s", "agent_ms": 1}' $1 > .x; mv .x $id.response.json; }
 answer first; answer second; sleep 50"""
 
 
