@@ -19,8 +19,8 @@ MINUTES: Final = float(os.environ.get("SOAK_MINUTES", "60")) if os.environ.get("
 
 def plan(seed: int) -> Plan:
     if MINUTES is None:
-        return Plan(4.0, 8, seed, kill_every=0.7, restart_every=0.8, heavy=30)
-    return Plan(MINUTES * 60, 100, seed, kill_every=2.0, restart_every=15.0, heavy=20)
+        return Plan(2.5, 8, seed, kill_every=0.4, restart_every=0.5, work=0.6, heavy=30)
+    return Plan(MINUTES * 60, 100, seed, kill_every=2.0, restart_every=15.0, work=3.0, heavy=20)
 
 
 def test_what_is_killed_all_the_time_loses_nothing_and_holds_no_more_than_before(

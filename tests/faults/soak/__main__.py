@@ -49,7 +49,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.randrange(2**32))
     given = parser.parse_args()
     print(f"seed {given.seed}", flush=True)
-    plan = Plan(given.minutes * 60, given.agents, given.seed, kill_every=2.0, restart_every=15.0, heavy=20)
+    plan = Plan(given.minutes * 60, given.agents, given.seed, kill_every=2.0, restart_every=15.0, work=3.0, heavy=20)
     with tempfile.TemporaryDirectory(prefix="openclaw-soak-") as place:
         result = soak(Path(place) / "home", given.runtime, plan, given.image)
     print(table(result))

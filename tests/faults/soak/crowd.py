@@ -17,7 +17,6 @@ from tests.faults.soak.front import Front
 GROUPS: Final = 10
 WAIT: Final = 20
 """Seconds that one request waits for a reply, before the next asks."""
-MAX_WORK_MS: Final = 3000
 
 
 class Books:
@@ -60,13 +59,17 @@ class Books:
 
 
 class Crowd:
-    """`agents` callers, whose choices are made of `seed`; `heavy`: how many of a hundred want a container."""
+    """`agents` callers, whose choices are made of `seed`.
 
-    def __init__(self, front: Front, books: Books, agents: int, seed: int, heavy: int) -> None:
+    `work`: seconds that a message takes at most; `heavy`: how many of a hundred want a container.
+    """
+
+    def __init__(self, front: Front, books: Books, agents: int, seed: int, *, work: float, heavy: int) -> None:
         self._front = front
         self._books = books
         self._agents = agents
         self._seed = seed
+        self._work = work
         self._heavy = heavy
         self._round = 0
         self._may = threading.Event()
@@ -102,7 +105,7 @@ class Crowd:
             self._books.wrong(f"agent {number}: {type(error).__name__}: {error}")
 
     def _message(self, number: int, chance: random.Random) -> dict[str, str]:
-        seconds = f"{chance.uniform(0, MAX_WORK_MS / 1000):.2f}"
+        seconds = f"{chance.uniform(0, self._work):.2f}"
         kind = chance.uniform(0, 100)
         if kind < self._heavy / 2:
             return {"text": f"/wait {seconds}", "group": f"g{number % GROUPS}", "session": f"s{number}"}

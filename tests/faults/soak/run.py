@@ -26,19 +26,23 @@ PATIENCE = 240.0
 
 SETTINGS = {
     # Containers are killed all the time: Main is to come back from that, not to be given up.
-    "PERSISTENT_MAX_RESTARTS": "100", "PERSISTENT_STABLE_AFTER": "1000", "PERSISTENT_HEALTH_CHECK_INTERVAL": "1000",
+    "PERSISTENT_MAX_RESTARTS": "100", "PERSISTENT_STABLE_AFTER": "0", "PERSISTENT_HEALTH_CHECK_INTERVAL": "500",
     "SUBAGENT_STANDBY": "2", "DRAIN_TIMEOUT": "60000",
 }  # fmt: skip
 
 
 class Plan(NamedTuple):
-    """`seconds` in all, `kill_every` and `restart_every` on average; `heavy` of a hundred want a container."""
+    """`seconds` in all, `kill_every` and `restart_every` on average, `work` at most for a message.
+
+    `heavy` of a hundred messages want a container.
+    """
 
     seconds: float
     agents: int
     seed: int
     kill_every: float
     restart_every: float
+    work: float
     heavy: int
 
 
@@ -81,7 +85,7 @@ class Soak:
         self._plan = plan
         self._say = say
         self._books = Books()
-        self._crowd = Crowd(front, self._books, plan.agents, plan.seed, plan.heavy)
+        self._crowd = Crowd(front, self._books, plan.agents, plan.seed, work=plan.work, heavy=plan.heavy)
         self._chance = random.Random(plan.seed)
         self._samples: list[Sample] = []
         self._kills = self._restarts = 0
