@@ -1,4 +1,4 @@
-"""Rush: whether so much happens in a directory that hearing of it costs more than looking, and for how long to look only.
+"""Rush: whether so much happens in a directory that hearing of it costs more than looking, and for how long to look.
 
 Whoever may write to a directory can have the kernel tell of a hundred thousand changes in a second, each of which costs
 the reader more than the writer; what is lost when the kernel's queue is full has every directory scanned. So a

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 from agent_runner.__main__ import serve
 from agent_runner.engines.engine import Host, Task
@@ -22,7 +23,7 @@ class CallingEngine:
         if task.message.text == "wait":
             task.cancel.wait(60)
             return "[]"
-        said = []
+        said: list[dict[str, Any]] = []
         for tool, arguments in json.loads(task.message.text):
             try:
                 said.append({"value": host.call(tool, arguments)})

@@ -20,6 +20,10 @@ class Containers(Protocol):
         """Those that run or have ended and are still there."""
         ...
 
+    def names(self) -> str:
+        """What they are called, for a person."""
+        ...
+
     def kill_one(self, chance: random.Random) -> bool:
         """SIGKILL one of them; False where there is none."""
         ...
@@ -33,6 +37,9 @@ class ChildProcesses:
 
     def count(self) -> int:
         return len(self._pids())
+
+    def names(self) -> str:
+        return " ".join(map(str, self._pids()))
 
     def kill_one(self, chance: random.Random) -> bool:
         pids = self._pids()
@@ -56,6 +63,10 @@ class DockerContainers:
     def count(self) -> int:
         return len(self._ids("--all"))
 
+    def names(self) -> str:
+        ours = f"--filter=label=openclaw.installation={self._installation()}"
+        return self._cli.run(["ps", "--all", ours, "--format={{.Names}}, {{.Status}}"]).stdout
+
     def kill_one(self, chance: random.Random) -> bool:
         ids = self._ids()
         if not ids:
@@ -70,6 +81,8 @@ class DockerContainers:
         return True
 
     def _ids(self, *options: str) -> list[str]:
-        identity = json.loads((self._home / "ipc/.installation").read_bytes())["id"]
-        ours = f"--filter=label=openclaw.installation={identity}"
+        ours = f"--filter=label=openclaw.installation={self._installation()}"
         return sorted(self._cli.run(["ps", *options, "--quiet", "--no-trunc", ours]).stdout.split())
+
+    def _installation(self) -> str:
+        return str(json.loads((self._home / "ipc/.installation").read_bytes())["id"])
