@@ -2,6 +2,7 @@
 
 `Incoming` belongs to the watcher's thread: all its state is touched there only. `Outgoing` keeps no state, any
 thread may write. The directory is the truth: what came is found by looking, an event only says where to look.
+The host makes the channel and takes it away: where it is gone, nothing is made in its place.
 Whatever lies in `in/` was written by the host, which is trusted; nothing there is ever deleted or changed from here.
 """
 
@@ -32,8 +33,8 @@ class Outgoing:
 
     def __init__(self, path: Path) -> None:
         staging = path / STAGING
-        staging.mkdir(parents=True, exist_ok=True)
-        self._directory = DropDir(path, staging=staging)
+        staging.mkdir(exist_ok=True)
+        self._directory = DropDir(path, create_mode=None, staging=staging)
 
     def started(self, turn_id: str) -> None:
         self._directory.place(frame_name("started", turn_id), to_bytes({}))
@@ -71,7 +72,7 @@ class Incoming:
         self, path: Path, watcher: Watcher, *, turns: Turns, calls: Calls, health: Health, outgoing: Outgoing
     ) -> None:
         self._path = path
-        self._directory = DropDir(path)
+        self._directory = DropDir(path, create_mode=None)
         self._watcher = watcher
         self._turns = turns
         self._calls = calls

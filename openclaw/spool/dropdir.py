@@ -42,14 +42,16 @@ class Staged(NamedTuple):
 class DropDir:
     """The directory at `path`, made with exactly `create_mode` where it is missing. Raises OSError.
 
+    With None for `create_mode` nothing is ever made: for whoever was given a directory that another may take away.
     Hidden files are made in it, or in the directory `staging` on the same file system, which is there: then whoever
     watches this one hears of each file once, when it is whole, and not of its making as well.
     """
 
-    def __init__(self, path: Path, *, create_mode: int = 0o755, staging: Path | None = None) -> None:
+    def __init__(self, path: Path, *, create_mode: int | None = 0o755, staging: Path | None = None) -> None:
         self.path = path
         self._create_mode = create_mode
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if create_mode is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
         self.fd = self._open()
         try:
             self._staging_fd = self.fd if staging is None else os.open(staging, _DIRECTORY | os.O_NOFOLLOW)
@@ -230,12 +232,10 @@ class DropDir:
             os.close(fd)
 
     def _open(self) -> int:
-        try:
-            self.path.mkdir()
-        except FileExistsError:
-            pass
-        else:
-            self.path.chmod(self._create_mode)
+        if self._create_mode is not None:
+            with contextlib.suppress(FileExistsError):
+                self.path.mkdir()
+                self.path.chmod(self._create_mode)
         return os.open(self.path, _DIRECTORY)
 
     def _open_hidden(self) -> tuple[str, int, bool]:

@@ -31,7 +31,9 @@ TIMEOUT = 10.0
 
 @pytest.fixture
 def out(tmp_path: Path) -> Path:
-    return tmp_path / "out"
+    path = tmp_path / "out"
+    path.mkdir()
+    return path
 
 
 @pytest.fixture

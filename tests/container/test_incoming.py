@@ -46,7 +46,7 @@ def test_requests_beyond_the_bound_are_taken_in_their_order_when_there_is_room(
     tmp_path: Path, watcher: Watcher
 ) -> None:
     engine = RecordingEngine()
-    outgoing = Outgoing(tmp_path / "out")
+    outgoing = Outgoing(DropDir(tmp_path / "out").path)
     inbox = DropDir(tmp_path / "in")
     answered = threading.Semaphore(0)
 

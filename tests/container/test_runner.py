@@ -304,3 +304,10 @@ def test_a_channel_that_cannot_be_used_is_said_and_ends_it() -> None:
 
     assert done.returncode == 1
     assert "/proc/nowhere" in done.stderr.decode()
+
+
+def test_a_channel_that_the_host_has_taken_away_is_not_made_again(tmp_path: Path) -> None:
+    ended = run_once(b"", "--channel", str(tmp_path / "gone"), "--until-eof")
+
+    assert (ended.returncode, b"No such file or directory" in ended.stderr) == (1, True)
+    assert not (tmp_path / "gone").exists()

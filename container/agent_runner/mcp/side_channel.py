@@ -43,10 +43,8 @@ class SideChannel:
     """
 
     def __init__(self, path: Path, turn_id: str = "") -> None:
-        for name in ("in", "out"):
-            os.stat(path / name)  # a DropDir would make it
-        self._in = DropDir(path / "in")
-        self._out = DropDir(path / "out")
+        self._in = DropDir(path / "in", create_mode=None)
+        self._out = DropDir(path / "out", create_mode=None)
         self._turn_id = turn_id
         # The lock on out/ is between processes, this one within: held while a call is placed, guarding _watcher.
         self._placing = threading.Lock()
