@@ -1,4 +1,4 @@
-"""Rounds are played side by side: they mostly wait, for processes and for the disk."""
+"""Rounds are played side by side: they mostly wait, for processes and for the disk. Figures are printed at the end."""
 
 from __future__ import annotations
 
@@ -13,9 +13,24 @@ import pytest
 
 pytest.register_assert_rewrite("tests.faults.disk", "tests.faults.round", "tests.faults.living")
 
-from tests.faults.cuts import Cut  # noqa: E402 - after the line above
+from tests.faults.amount import Figure  # noqa: E402 - after the line above
+from tests.faults.cuts import Cut  # noqa: E402
 from tests.faults.living import LivingRound  # noqa: E402
 from tests.faults.round import Round  # noqa: E402
+
+_FIGURES = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture
+def figure(request: pytest.FixtureRequest) -> Figure:
+    """For a test that counts: what it notes is printed beside its name when the run is over."""
+    kept = request.config.stash.setdefault(_FIGURES, [])
+    return lambda text: kept.append(f"{request.node.name}: {text}")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in config.stash.get(_FIGURES, []):
+        terminalreporter.write_line(line)
 
 
 def _play(directory: Path, cut: Cut) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from typing import Final, Literal, NamedTuple, TypeVar
+
+from tests.faults.amount import LONG
 
 CALLS: Final = 520
 """Calls of one round that are cut, from the first message to the end of a clean stop; a test counts them."""
@@ -24,7 +25,7 @@ NEVER: Final = 10**9
 FEW_ROUNDS: Final = 30
 FEW_RESTARTS: Final = 8
 FEW_LIVING: Final = 6
-"""Cuts in an ordinary run; OPENCLAW_CUTS=all takes every one."""
+"""Cuts in an ordinary run; `make faults` takes every one."""
 
 When = Literal["before", "after", "stalled"]
 _WHENS: Final[tuple[When, ...]] = ("before", "after", "stalled")
@@ -75,7 +76,7 @@ def living() -> list[Cut]:
 
 def _chosen(every: list[_T], few: int) -> list[_T]:
     """All where that is asked for, else about `few`, spread over all of it: ways and kinds are met in turn."""
-    if os.environ.get("OPENCLAW_CUTS") == "all":
+    if LONG:
         return every
     step = len(every) // few | 1
     return every[:: step + 2 * (step % len(_WHENS) == 0)]

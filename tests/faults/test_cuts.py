@@ -1,6 +1,6 @@
 """kill -9 of the service at any call between a message and the end of its turn, and again while the restart recovers.
 
-An ordinary run takes a few cuts, spread over all of them; OPENCLAW_CUTS=all (`make faults`) takes every one.
+An ordinary run takes a few cuts, spread over all of them; OPENCLAW_FAULTS=long (`make faults`) takes every one.
 """
 
 from __future__ import annotations
