@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,21 @@ class TestTheDirectory:
 
         assert (tmp_path / "ipc" / "out").stat().st_mode & 0o777 == 0o755
         directory.close()
+
+    def test_one_that_others_may_take_away_is_not_made(self, tmp_path: Path) -> None:
+        with pytest.raises(FileNotFoundError):
+            DropDir(tmp_path / "a" / "b", create_mode=None)
+
+        assert not (tmp_path / "a").exists()
+
+    def test_nor_is_it_made_again(self, tmp_path: Path) -> None:
+        (tmp_path / "given").mkdir()
+        with closing(DropDir(tmp_path / "given", create_mode=None)) as drops:
+            (tmp_path / "given").rmdir()
+            with pytest.raises(FileNotFoundError):
+                drops.refresh()
+
+        assert not (tmp_path / "given").exists()
 
     def test_one_that_is_there_keeps_its_mode(self, tmp_path: Path) -> None:
         (tmp_path / "out").mkdir(mode=0o700)
