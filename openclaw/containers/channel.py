@@ -29,7 +29,7 @@ from openclaw.message import (
     parse_frame_name,
 )
 from openclaw.message.frames import MAX_FRAME, STAGING
-from openclaw.spool import DropDir, Watcher
+from openclaw.spool import DropDir, Watcher, with_advice
 
 log = logging.getLogger(__name__)
 
@@ -91,7 +91,7 @@ class Channels:
             channel = self._channel(cid)
         except OSError as error:
             self._disposal.dispose(made)
-            raise RuntimeFailure(f"the channel {path} cannot be made: {error.strerror}") from error
+            raise RuntimeFailure(with_advice(f"the channel {path} cannot be made", error)) from error
         if group:
             try:
                 self.open_door(channel, group)
@@ -187,7 +187,7 @@ class Channel:
         except OSError as error:
             with self._lock:
                 self._discard(name)
-            raise RuntimeFailure(f"the channel {self.path} takes no file: {error.strerror}") from error
+            raise RuntimeFailure(with_advice(f"the channel {self.path} takes no file", error)) from error
 
     def answer(self, call: FrameName, body: dict[str, Any]) -> None:
         """Place the result of a call, then delete the call. Nothing happens where its turn is over by now.

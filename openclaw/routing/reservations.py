@@ -18,6 +18,7 @@ from openclaw.agents.turn import Turn
 from openclaw.errors import IdConflict, MessageRefused, NameTaken, NotDurable, OpenClawError, QueueFull
 from openclaw.message import Message
 from openclaw.routing.desk import Draft, Receipt
+from openclaw.spool import with_advice
 
 if TYPE_CHECKING:
     from openclaw.clock import Clock
@@ -204,7 +205,7 @@ class Reservations:
         try:
             remembered = self._ledger.remembered(turn.id)
         except (OSError, OpenClawError) as error:
-            unread = NotDurable(f"ipc/outbox cannot be read: {error}")
+            unread = NotDurable(with_advice("ipc/outbox cannot be read", error))
             self._give_back(place, unread)
             raise unread from error
         if remembered is None:
@@ -262,7 +263,7 @@ class Reservations:
         try:
             return self._ledger.remembered(message_id)
         except (OSError, OpenClawError) as error:
-            raise NotDurable(f"ipc/outbox cannot be read: {error}") from error
+            raise NotDurable(with_advice("ipc/outbox cannot be read", error)) from error
 
     def _remember(self, draft: Draft, message_id: str, number: int) -> None:
         with self._lock:

@@ -4,6 +4,7 @@ The container's image carries this package too, so that the protocol has one imp
 It imports the leaves only, and nothing that makes a small process large.
 """
 
+from openclaw.spool.advice import with_advice
 from openclaw.spool.claims import Claim, claim, claims, drop_claim, put_back, read_claim
 from openclaw.spool.committer import Committer
 from openclaw.spool.dropdir import DropDir
@@ -40,4 +41,5 @@ __all__ = [
     "drop_claim",
     "put_back",
     "read_claim",
+    "with_advice",
 ]

@@ -9,7 +9,6 @@ next batch gathers: the slower the disk, the larger the batches.
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import threading
@@ -18,6 +17,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from openclaw.errors import NameTaken, NotDurable
+from openclaw.spool.advice import with_advice
 from openclaw.spool.dropdir import DropDir
 from openclaw.spool.syscalls import start_writeback
 
@@ -31,14 +31,6 @@ MAX_WAITING_BYTES = 64 * 1024 * 1024
 """Bytes that wait for a commit; one file of any size is taken when nothing waits."""
 
 _STOPPING = "the service is stopping; send it again once it is back"
-_ADVICE = {
-    errno.ENOSPC: "free some disk space, then send it again",
-    errno.EDQUOT: "free some of the disk quota, then send it again",
-    errno.EROFS: "mount the file system for writing, then send it again",
-    errno.EIO: "the disk reports an error: look at dmesg before you send it again",
-    errno.EMFILE: "raise the limit of open files (ulimit -n), then send it again",
-    errno.EACCES: "give the directory to the service's user, then send it again",
-}
 
 
 class _Item:
@@ -220,5 +212,4 @@ def _discard(remove: Callable[[str], object], name: str, directory: DropDir) -> 
 
 
 def _not_durable(what: str, error: OSError) -> NotDurable:
-    advice = _ADVICE.get(error.errno or 0, "send it again")
-    return NotDurable(f"{what} could not be stored: {error.strerror}; {advice}")
+    return NotDurable(with_advice(f"{what} could not be stored", error))
