@@ -2,6 +2,7 @@
 
 Belongs to the main agent's thread, which calls everything here; lives as long as the container. A turn that is
 cancelled, or over its limit, is ended by the runner; one that it does not end within CANCEL_GRACE is ended without it.
+A request that the disk does not take is written later, within the turn's limit: the message was accepted.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from openclaw.message import Frame
 
 log = logging.getLogger(__name__)
+
+WRITE_PAUSE = 1.0
+"""Seconds until a request that the disk did not take is written again."""
 
 CANCEL_GRACE = 5.0
 """Seconds that a runner has to confirm a cancelled turn before the turn is ended without it."""
@@ -49,6 +53,7 @@ class RunningTurns:
         self._deadlines: dict[str, float] = {}  # turn id → monotonic; set in order, so the first is the next
         self._timer_set = False
         self._cancelling: dict[str, Answer] = {}  # turn id → how it ends if the runner does not confirm
+        self._unwritten: dict[str, Answer] = {}  # turn id → how it ends if its request cannot be written in time
 
     def __len__(self) -> int:
         return len(self.attachment.open)
@@ -57,13 +62,34 @@ class RunningTurns:
         """Send the turn's request."""
         turn.route = "persistent"
         turn.sends += 1
+        self._set_deadline(turn.id)
+        self._ask(turn)
+
+    def _ask(self, turn: Turn) -> None:
         try:
             self.attachment.ask(turn, self._limit)
         except RuntimeFailure as error:
-            self.attachment.settle(turn.id)
-            self._ended(turn, Answer.failed(f"the request could not be written: {error}; free some disk space"))
-            return
-        self._set_deadline(turn.id)
+            answer = Answer.failed(f"the request could not be written: {error}")
+            if isinstance(error.__cause__, OSError):
+                self._ask_later(turn, answer)
+            else:  # it never will be: it is too large
+                self._forget(turn.id)
+                self.attachment.settle(turn.id)
+                self._ended(turn, answer)
+        else:
+            self._unwritten.pop(turn.id, None)
+
+    def _ask_later(self, turn: Turn, answer: Answer) -> None:
+        if turn.id not in self._unwritten:
+            log.warning("Message %s waits for the disk: %s", turn.id, answer.error)
+        self._unwritten[turn.id] = answer
+        self.attachment.open[turn.id] = turn  # it is one of this container's, should that end
+        self._later(WRITE_PAUSE, self._ask_again, turn.id)
+
+    def _ask_again(self, turn_id: str) -> None:
+        turn = self.attachment.open.get(turn_id)
+        if turn is not None and turn_id in self._unwritten:
+            self._ask(turn)
 
     def adopt(self, turns: list[Turn]) -> None:
         """Take over turns whose requests lie in the channel already; their limits begin anew."""
@@ -95,6 +121,11 @@ class RunningTurns:
     def cancel(self, turn_id: str, answer: Answer) -> None:
         """Tell the runner; what it says within the grace counts as `answer` unless it had finished."""
         if turn_id not in self.attachment.open or turn_id in self._cancelling:
+            return
+        if turn_id in self._unwritten:  # no runner knows of it
+            turn = self.attachment.open.pop(turn_id)
+            self._forget(turn_id)
+            self._ended(turn, answer)
             return
         self._cancelling[turn_id] = answer
         self._later(CANCEL_GRACE, self._cancel_overdue, turn_id)
@@ -129,6 +160,7 @@ class RunningTurns:
     def _forget(self, turn_id: str) -> Answer | None:
         """Drop the turn's limit; how it was to end where it was being cancelled."""
         self._deadlines.pop(turn_id, None)
+        self._unwritten.pop(turn_id, None)
         return self._cancelling.pop(turn_id, None)
 
     def _set_deadline(self, turn_id: str) -> None:
@@ -149,4 +181,5 @@ class RunningTurns:
                 return
             log.warning("Message %s took longer than %.0f s; cancelling it", turn_id, self._limit)
             del self._deadlines[turn_id]
-            self.cancel(turn_id, Answer.failed(f"timed out after {self._limit:.0f} s (PERSISTENT_REQUEST_TIMEOUT)"))
+            late = Answer.failed(f"timed out after {self._limit:.0f} s (PERSISTENT_REQUEST_TIMEOUT)")
+            self.cancel(turn_id, self._unwritten.get(turn_id, late))
