@@ -21,7 +21,7 @@ from openclaw.intake.failed_files import FailedFiles
 from openclaw.intake.handover import MAX_FILE, Handover, Places
 from openclaw.intake.settling import Settling
 from openclaw.routing.desk import Desk
-from openclaw.spool import Claim, Committer, Watch, Watcher
+from openclaw.spool import IN_CREATE, IN_MOVED_TO, Claim, Committer, Watch, Watcher
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class Inbox:
         self._alarms = alarms
         self._settling = Settling(places.inbox, MAX_FILE, clock)
         self._handover = Handover(places, desk, committer, FailedFiles(places.failed, clock), booted=booted)
-        self._watch: Watch | None = None
+        self._watches: list[Watch] = []
         self._changed = threading.Condition()
         # Guarded by _changed: _dirty, _paused, _closing. What follows them belongs to the thread.
         self._dirty = True
@@ -78,7 +78,10 @@ class Inbox:
         except PermissionError:
             raise StartupError(f"{inbox.path} belongs to another user; give it to the service's own") from None
         self._handover.recover()
-        self._watch = self._watcher.watch(inbox.path, self._on_change)
+        self._watches = [
+            self._watcher.watch(inbox.path.parent, self._on_neighbour, IN_CREATE | IN_MOVED_TO),
+            self._watcher.watch(inbox.path, self._on_change),
+        ]
         self._thread.start()
 
     def close(self) -> None:
@@ -86,8 +89,8 @@ class Inbox:
         with self._changed:
             self._closing = True
             self._changed.notify()
-        if self._watch is not None:
-            self._watch.close()
+        for watch in self._watches:
+            watch.close()
         if self._thread.is_alive():
             self._thread.join(_CLOSE_TIMEOUT)
             if self._thread.is_alive():
@@ -97,6 +100,11 @@ class Inbox:
         """On the watcher's thread. The look at each tick, when nothing is there, wakes nobody: it is most of idling."""
         if name is not None or not self._places.inbox.at_rest():
             self._wake()
+
+    def _on_neighbour(self, name: str | None) -> None:
+        """On the watcher's thread. Of a folder that we hold open the kernel does not say that it was removed."""
+        if name == self._places.inbox.path.name:
+            self._watcher.tick()
 
     def _wake(self) -> None:
         with self._changed:

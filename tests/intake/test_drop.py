@@ -187,6 +187,14 @@ class TestWaysToDrop:
 
         assert running.desk.next_accepted().id == "hello"
 
+    def test_one_that_was_removed_and_made_again_is_seen_at_once(self, running: Drops) -> None:
+        """The kernel is silent about a folder that we hold open: its parent tells that there is one of its name."""
+        running.places.inbox.path.rmdir()
+        running.places.inbox.path.mkdir(exist_ok=True)
+        running.drop("hello.json")
+
+        assert running.desk.next_accepted().id == "hello"
+
 
 class TestNames:
     def test_a_message_may_bring_its_own_id(self, running: Drops) -> None:
