@@ -25,8 +25,8 @@ run: venv ## the service in the foreground; the agent's image first where a Dock
 test: venv ## all tests; those for Docker run where an engine answers
 	.venv/bin/python -m pytest
 
-faults: venv ## the service killed at every call, a hundred subagents killed at random: some 20 minutes
-	OPENCLAW_CUTS=all .venv/bin/python -m pytest tests/faults tests/docker/test_subagent_faults.py
+faults: venv ## every fault and attack in full: kills at each call, power cuts, fuzzed input; some 40 minutes
+	OPENCLAW_FAULTS=long OPENCLAW_CUTS=all .venv/bin/python -m pytest tests/faults tests/docker/test_subagent_faults.py
 
 lint: .venv-lint/made ## ruff and mypy, in an environment of their own
 	.venv-lint/bin/ruff check .

@@ -92,8 +92,11 @@ def memory_disk(path: Path, options: str) -> Iterator[None]:
 
 
 def remount(path: Path, options: str) -> None:
-    """Change how a disk is mounted: "ro" for reading only, "rw"."""
-    _run("mount", "-o", f"remount,{options}", str(path))
+    """Change how a disk is mounted: "ro" or "rw". The kernel refuses while a file is open for writing."""
+    command = ["mount", "-o", f"remount,{options}", str(path)]
+    tries = (subprocess.run(command, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=_BOUND, check=False)
+             for _ in range(200))
+    assert any(done.returncode == 0 for done in tries), "somebody writes to the disk all the time"
 
 
 def _run(*command: str) -> None:

@@ -5,9 +5,7 @@ The home is a small file system of its own, which takes root to mount.
 
 from __future__ import annotations
 
-import os
 import select
-import subprocess
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -16,11 +14,10 @@ import pytest
 
 from openclaw.message.frames import STAGING
 from openclaw.spool import IN_DELETE, Inotify
+from tests.faults.disks import memory_disk
 from tests.support.file_events import FileEvents
 from tests.support.log_lines import LogLines
 from tests.support.service import RunningService
-
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small file system for the home")
 
 
 class SmallDisk(RunningService):
@@ -43,11 +40,8 @@ class SmallDisk(RunningService):
 
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
-    home = tmp_path / "home"
-    home.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m,mode=700", "tmpfs", home], check=True, timeout=60)
-    yield home
-    subprocess.run(["umount", "--lazy", home], check=True, timeout=60)
+    with memory_disk(tmp_path / "home", "size=1m"):
+        yield tmp_path / "home"
 
 
 def test_a_message_is_refused_with_the_reason_and_taken_again_once_there_is_room(home: Path) -> None:

@@ -20,7 +20,7 @@ from tests.faults.disks import LoopDisk, loop_disk
 from tests.support.file_events import FileEvents
 from tests.support.service import RunningService
 
-ACKS: Final = amount(40, 1000)
+ACKS: Final = amount(24, 1000)
 """Acknowledgements that each test takes before it is content."""
 ROUNDS: Final = amount(1, 8)
 SENDERS: Final = 8

@@ -10,7 +10,6 @@ and result are both missing, for the host deletes a call only when its result is
 from __future__ import annotations
 
 import fcntl
-import os
 import queue
 import threading
 import time
