@@ -77,6 +77,9 @@ def _add_send(send: argparse.ArgumentParser) -> None:
     send.add_argument("--group", help="the group that it goes to (main)")
     send.add_argument("--session", help="the session that it belongs to (default)")
     send.add_argument("--priority", choices=("high", "normal", "low"), help="how urgent it is (normal)")
+    send.add_argument(
+        "--file", type=Path, action="append", metavar="PATH", help="a file in the group's folder that goes with it"
+    )
     send.add_argument("--id", help="an id of your own; the same id with the same text is one message")
     send.add_argument("--wait", type=_seconds, default=300.0, metavar="S", help="seconds to wait for the reply (300)")
     send.add_argument("--json", action="store_true", help="print the whole reply as JSON")

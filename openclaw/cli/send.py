@@ -11,6 +11,7 @@ import argparse
 import json
 import secrets
 import sys
+from pathlib import Path
 from typing import Any
 
 from openclaw.cli.client import CallLost, Client, ServiceDown
@@ -27,7 +28,7 @@ _FINAL = ("done", "failed", "cancelled")
 
 def run(config: Config, arguments: argparse.Namespace) -> int:
     """Send the message that `arguments` describe. Raises InvalidMessage for wrong use, and what Client raises."""
-    message = _message(arguments)
+    message = _message(config, arguments)
     with Client.of(config) as client:
         reply = send(client, message, arguments.wait, SystemClock())
     return _show(reply, arguments)
@@ -54,10 +55,25 @@ def send(client: Client, message: Message, wait_s: float, clock: Clock) -> dict[
     return state
 
 
-def _message(arguments: argparse.Namespace) -> Message:
+def _message(config: Config, arguments: argparse.Namespace) -> Message:
     given = {key: getattr(arguments, key) for key in ("id", "group", "session", "priority")}
     text = _read_stdin() if arguments.text == "-" else arguments.text
-    return Message.from_json({"text": text, **{key: value for key, value in given.items() if value is not None}})
+    message = Message.from_json({"text": text, **{key: value for key, value in given.items() if value is not None}})
+    if not arguments.file:
+        return message
+    attached = _attached(config.home / "groups" / message.group, arguments.file)
+    return Message.from_json({**message.to_json(), "attachments": attached})
+
+
+def _attached(folder: Path, files: list[Path]) -> list[str]:
+    """The files by their paths within the group's `folder`, which is all that its agent sees. Raises InvalidMessage."""
+    home = folder.resolve()
+    for file in files:
+        if not file.exists():
+            raise InvalidMessage(f"{file} is not there")
+        if not file.resolve().is_relative_to(home):
+            raise InvalidMessage(f"{file} is outside {folder}, where the agent could not read it: copy it there first")
+    return [str(file.resolve().relative_to(home)) for file in files]
 
 
 def _read_stdin() -> str:

@@ -20,6 +20,8 @@ Route = Literal["persistent", "dedicated", "subagent"]
 
 MAX_SENDER = 200
 MAX_URL = 2048
+MAX_ATTACHMENTS = 20
+MAX_PATH = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class Message:
     sender: str = ""
     priority: Priority = "normal"
     callback_url: str = ""
+    attachments: tuple[str, ...] = ()
+    """Files that belong to it: paths within the group's folder, which the agent finds where that is mounted."""
 
     @classmethod
     def from_json(cls, value: dict[str, Any]) -> Message:
@@ -46,7 +50,7 @@ class Message:
         if "text" not in value:
             raise InvalidMessage('a message needs "text", as in {"text": "hello"}')
         for key, given in value.items():
-            if not isinstance(given, str):
+            if key != "attachments" and not isinstance(given, str):
                 raise InvalidMessage(f'"{key}" must be a string')
         if not value["text"].strip():
             raise InvalidMessage('"text" is empty: say in it what is asked, as in {"text": "hello"}')
@@ -57,14 +61,15 @@ class Message:
             raise InvalidMessage('"priority" is "high", "normal" or "low"')
         _check_sender(value.get("sender", ""))
         _check_url(value.get("callback_url", ""))
-        return cls(**value)
+        return cls(**{**value, "attachments": _attachments(value.get("attachments", []))})
 
     def with_id(self, message_id: str) -> Message:
         return replace(self, id=message_id)
 
     def to_json(self) -> dict[str, Any]:
         """The message with every key that is not empty."""
-        return {key: given for key in Message.__slots__ if (given := getattr(self, key))}
+        value = {key: given for key in Message.__slots__ if (given := getattr(self, key))}
+        return {**value, "attachments": list(self.attachments)} if self.attachments else value
 
     def content(self) -> dict[str, Any]:
         """The message as JSON without its id, for where the id is a file's name: a subagent's has a dot."""
@@ -74,7 +79,9 @@ class Message:
         """Identifies the content, id aside: the same id with the same digest is one message."""
         import hashlib  # here, since OpenSSL takes 3.6 MB and the container, which never asks, has 20 to spend
 
-        content = {key: getattr(self, key) for key in Message.__slots__}
+        content = {key: getattr(self, key) for key in Message.__slots__ if key != "attachments"}
+        if self.attachments:  # a message without any has the digest that it had before there were attachments
+            content["attachments"] = self.attachments
         return hashlib.sha256(dump_bytes({**content, "id": ""})).hexdigest()
 
 
@@ -147,3 +154,20 @@ def _check_url(url: str) -> None:
         usable = False
     if not usable:
         raise InvalidMessage('"callback_url" must be an http or https address, as in http://127.0.0.1:9000/replies')
+
+
+def _attachments(given: object) -> tuple[str, ...]:
+    if not isinstance(given, list) or len(given) > MAX_ATTACHMENTS or not all(map(_is_path_within, given)):
+        raise InvalidMessage(
+            f'"attachments" takes at most {MAX_ATTACHMENTS} paths within the group\'s folder, as in ["photos/cat.jpg"]'
+        )
+    return tuple(given)
+
+
+def _is_path_within(path: object) -> bool:
+    """Whether it leads nowhere else by its words; where links lead is looked at where it is used."""
+    if not isinstance(path, str) or not 0 < len(path) <= MAX_PATH or path.splitlines() != [path]:
+        return False
+    if not all(character.isprintable() or (character.isspace() and character > "\x1f") for character in path):
+        return False
+    return not any(part in ("", ".", "..") for part in path.split("/"))

@@ -49,6 +49,33 @@ def test_the_digest_is_of_the_content_and_not_of_the_id() -> None:
     assert message.digest() != Message("hello", session="other").digest()
 
 
+def test_attachments_are_paths_within_the_group_s_folder() -> None:
+    paths = ["cat.jpg", "in box/été\u202fPM.png", ".hidden"]
+    message = Message.from_json({"text": "look", "attachments": paths})
+    assert message.attachments == tuple(paths)
+    assert message.to_json() == {
+        "text": "look", "group": "main", "session": "default", "priority": "normal", "attachments": paths,
+    }  # fmt: skip
+    assert Message.from_json(message.content()) == message
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "cat.jpg", [1], [""], ["/etc/passwd"], ["../other/cat.jpg"], ["a/../../b"], ["./a"], ["a//b"], ["a/"],
+        ["a\nb"], ["a\tb"], ["a\u2028b"], ["a\0"], ["a\x1b[0m"], ["\ud800"], ["x" * 1025], ["a"] * 21,
+    ],
+)  # fmt: skip
+def test_what_is_no_such_path_is_refused(given: Any) -> None:
+    with pytest.raises(InvalidMessage, match=r'"attachments" takes at most 20 paths within the group\'s folder'):
+        Message.from_json({"text": "look", "attachments": given})
+
+
+def test_attachments_are_part_of_the_content_and_without_any_nothing_has_changed() -> None:
+    assert Message("hello").digest() == "5ef4c852358562abc224413e258bcca50be33b9b056dded18b332eefcc9268b0"
+    assert Message("hello", attachments=("a",)).digest() != Message("hello").digest()
+
+
 def test_a_reply_has_the_keys_of_the_contract_and_an_error_or_tokens_only_where_there_are_any() -> None:
     reply = Reply("a", "main", "default", "done", "hi", "persistent", 1, Timing(1, 2, 3))
     assert reply.to_json() == {

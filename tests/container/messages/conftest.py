@@ -49,8 +49,9 @@ class Bench:
         self.settings = self.settings._replace(**settings)
 
     def ask(self, text: str = "hello", message_id: str = "a", **more: Any) -> str:
-        """The answer to a message; `more` goes to the task, `sender` to the message."""
-        message = Message(text, id=message_id, sender=more.pop("sender", ""), group=more.pop("group", "main"))
+        """The answer to a message; `more` goes to the task, but for `sender`, `group` and `attachments`."""
+        given = {key: more.pop(key) for key in ("sender", "group", "attachments") if key in more}
+        message = Message(text, id=message_id, **given)
         return self.engine.answer(Task(message, **{"limit": 60.0, **more}), self.host)
 
     def requests(self) -> list[Request]:

@@ -111,8 +111,11 @@ class Prompts:
         return [f"- {file}" for file in found]
 
 
-def user(task: Task, text: str) -> str:
-    """The message of a turn, which says `text`: a subagent's task, or what somebody wrote."""
+def user(task: Task, text: str, attached: str = "") -> str:
+    """The message of a turn, which says `text`: a subagent's task, or what somebody wrote.
+
+    `attached` is what is told of the files that came with it.
+    """
     parts = [f"Time: {time.strftime('%A, %d %B %Y, %H:%M %Z')}"]
     if task.attempt > 1:
         parts.append(
@@ -127,6 +130,8 @@ def user(task: Task, text: str) -> str:
         parts.append(f'<message from="{sender}">\n{_closed(text)}\n</message>')
     else:
         parts.append(text)
+    if attached:
+        parts.append(_closed(attached))
     return "\n\n".join(parts)
 
 

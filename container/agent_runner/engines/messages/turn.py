@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from agent_runner.engines.engine import Host, Task, TurnCancelled, TurnCut
-from agent_runner.engines.messages import models, prompt
+from agent_runner.engines.messages import attachments, models, prompt
 from agent_runner.engines.messages.answer import Answer
 from agent_runner.engines.messages.caller import CallContext, Caller
 from agent_runner.engines.messages.failures import TooLong
@@ -134,7 +134,8 @@ class _Turn:
             self.speech.begin(joined=False)
             self.speech.add(note)
         self._noted = len(self.speech.text)
-        self.window.add("user", [{"type": "text", "text": prompt.user(self._task, text)}])
+        attached = attachments.told(self._task.message.attachments, self._parts.settings.group)
+        self.window.add("user", [{"type": "text", "text": prompt.user(self._task, text, attached)}])
         if self.window.is_full(FULL_AT_START):
             self._room.summarise()
 
