@@ -86,6 +86,14 @@ def _printable(text: str) -> str:
     raise ValueError("one line of printable characters")
 
 
+def _file(text: str) -> str:
+    """A file's path; whether it is there, and what it should be, is looked at where it is used."""
+    try:
+        return str(Path(_printable(text)).expanduser()) if text else ""
+    except RuntimeError:
+        raise ValueError("a path without the home of a user who is not known here") from None
+
+
 def _key(text: str) -> str:
     if re.fullmatch(r"[!-~]{0,8192}", text, re.ASCII):
         return text
@@ -172,6 +180,7 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("ANTHROPIC_API_KEY", "", _key, "key of the Messages API; it stays on the host"),
     Setting("CLAUDE_CODE_OAUTH_TOKEN", "", _key, "or a Claude subscription's token"),
     Setting("ANTHROPIC_BASE_URL", "", _url, "another address that speaks the Messages API"),
+    Setting("SSL_CERT_FILE", "", _file, "certificates (PEM) by which those of the model's API and of callbacks are checked, where an authority of your own vouches for them; empty: those that requests brings"),
     Setting("ANTHROPIC_MODEL", "", _printable, "the model's name; empty: claude-sonnet-4-5"),
     Setting("OPENCLAW_MAX_TOKENS", "16000", _number(256, 1_000_000), "tokens that one answer of the model may have"),
     Setting("OPENCLAW_CONTEXT_TOKENS", "200000", _number(4096, 10_000_000), "tokens that the model's window holds; older turns are summarised before it is full"),
@@ -215,6 +224,7 @@ class Config:
     anthropic_api_key: str
     claude_code_oauth_token: str
     anthropic_base_url: str
+    ssl_cert_file: str
     anthropic_model: str
     openclaw_max_tokens: int
     openclaw_context_tokens: int

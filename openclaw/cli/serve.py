@@ -18,6 +18,7 @@ from openclaw import logs
 from openclaw.cli import private_memory
 from openclaw.config import Config
 from openclaw.errors import StopAsked
+from openclaw.http.session import check_authorities
 from openclaw.service import Manager, Service, exposure
 
 log = logging.getLogger(__name__)
@@ -29,7 +30,9 @@ _END = (signal.SIGINT, signal.SIGTERM)
 
 
 def run(config: Config) -> int:
-    """Serve until a signal says to stop. Raises StartupError where the service cannot start."""
+    """Serve until a signal says to stop. Raises StartupError where the service cannot start, ConfigError where a
+    setting makes no sense here."""
+    check_authorities(config.ssl_cert_file)
     stop = threading.Event()
     _listen_for_signals(stop)
     _raise_open_files()

@@ -64,16 +64,23 @@ class _Owed(NamedTuple):
 
 
 class Callbacks:
-    """Owed replies in `directory`, and the workers that post them."""
+    """Owed replies in `directory`, and the workers that post them. `authorities` as Post has it."""
 
     def __init__(
-        self, directory: DropDir, committer: Committer, ledger: Ledger, alarms: Alarms, clock: Clock
+        self,
+        directory: DropDir,
+        committer: Committer,
+        ledger: Ledger,
+        alarms: Alarms,
+        clock: Clock,
+        authorities: str = "",
     ) -> None:
         self._directory = directory
         self._committer = committer
         self._ledger = ledger
         self._alarms = alarms
         self._clock = clock
+        self._authorities = authorities
         self._workers = FairWorkers("callback", self._attempt, threads=MAX_WORKERS, per_key=PER_HOST)
         self._lock = threading.Lock()
         # Guarded by _lock: the ids of what is owed, the posts under way, and whether no more are to begin.
@@ -153,7 +160,7 @@ class Callbacks:
         self._settle(owed)
 
     def _post(self, owed: _Owed, record: dict[str, Any]) -> None:
-        post = Post(self._alarms)
+        post = Post(self._alarms, self._authorities)
         with self._lock:
             if self._closed:
                 raise CallbackFailed("the service stops")

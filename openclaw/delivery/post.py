@@ -25,15 +25,17 @@ TOTAL_TIMEOUT = 20.0
 class Post:
     """One POST. `send` blocks; `abort` may be called by another thread and ends it."""
 
-    def __init__(self, alarms: Alarms) -> None:
+    def __init__(self, alarms: Alarms, authorities: str = "") -> None:
+        """`authorities`: a file of those who vouch for https addresses; empty: those of requests."""
         self._alarms = alarms
+        self._authorities = authorities
         self._cut = Cut()
 
     def send(self, url: str, body: bytes, headers: dict[str, str]) -> None:
         """Send `body` as JSON. Raises CallbackFailed for anything but a 2xx; redirects are not followed."""
         timer = self._alarms.call_later(TOTAL_TIMEOUT, self.abort)
         try:
-            with self._cut.over(), BareSession() as session:
+            with self._cut.over(), BareSession(authorities=self._authorities) as session:
                 response = session.post(
                     url,
                     data=body,

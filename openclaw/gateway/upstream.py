@@ -68,7 +68,10 @@ class Body(Protocol):
 
 
 class Upstream:
-    """The API at `base_url`, whose path is kept as a prefix. With an empty key and token nothing is added."""
+    """The API at `base_url`, whose path is kept as a prefix. With an empty key and token nothing is added.
+
+    `authorities` is a file of those who vouch for it; empty: those of requests.
+    """
 
     def __init__(
         self,
@@ -76,6 +79,7 @@ class Upstream:
         *,
         api_key: str = "",
         oauth_token: str = "",
+        authorities: str = "",
         connect_s: float = CONNECT_S,
         silence_s: float = SILENCE_S,
     ) -> None:
@@ -89,7 +93,7 @@ class Upstream:
             self._credential = {"authorization": f"Bearer {oauth_token}"}
         self._beta = "" if api_key or not oauth_token else OAUTH_BETA
         self._timeout = (connect_s, silence_s)
-        self._session = BareSession(KEPT_CONNECTIONS)
+        self._session = BareSession(KEPT_CONNECTIONS, authorities)
         self._prepared: dict[str, requests.PreparedRequest] = {}  # by target, of which there are few; never changed
 
     def close(self) -> None:
@@ -110,8 +114,7 @@ class Upstream:
         except (requests.RequestException, OSError, ValueError) as error:
             raise ApiError(
                 502,
-                f"{self.host} does not answer: {cause(error)}. Check this machine's network"
-                " and, where it is set, ANTHROPIC_BASE_URL",
+                f"{self.host} does not answer: {cause(error)}. {_advice(error)}",
             ) from error
         answer = Answer(response, self)
         fault = ""
@@ -156,6 +159,13 @@ class Upstream:
             headers["anthropic-beta"] = ",".join(filter(None, (headers.get("anthropic-beta"), self._beta)))
         # Unpacked: what passes by is read, and whatever is packed would have to be unpacked for that.
         return {**headers, "accept-encoding": "identity", **self._credential}
+
+
+def _advice(error: BaseException) -> str:
+    """What to do about it."""
+    if isinstance(error, requests.exceptions.SSLError):
+        return "Where an authority of your own vouches for it, name its certificates in SSL_CERT_FILE"
+    return "Check this machine's network and, where it is set, ANTHROPIC_BASE_URL"
 
 
 class Answer:

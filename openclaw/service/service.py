@@ -216,7 +216,9 @@ class Service:
         self._profiles = Profiles(self._home.groups)
         self._waiters = Waiters(self._ledger.reply)
         self._metrics = Metrics()
-        self._callbacks = Callbacks(callbacks, self._committer, self._ledger, self._alarms, self._clock)
+        self._callbacks = Callbacks(
+            callbacks, self._committer, self._ledger, self._alarms, self._clock, config.ssl_cert_file
+        )
         self._reservations = Reservations(self._ledger, self._clock, admit=self._admit, limit=config.queue_limit)
         self._outbox = Outbox(
             self._ledger, self._waiters, self._callbacks, self._clock, self._alarms,
@@ -289,7 +291,10 @@ class Service:
     def _make_gateway(self) -> Gateway:
         config = self._config
         upstream = Upstream(
-            config.anthropic_base_url, api_key=config.anthropic_api_key, oauth_token=config.claude_code_oauth_token
+            config.anthropic_base_url,
+            api_key=config.anthropic_api_key,
+            oauth_token=config.claude_code_oauth_token,
+            authorities=config.ssl_cert_file,
         )
         log.info("The model is asked at %s", upstream.host)
         return Gateway(

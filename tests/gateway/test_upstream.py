@@ -8,15 +8,18 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 
 from openclaw.gateway.api_error import ApiError
 from openclaw.gateway.upstream import MAX_ERROR, OAUTH_BETA, Answer, Upstream
+from tests.support.certificate import needs_openssl, self_signed
 from tests.support.gateway import KEY
 from tests.support.messages_answers import Fail, Raw, redirect, say
 from tests.support.messages_api import MessagesApi
 from tests.support.receiver import closed_port
+from tests.support.web import web_server
 
 VERSION = {"anthropic-version": "2023-06-01"}
 BODY = json.dumps({"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]}).encode()
@@ -173,6 +176,20 @@ class TestSilence:
         with upstream(api.url.replace("http:", "https:"), api_key=KEY) as way, pytest.raises(ApiError) as caught:
             ask(way)
         assert caught.value.status == 502
+        assert str(caught.value).endswith("name its certificates in SSL_CERT_FILE")
+
+    @needs_openssl
+    def test_an_authority_of_ones_own_vouches_where_it_is_named_and_the_environment_says_nothing(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        cert, tls = self_signed(tmp_path)
+        for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
+            monkeypatch.setenv(name, str(cert))
+        with web_server(tls) as web:
+            with upstream(web.base, api_key=KEY, authorities=str(cert)) as way, closing(ask(way)) as answer:
+                assert answer.status == 501  # it was reached, and knows no POST
+            with upstream(web.base, api_key=KEY) as way, pytest.raises(ApiError, match="SSL_CERT_FILE"):
+                ask(way)
 
     def test_an_api_that_says_nothing_is_given_up(self, api: MessagesApi) -> None:
         api.latency_s = 60

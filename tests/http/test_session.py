@@ -6,10 +6,13 @@ import queue
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from openclaw.http.session import BareSession
+from openclaw.errors import ConfigError
+from openclaw.http.session import BareSession, check_authorities
+from tests.support.certificate import needs_openssl, self_signed
 from tests.support.receiver import Receiver, closed_port
 
 
@@ -64,3 +67,16 @@ def test_a_cookie_is_not_kept(session: BareSession) -> None:
             session.get(f"http://127.0.0.1:{server.getsockname()[1]}/", timeout=10)
         thread.join(10)
     assert [b"cookie" in head.lower() for head in (heads.get_nowait(), heads.get_nowait())] == [False, False]
+
+
+@needs_openssl
+def test_a_file_of_authorities_is_looked_at_before_it_is_used(tmp_path: Path) -> None:
+    cert, _ = self_signed(tmp_path)
+    (tmp_path / "empty").touch()
+    (tmp_path / "text").write_text("-----BEGIN CERTIFICATE-----\nx\n-----END CERTIFICATE-----\n")
+
+    for fine in ("", str(cert)):
+        check_authorities(fine)
+    for name, says in (("none", "No such file"), ("empty", "no file of certificates"), ("text", "no file of")):
+        with pytest.raises(ConfigError, match=f"^SSL_CERT_FILE={tmp_path}/{name}: .*{says}"):
+            check_authorities(str(tmp_path / name))

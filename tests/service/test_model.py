@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.support.certificate import needs_openssl, self_signed
 from tests.support.fake_docker import FakeDocker
 from tests.support.gateway import KEY
 from tests.support.messages_answers import Fail, say
 from tests.support.messages_api import MessagesApi
 from tests.support.receiver import closed_port
 from tests.support.service import RunningService
+from tests.support.web import web_server
 
 COST = {"input_tokens": 10, "output_tokens": 5, "cache_read_input_tokens": 3, "cache_creation_input_tokens": 2}
 
@@ -98,6 +100,21 @@ def test_so_is_an_api_that_is_away_and_the_next_message_finds_it_back(
             assert back.next().headers["x-api-key"] == KEY
 
 
+@needs_openssl
+def test_an_api_for_which_an_authority_of_ones_own_vouches_is_reached_and_so_is_a_callback(
+    tmp_path: Path, settings: dict[str, str]
+) -> None:
+    cert, tls = self_signed(tmp_path)
+    with web_server(tls) as web:
+        with RunningService(
+            tmp_path / "home", **{**settings, "ANTHROPIC_BASE_URL": web.base, "SSL_CERT_FILE": str(cert)}
+        ) as service:
+            reply = service.post({"text": "hello", "callback_url": f"{web.base}/replies"}).json()
+            assert f"localhost:{web.port} answers 501" in reply["error"]  # it has pages only, and knows no POST
+            assert web.posted.get(timeout=60) == "/v1/messages"
+            assert web.posted.get(timeout=60) == "/replies"
+
+
 def test_a_container_that_is_taken_over_finds_the_socket_bound_anew(
     tmp_path: Path, settings: dict[str, str], api: MessagesApi
 ) -> None:
@@ -147,9 +164,10 @@ def test_the_key_is_in_no_file_and_in_no_containers_process(
     [
         ({"AGENT_ENGINE": "claude-code"}, "AGENT_ENGINE=claude-code is not in this version yet"),
         ({"AGENT_ENGINE": "messages"}, "AGENT_ENGINE=messages needs ANTHROPIC_API_KEY"),
+        ({"SSL_CERT_FILE": "/no/ca.pem"}, "SSL_CERT_FILE=/no/ca.pem: No such file or directory"),
     ],
 )
-def test_an_engine_that_cannot_be_stops_the_start_with_2(
+def test_what_cannot_be_stops_the_start_with_2(
     tmp_path: Path, settings: dict[str, str], says: str
 ) -> None:
     with RunningService(tmp_path / "home", **settings).spawn() as process:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import ssl
 import threading
 from collections.abc import Iterator
@@ -21,13 +22,14 @@ class Page(NamedTuple):
 
 
 class Web:
-    """`pages` by path; `asked` holds what was asked for, as (path, headers)."""
+    """`pages` by path; `asked` holds what was asked for, as (path, headers), `posted` the paths of what was posted."""
 
     def __init__(self, server: ThreadingHTTPServer, scheme: str) -> None:
         self.port = server.server_address[1]
         self.base = f"{scheme}://localhost:{self.port}"
         self.pages: dict[str, Page] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
+        self.posted: queue.Queue[str] = queue.Queue()
 
 
 @contextmanager
@@ -45,6 +47,11 @@ def web_server(tls: ssl.SSLContext | None = None) -> Iterator[Web]:
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(page.body)
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            web.posted.put(self.path)
+            self.send_error(501)
 
         def log_message(self, *_: object) -> None:
             """A test says what it needs to know."""

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import gzip
 import ipaddress
-import shutil
 import socket
 import ssl
-import subprocess
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +15,7 @@ import pytest
 
 from agent_runner.tools import fetch_program
 from agent_runner.tools.fetch_program import MAX_BODY, MAX_REDIRECTS, MAX_TEXT, Refused, fetch, is_public, text_of_html
+from tests.support.certificate import needs_openssl, self_signed
 from tests.support.web import Page, Web, web_server
 
 TIMEOUT = 10.0
@@ -203,17 +202,10 @@ def test_a_page_that_breaks_off_is_given_as_far_as_it_came_and_said(web: Web) ->
     assert (answer["text"], answer["cut"]) == ("half", True)
 
 
-@pytest.mark.skipif(shutil.which("openssl") is None, reason="it makes the server's certificate")
+@needs_openssl
 @pytest.mark.usefixtures("everything_is_public")
 def test_a_certificate_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", cert,
-         "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"],
-        check=True, capture_output=True, timeout=60,
-    )  # fmt: skip
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(cert, key)
+    cert, context = self_signed(tmp_path)
     with web_server(context) as web:
         web.pages["/"] = Page(b"hi")
         with pytest.raises(ssl.SSLCertVerificationError):
