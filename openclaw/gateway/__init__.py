@@ -6,6 +6,7 @@
     request_body   a request's body on its way
     site           what all connections share
     upstream       the API behind it all: address, credential, pooled connections
+    redactor       takes the key out of an answer
     api_error      errors in the API's own form
     usage          tokens, and who has used how many
     scanner        finds them in what passes by

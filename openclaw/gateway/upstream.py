@@ -18,6 +18,7 @@ import requests
 from openclaw import __version__
 from openclaw.errors import OpenClawError
 from openclaw.gateway.api_error import ApiError, Headers
+from openclaw.gateway.redactor import Redactor
 from openclaw.http.cut import cause
 from openclaw.http.session import BROKEN, BareSession
 
@@ -136,6 +137,10 @@ class Upstream:
         """`text` without the key: there are servers that repeat it when they do not like it."""
         return text if len(self._secret) < _MIN_SECRET else text.replace(self._secret, "[redacted]")
 
+    def redactor(self) -> Redactor:
+        """What does so with an answer that passes by."""
+        return Redactor(b"" if len(self._secret) < _MIN_SECRET else self._secret.encode())
+
     def complaint(self, status: int) -> str:
         """What an error of the API means for the owner of this machine, for the log."""
         hint = _HINT.get(status)
@@ -169,11 +174,12 @@ def _advice(error: BaseException) -> str:
 
 
 class Answer:
-    """What the API answers; `read` or `read_error`, then `close`, on one thread."""
+    """What the API answers, without the key; `read` or `read_error`, then `close`, on one thread."""
 
     def __init__(self, response: requests.Response, upstream: Upstream) -> None:
         self._response = response
         self._upstream = upstream
+        self._redactor = upstream.redactor()
         self.status: Final = response.status_code
         self.content_type: Final = response.headers.get("content-type", "")
         shown = ((name, response.headers[name]) for name in _TO_CONTAINER if name in response.headers)
@@ -183,7 +189,10 @@ class Answer:
     def read(self) -> bytes:
         """What has come, as soon as anything has; b"" at the end. Raises Broken where that comes too early."""
         try:
-            return bytes(self._response.raw.read1(PIECE, decode_content=False))
+            while piece := bytes(self._response.raw.read1(PIECE, decode_content=False)):
+                if shown := self._redactor.feed(piece):
+                    return shown
+            return self._redactor.end()
         except (BROKEN, OSError, ValueError) as error:
             why = self._upstream.silence if isinstance(error.__cause__, TimeoutError) else cause(error)
             raise Broken(f"the answer broke off: {why}") from error

@@ -313,6 +313,12 @@ class TestErrors:
         assert client.say() == "You said: hi"  # the connection serves on
         assert api.asked.qsize() == 2  # and nothing was asked twice
 
+    def test_a_key_that_the_api_repeats_within_a_stream_is_taken_out(
+        self, client: GatewayClient, api: MessagesApi
+    ) -> None:
+        api.answers.append(say(f"your key {KEY} is none"))
+        assert client.say() == "your key [redacted] is none"
+
     def test_what_the_owner_can_do_about_them_is_in_the_log(
         self, client: GatewayClient, api: MessagesApi, caplog: pytest.LogCaptureFixture
     ) -> None:
