@@ -73,6 +73,7 @@ class Callbacks:
         ledger: Ledger,
         alarms: Alarms,
         clock: Clock,
+        *,
         authorities: str = "",
     ) -> None:
         self._directory = directory

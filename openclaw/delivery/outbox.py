@@ -13,7 +13,7 @@ import contextlib
 import logging
 import queue
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -55,8 +55,9 @@ class _Published(NamedTuple):
 class Outbox:
     """Delivers each reply once.
 
-    `remember` is asked first, to note what the session keeps. `told` hears of each reply that is durable, and notes it
-    for the session that asked for it. Both may raise NotDurable, and are called again then. `settled` hears when
+    `remember` is asked first, to note what the session keeps: it begins, and what it returns is called for that to be
+    durable, when it has begun for each reply of a batch. `told` hears of each reply that is durable, and notes it
+    for the session that asked for it. All three may raise NotDurable, and are called again then. `settled` hears when
     nothing of the turn is left to do. All are called on delivery's thread and raise nothing else.
     """
 
@@ -68,7 +69,7 @@ class Outbox:
         clock: Clock,
         alarms: Alarms,
         *,
-        remember: Callable[[Turn, Answer], None],
+        remember: Callable[[Turn, Answer], Callable[[], None]],
         settled: Callable[[Turn], None],
         told: Callable[[Turn, dict[str, Any]], None],
     ) -> None:
@@ -145,16 +146,9 @@ class Outbox:
         now = self._clock.monotonic()
         published: list[_Published] = []
         sent: list[tuple[_Parcel, dict[str, Any], Future[None]]] = []
-        for parcel in batch:
-            if parcel.answer is None:
-                published.append(self._out_already(parcel))
-                continue
-            try:
-                self._remember(parcel.turn, parcel.answer)
-            except NotDurable as error:
-                self._try_again(parcel, error)
-                continue
-            reply = parcel.turn.reply(parcel.answer, now)
+        published += [self._out_already(parcel) for parcel in batch if parcel.answer is None]
+        for parcel, answer in self._remembered(batch):
+            reply = parcel.turn.reply(answer, now)
             sent.append((parcel, reply.to_json(), self._ledger.store_reply(parcel.turn, reply)))
         for parcel, record, stored in sent:
             try:
@@ -166,6 +160,30 @@ class Outbox:
             except (NotDurable, TimeoutError) as error:
                 self._try_again(parcel, error)
         return published
+
+    def _remembered(self, batch: list[_Parcel]) -> list[tuple[_Parcel, Answer]]:
+        """Have the sessions note their turns, all of a batch together; those of which that is durable."""
+        begun: list[tuple[_Parcel, Answer, Callable[[], None]]] = []
+        noted: list[tuple[_Parcel, Answer]] = []
+        try:
+            for parcel in batch:
+                if parcel.answer is not None:
+                    with self._another_try(parcel):
+                        begun.append((parcel, parcel.answer, self._remember(parcel.turn, parcel.answer)))
+        finally:  # what was begun is finished in any case
+            for parcel, answer, finish in begun:
+                with self._another_try(parcel):
+                    finish()
+                    noted.append((parcel, answer))
+        return noted
+
+    @contextlib.contextmanager
+    def _another_try(self, parcel: _Parcel) -> Iterator[None]:
+        """What the disk does not take is tried again later."""
+        try:
+            yield
+        except NotDurable as error:
+            self._try_again(parcel, error)
 
     def _out_already(self, parcel: _Parcel) -> _Published:
         record: dict[str, Any] | None = None

@@ -6,6 +6,7 @@ Stateless; reading may happen on any thread, everything else on one thread at a 
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from openclaw.message.session import MAX_READ, read_lines
+from openclaw.spool.syscalls import start_writeback
 
 FOLDER: Final = "sessions"
 ARCHIVE: Final = "conversations"
@@ -37,6 +39,39 @@ class Content(NamedTuple):
     data: bytes
     stamp: Stamp
     whole: bool
+
+
+class Appended:
+    """Lines that were added to a file, and its descriptors, until `sync`, which is called once.
+
+    Others may be added to other files meanwhile: the disk writes them together. `folder` is -1 where the file was not
+    made.
+    """
+
+    def __init__(self, fd: int, folder: int, end: int, length: int) -> None:
+        self._fd = fd
+        self._folder = folder
+        self._end = end
+        self._length = length
+
+    def sync(self) -> Stamp:
+        """Make them durable, or take them away again: what is not durable is never taken for what was noted."""
+        try:
+            try:
+                os.fsync(self._fd)
+                if self._folder >= 0:
+                    os.fsync(self._folder)
+            except OSError:
+                os.ftruncate(self._fd, self._end)
+                raise
+            after = _stamp(os.fstat(self._fd))
+            if after.size < self._end + self._length:  # lines before these were taken away
+                raise OSError(errno.EIO, "lines that were not durable were taken away")
+            return after
+        finally:
+            os.close(self._fd)
+            if self._folder >= 0:
+                os.close(self._folder)
 
 
 class SessionFile:
@@ -80,24 +115,22 @@ class SessionFile:
         finally:
             os.close(fd)
 
-    def append(self, lines: bytes) -> Stamp:
-        """Add whole lines at the end, durably, or nothing at all."""
+    def append(self, lines: bytes) -> Appended:
+        """Add whole lines at the end, or nothing at all; they are durable when what is returned was synced."""
         with self._opened(FOLDER) as directory:
             fd, new = self._open_to_append(directory)
             try:
                 end = _whole_lines(fd)
                 try:
                     _write_all(fd, lines)
+                    start_writeback(fd)
                 except OSError:
                     os.ftruncate(fd, end)  # a part of a line would be taken for damage
                     raise
-                os.fsync(fd)
-                after = _stamp(os.fstat(fd))
-            finally:
+                return Appended(fd, os.dup(directory) if new else -1, end, len(lines))
+            except BaseException:
                 os.close(fd)
-            if new:
-                os.fsync(directory)
-        return after
+                raise
 
     def replace(self, data: bytes) -> Stamp:
         """Put another content in its place, durably."""

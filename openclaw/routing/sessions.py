@@ -16,7 +16,8 @@ import threading
 import time
 import zlib
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -40,6 +41,9 @@ MAX_RESULTS: Final = 1024 * 1024
 
 MAX_KNOWN: Final = 64
 """Sessions whose files need not be read again."""
+
+Finish = Callable[[], None]
+"""Makes durable what was begun. Called once."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
@@ -93,18 +97,19 @@ class Sessions:
         if len(text) > MAX_RESULT:
             text = f"{text[:MAX_RESULT]}… (the whole text is the reply {message_id})"
         entry = {"kind": "subagent", "id": message_id, "status": reply["status"], "text": text}
-        self._write_durably(file, known, [entry], message_id)
+        self._begin(file, known, [entry], message_id)()
 
-    def add_turn(self, group: str, session: str, turn_id: str, results: list[str], record: Record | None) -> None:
-        """A turn is over that was told of `results` and leaves `record`: note it, once, durably.
+    def add_turn(self, group: str, session: str, turn_id: str, results: list[str], record: Record | None) -> Finish:
+        """A turn is over that was told of `results` and leaves `record`: note it, once.
 
-        Raises NotDurable where the disk is full, and OSError where it fails otherwise.
+        It is durable when what is returned was called, which has to be, on the same thread: of many turns that are
+        begun before the first is finished, the disk writes the lines together. Both raise NotDurable where the disk is
+        full, and OSError where it fails otherwise.
         """
         file = self._file(group, session)
         known = self._recall(file, group, session)
         entries = self._entries(known.session, turn_id, results, record)
-        if entries:
-            self._write_durably(file, known, entries, turn_id)
+        return self._begin(file, known, entries, turn_id) if entries else _nothing
 
     def _entries(self, known: Session, turn_id: str, results: list[str], record: Record | None) -> list[Entry]:
         """The lines that are missing."""
@@ -146,28 +151,33 @@ class Sessions:
                 self._known.popitem(last=False)
         return known
 
-    def _write_durably(self, file: SessionFile, known: _Known, entries: list[Entry], cause: str) -> None:
-        """Add lines. Raises NotDurable where the disk is full, and OSError where it fails otherwise."""
-        try:
-            self._write(file, known, entries, cause)
-        except OSError as error:
-            if error.errno in _FULL:
-                raise NotDurable(f"the session of {cause} could not be written: {error.strerror}") from error
-            raise
+    def _begin(self, file: SessionFile, known: _Known, entries: list[Entry], cause: str) -> Finish:
+        """Add lines; they are durable when what is returned was called.
 
-    def _write(self, file: SessionFile, known: _Known, entries: list[Entry], cause: str) -> None:
+        Both raise NotDurable where the disk is full, and OSError where it fails otherwise.
+        """
+        with _full_is_told(cause):
+            sync = self._write(file, known, entries, cause)
+
+        def finish() -> None:
+            with _full_is_told(cause):
+                stamp = sync()
+            with self._lock:
+                for entry in entries:
+                    known.session.add(_light(entry))
+                known.stamp, known.damaged = stamp, False
+
+        return finish
+
+    def _write(self, file: SessionFile, known: _Known, entries: list[Entry], cause: str) -> Callable[[], Stamp]:
         """Add lines, and let older ones leave the file where these say so, or where it has grown too large."""
         data = b"".join(map(dump_bytes, entries))
         size = known.stamp.size if known.stamp is not None else 0
         leave = size > 0 and any(entry["kind"] in ("new", "summary") for entry in entries)
         if known.damaged or leave or size + len(data) > MAX_SESSION:
             stamp = self._rewrite(file, known, entries, cause)
-        else:
-            stamp = file.append(data)
-        with self._lock:
-            for entry in entries:
-                known.session.add(_light(entry))
-            known.stamp, known.damaged = stamp, False
+            return lambda: stamp
+        return file.append(data).sync
 
     def _rewrite(self, file: SessionFile, known: _Known, entries: list[Entry], cause: str) -> Stamp:
         """Replace the file by what still counts. What does not is archived before, what is damaged kept beside it.
@@ -189,8 +199,23 @@ class Sessions:
                 if error.errno in _FULL:
                     raise
                 log.error("%s cannot be written, so the session keeps its older turns: %s", name, error.strerror)
-                return file.append(b"".join(map(dump_bytes, entries)))  # which say by themselves what counts
+                return file.append(b"".join(map(dump_bytes, entries))).sync()  # which say by themselves what counts
         return file.replace(b"".join(map(dump_bytes, rest.kept)))
+
+
+def _nothing() -> None:
+    """Nothing was to be noted."""
+
+
+@contextmanager
+def _full_is_told(cause: str) -> Iterator[None]:
+    """A full disk is worth another try, and so is told apart."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _FULL:
+            raise NotDurable(f"the session of {cause} could not be written: {error.strerror}") from error
+        raise
 
 
 def _read(file: SessionFile) -> _Known:

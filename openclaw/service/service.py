@@ -217,7 +217,7 @@ class Service:
         self._waiters = Waiters(self._ledger.reply)
         self._metrics = Metrics()
         self._callbacks = Callbacks(
-            callbacks, self._committer, self._ledger, self._alarms, self._clock, config.ssl_cert_file
+            callbacks, self._committer, self._ledger, self._alarms, self._clock, authorities=config.ssl_cert_file
         )
         self._reservations = Reservations(self._ledger, self._clock, admit=self._admit, limit=config.queue_limit)
         self._outbox = Outbox(
@@ -443,16 +443,28 @@ class Service:
         self._groups.check(message.group, message.sender)
         self._callbacks.admit(message.callback_url)
 
-    def _remember(self, turn: Turn, answer: Answer) -> None:
-        """Note for the session how a turn has ended, before its reply is out. Raises NotDurable; delivery's thread."""
+    def _remember(self, turn: Turn, answer: Answer) -> Callable[[], None]:
+        """Note for the session how a turn has ended, before its reply is out: durably when what is returned was called.
+
+        Both raise NotDurable, and nothing else. On delivery's thread.
+        """
         if not turn.concerns_session(answer):
-            return
+            return lambda: None
         results = [result["id"] for result in turn.results]
         try:
-            self._sessions.add_turn(turn.message.group, turn.message.session, turn.id, results, answer.record)
+            finish = self._sessions.add_turn(turn.message.group, turn.message.session, turn.id, results, answer.record)
         except OSError as error:
             log.error("the session of %s could not be written: %s", turn.id, error)
-        self._router.remembered(turn)
+            return lambda: self._router.remembered(turn)
+
+        def remembered() -> None:
+            try:
+                finish()
+            except OSError as error:
+                log.error("the session of %s could not be written: %s", turn.id, error)
+            self._router.remembered(turn)
+
+        return remembered
 
     def _published(self, turn: Turn, reply: dict[str, Any]) -> None:
         """A reply is durable: tell whom it concerns. On delivery's thread. Raises NotDurable before anybody is told."""

@@ -52,7 +52,8 @@ class Desk:
         stack.callback(callbacks.close)
         self.settled: queue.Queue[Turn] = queue.Queue()
         self.told: queue.Queue[dict[str, Any]] = queue.Queue()
-        self.remember: Callable[[Turn, Answer], None] = lambda *_: None
+        self.remember: Callable[[Turn, Answer], object] = lambda *_: None
+        self.remembered: Callable[[Turn], object] = lambda _: None
         self.tell: Callable[[Turn, dict[str, Any]], None] = lambda _, reply: self.told.put(reply)
         self.outbox = Outbox(
             self.ledger, self.waiters, callbacks, self.alarms.clock, self.alarms,
@@ -74,6 +75,16 @@ class Desk:
             Attachment(self.channel, RecordingListener()).ask(turn, 60)
         return turn
 
+    def deliver_at_once(self, *message_ids: str) -> None:
+        """Queue these as one batch, behind a reply `first`."""
+        turns = [self.turn(message_id) for message_id in message_ids]
+        self.replies.hold()
+        self.deliver("first", stored=False)
+        self.replies.wait_held()
+        for turn in turns:
+            self.outbox.deliver(turn, DONE)
+        self.replies.release()
+
     def deliver(self, message_id: str, answer: Answer = DONE, **keys: Any) -> Turn:
         turn = self.turn(message_id, **keys)
         self.outbox.deliver(turn, answer)
@@ -90,8 +101,13 @@ class Desk:
         self._looked.release()
         return found
 
-    def _remember(self, turn: Turn, answer: Answer) -> None:
+    def _remember(self, turn: Turn, answer: Answer) -> Callable[[], None]:
         self.remember(turn, answer)
+
+        def remembered() -> None:
+            self.remembered(turn)
+
+        return remembered
 
     def _tell(self, turn: Turn, reply: dict[str, Any]) -> None:
         self.tell(turn, reply)
@@ -287,6 +303,32 @@ def test_a_session_that_cannot_be_written_yet_keeps_its_reply_alone(desk: Desk) 
     assert desk.reply("a")["text"] == "hi"
 
 
+def test_the_sessions_of_a_batch_are_written_together(desk: Desk) -> None:
+    heard: list[str] = []
+    desk.remember = lambda turn, _: heard.append(f"{turn.id} begun")
+    desk.remembered = lambda turn: heard.append(f"{turn.id} durable")
+    desk.deliver_at_once("a", "b", "c")
+    assert {desk.next_settled().id for _ in range(4)} == {"first", "a", "b", "c"}
+    assert heard[2:] == ["a begun", "b begun", "c begun", "a durable", "b durable", "c durable"]
+
+
+def test_one_of_a_batch_whose_session_does_not_become_durable_is_tried_again_alone(desk: Desk) -> None:
+    full = {"a"}
+
+    def remembered(turn: Turn) -> None:
+        if turn.id in full:
+            raise NotDurable("the session of a could not be written: No space left on device")
+
+    desk.remembered = remembered
+    desk.deliver_at_once("a", "b")
+    assert {desk.next_settled().id for _ in range(2)} == {"first", "b"}
+    desk.alarms.wait_set(FIRST_PAUSE)
+    assert not desk.replies.exists("a.json")
+    full.clear()
+    desk.alarms.advance(FIRST_PAUSE)
+    assert desk.next_settled().id == "a"
+
+
 def test_a_reply_that_its_session_cannot_be_told_of_yet_is_told_later_and_its_message_stays(desk: Desk) -> None:
     tell, full = desk.tell, {"a"}
 
@@ -326,13 +368,7 @@ def test_a_fault_in_one_costs_the_others_of_its_batch_nothing(
             raise ValueError("a fault of ours")
 
     setattr(desk, where, fault)
-    turns = [desk.turn(message_id) for message_id in "abc"]
-    desk.replies.hold()
-    desk.deliver("first", stored=False)
-    desk.replies.wait_held()
-    for turn in turns:  # one batch
-        desk.outbox.deliver(turn, DONE)
-    desk.replies.release()
+    desk.deliver_at_once("a", "b", "c")
     assert {desk.next_settled().id for _ in range(3)} == {"first", "a", "c"}
     desk.outbox.close()
     assert desk.settled.empty()

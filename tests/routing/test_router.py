@@ -92,7 +92,7 @@ def test_a_turn_that_was_told_of_results_keeps_its_session_until_that_is_noted(o
     assert turn.results == [{"id": "z.s1", "status": "done", "text": "found"}]
     office.end(turn)
     assert office.submitted() == []
-    office.sessions.add_turn("main", "default", "a", ["z.s1"], None)
+    office.sessions.add_turn("main", "default", "a", ["z.s1"], None)()
     office.router.remembered(turn)
     assert office.next_turn().results == []
 

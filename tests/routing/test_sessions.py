@@ -44,7 +44,7 @@ def unseen(sessions: Sessions, turn_id: str = "next") -> list[str]:
 
 
 def keep(sessions: Sessions, turn_id: str, record: Record | None = None, results: list[str] | None = None) -> None:
-    sessions.add_turn("main", "default", turn_id, results or [], record)
+    sessions.add_turn("main", "default", turn_id, results or [], record)()
 
 
 def file(tmp_path: Path) -> Path:
@@ -363,3 +363,54 @@ def test_a_full_disk_leaves_no_part_of_a_line_and_says_that_it_is_to_be_tried_ag
     keep(sessions, "b", said("then"))
     sessions.add_result(reply("a.s1"))
     assert kept(tmp_path) == [("messages", "a"), ("messages", "b"), ("subagent", "a.s1")]
+
+
+def test_the_lines_of_several_sessions_are_made_durable_together(sessions: Sessions, tmp_path: Path) -> None:
+    names = ("one", "two")
+    begun = [sessions.add_turn("main", name, f"turn-{name}", [], said("hello")) for name in names]
+    for finish in begun:
+        finish()
+    for name in names:
+        assert [line["id"] for line in lines(tmp_path / f"main/sessions/{name}.jsonl")] == [f"turn-{name}"]
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_line_that_the_disk_did_not_take_for_good_is_taken_away_and_noted_again(
+    sessions: Sessions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    """After a failed fsync it would be read back from memory, and taken for what is safe."""
+    if known:
+        keep(sessions, "a", said("hello"))
+    before = kept(tmp_path) if known else []
+
+    def broken(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.fsync", broken)
+        with pytest.raises(OSError, match="Input/output error"):
+            keep(sessions, "b", said("then"))
+    assert kept(tmp_path) == before
+    keep(sessions, "b", said("then"))
+    assert kept(tmp_path) == [*before, ("messages", "b")]
+
+
+def test_lines_behind_such_a_line_are_not_taken_for_safe_either(
+    sessions: Sessions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = sessions.add_turn("main", "default", "a", [], said("hello"))
+    second = sessions.add_turn("main", "default", "b", [], said("then"))
+    fsync, broken = os.fsync, [OSError(errno.EIO, "Input/output error")]
+
+    def once(fd: int) -> None:
+        if broken:
+            raise broken.pop()
+        fsync(fd)
+
+    monkeypatch.setattr("os.fsync", once)
+    for finish in (first, second):
+        with pytest.raises(OSError, match=r"Input/output error|were taken away"):
+            finish()
+    assert kept(tmp_path) == []
+    keep(sessions, "b", said("then"))
+    assert kept(tmp_path) == [("messages", "b")]

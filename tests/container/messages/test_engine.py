@@ -43,7 +43,7 @@ class Agent:
         self.runner.ask(turn_id, said, session, **more)
         response = self.runner.wait("response", turn_id)
         answer = read_answer(Frame("response", turn_id, response))
-        self.sessions.add_turn("main", session, turn_id, [], answer.record)
+        self.sessions.add_turn("main", session, turn_id, [], answer.record)()
         return response
 
     def events(self, turn_id: str) -> list[str]:
@@ -128,7 +128,7 @@ def test_a_cancel_takes_effect_within_a_second_and_the_session_knows(agent: Agen
     never.set()
 
     answer = read_answer(Frame("response", "a", response))
-    agent.sessions.add_turn("main", "default", "a", [], answer.record)
+    agent.sessions.add_turn("main", "default", "a", [], answer.record)()
     agent.ask("b", "what was it?")
     assert "remember 42" in str(model.next_request().body["messages"])
 
