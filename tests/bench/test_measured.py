@@ -12,6 +12,7 @@ from openclaw.bench.figures import (
     model,
     seed_table,
     spawn,
+    streams,
     twenty_groups,
 )
 from tests.support.fake_docker import FakeDocker
@@ -50,6 +51,14 @@ def test_many_sessions_are_timed_with_the_model_in_it(bench: Bench) -> None:
     (row,) = hundred_sessions.FIGURE.measure(bench)
     assert row.number > 1
     assert all(one.number > 0 for one in row.beside)
+
+
+def test_streams_through_the_gateway_are_timed_beside_the_same_ones_without_it(bench: Bench) -> None:
+    (row,) = streams.FIGURE.measure(bench)
+    through, _, alone, _ = (one.number for one in row.beside)
+    assert row.number == through - alone
+    assert through > 0 < alone
+    assert row.of.startswith("100 events in 20 streams at once")  # as many as a quick run asks for
 
 
 def test_groups_are_answered_at_once_and_the_memory_of_both_sides_is_told(

@@ -79,7 +79,8 @@ class MessagesApi:
 
     `answers` come in order, then `otherwise` decides. With a `key` only those who send it are served. `latency_s` is
     how long the model thinks, `pause_s` how long it takes for each event; a test waits by `Say.pause` instead.
-    `prefix` is the path before /v1. At the end of each stream `first_delta` is told when its first text left, in
+    `prefix` is the path before /v1. With `stamped` each word is replaced by the moment at which it leaves, in monotonic
+    seconds. At the end of each stream `first_delta` is told when its first text left, in
     monotonic seconds.
     """
 
@@ -94,6 +95,7 @@ class MessagesApi:
         host: str = "127.0.0.1",
         port: int = 0,
         first_delta: Callable[[float], None] = lambda _: None,
+        stamped: bool = False,
     ) -> None:
         self.answers = deque(answers)
         self.otherwise = otherwise
@@ -102,6 +104,7 @@ class MessagesApi:
         self.pause_s = pause_s
         self.prefix = prefix
         self.first_delta = first_delta
+        self.stamped = stamped
         self.asked: queue.Queue[Asked] = queue.Queue()
         self.left: queue.Queue[Asked] = queue.Queue()
         """Requests whose caller hung up before the end."""
@@ -256,6 +259,8 @@ def _handler(api: MessagesApi) -> type[BaseHTTPRequestHandler]:
                     answer.pause(number)
                 if api.pause_s and number and self._waits(asked, api.pause_s):
                     return
+                if api.stamped and data.get("delta", {}).get("type") == "text_delta":
+                    data["delta"]["text"] = f"{time.monotonic():.6f} "
                 event = f"event: {name}\ndata: {json.dumps(data)}\n\n".encode()
                 if first_delta is None and data.get("delta", {}).get("type") == "text_delta":
                     first_delta = time.monotonic()
@@ -339,7 +344,7 @@ def main(argv: list[str]) -> int:
     api = MessagesApi(
         otherwise=otherwise, key=arguments.key, host=arguments.host, port=arguments.port, prefix=arguments.prefix,
         latency_s=arguments.latency_ms / 1000, pause_s=arguments.event_ms / 1000,
-        first_delta=first_delta,
+        first_delta=first_delta, stamped=arguments.stamped,
     )  # fmt: skip
     told, tell = socket.socketpair()
     tell.setblocking(False)
@@ -360,6 +365,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--event-ms", type=float, default=0.0, help="how long it takes for each event of a stream")
     parser.add_argument("--text", default="", help="the answer; without, what was said is said again")
     parser.add_argument("--words", type=int, default=0, help="answer with so many words, each an event")
+    parser.add_argument("--stamped", action="store_true", help="each word is the moment at which it leaves (monotonic)")
     parser.add_argument("--tool", default="", metavar="NAME[=JSON]", help="call this tool first, then answer")
     parser.add_argument("--tool-when", default="", metavar="WORDS", help="only where the message has these words")
     parser.add_argument("--first-delta", action="store_true", help="print when each first text left (monotonic)")

@@ -16,6 +16,7 @@ from openclaw.bench.figures import (
     reply,
     seed_table,
     spawn,
+    streams,
     thousand,
     twenty_groups,
 )
@@ -25,6 +26,7 @@ FIGURES: tuple[Figure, ...] = (
     on_demand.FIGURE,
     model.FIGURE,
     seed_table.FIGURE,
+    streams.FIGURE,
     spawn.FIGURE,
     drop.FIGURE,
     accepts.FIGURE,
