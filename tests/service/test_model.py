@@ -105,14 +105,13 @@ def test_an_api_for_which_an_authority_of_ones_own_vouches_is_reached_and_so_is_
     tmp_path: Path, settings: dict[str, str]
 ) -> None:
     cert, tls = self_signed(tmp_path)
-    with web_server(tls) as web:
-        with RunningService(
-            tmp_path / "home", **{**settings, "ANTHROPIC_BASE_URL": web.base, "SSL_CERT_FILE": str(cert)}
-        ) as service:
-            reply = service.post({"text": "hello", "callback_url": f"{web.base}/replies"}).json()
-            assert f"localhost:{web.port} answers 501" in reply["error"]  # it has pages only, and knows no POST
-            assert web.posted.get(timeout=60) == "/v1/messages"
-            assert web.posted.get(timeout=60) == "/replies"
+    with web_server(tls) as web, RunningService(
+        tmp_path / "home", **{**settings, "ANTHROPIC_BASE_URL": web.base, "SSL_CERT_FILE": str(cert)}
+    ) as service:
+        reply = service.post({"text": "hello", "callback_url": f"{web.base}/replies"}).json()
+        assert f"localhost:{web.port} answers 501" in reply["error"]  # it has pages only, and knows no POST
+        assert web.posted.get(timeout=60) == "/v1/messages"
+        assert web.posted.get(timeout=60) == "/replies"
 
 
 def test_a_container_that_is_taken_over_finds_the_socket_bound_anew(

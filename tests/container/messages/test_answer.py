@@ -8,7 +8,7 @@ import pytest
 
 from agent_runner.engines.messages import answer as module
 from agent_runner.engines.messages.answer import Answer, Assembler, Use
-from agent_runner.engines.messages.failures import Busy, CallFailed, Cut, Refused
+from agent_runner.engines.messages.failures import Busy, CallFailed, Cut, Refused, TooLong
 from tests.container.model_stub import begins, block, ends, text, thinking, tool_use
 
 
@@ -34,6 +34,15 @@ def test_every_token_that_fills_the_window_is_counted() -> None:
     usage = {"input_tokens": 1, "cache_read_input_tokens": 20, "cache_creation_input_tokens": 300, "output_tokens": 1}
 
     assert assembled(begins(**usage), *text(0, "x"), *ends("end_turn", 4000)).filled == 4321
+
+
+def test_of_two_counts_the_larger_is_taken_wherever_it_comes() -> None:
+    last = {"type": "message_delta", "delta": {}, "usage": {"input_tokens": 7, "output_tokens": 2}}
+    first = {"type": "message_delta", "delta": {}, "usage": {"input_tokens": 0, "output_tokens": 2}}
+    stop = {"type": "message_stop"}
+
+    assert assembled(begins(input_tokens=0), *text(0, "x"), last, stop).filled == 9
+    assert assembled(begins(input_tokens=7), *text(0, "x"), first, stop).filled == 9
 
 
 def test_a_server_that_counts_nothing_is_taken_as_it_is() -> None:
@@ -95,6 +104,16 @@ def test_thoughts_are_kept_to_the_letter_with_their_signature() -> None:
     assert answer.content[:2] == [{"type": "thinking", "thinking": "Hm", "signature": "sig=="}, redacted]
 
 
+def test_a_tool_that_the_api_has_used_itself_goes_back_with_its_arguments() -> None:
+    used = {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {}}
+    pieces = ({"type": "input_json_delta", "partial_json": piece} for piece in ('{"query"', ': "tea"}'))
+
+    answer = assembled(begins(), *block(0, used, *pieces), *ends("pause_turn"))
+
+    assert answer.content == [{**used, "input": {"query": "tea"}}]
+    assert answer.uses == []
+
+
 def test_what_is_not_known_here_is_passed_over() -> None:
     strange = {"type": "strange_block", "x": 1}
     deltas = {"type": "strange_delta"}
@@ -145,6 +164,7 @@ def test_an_answer_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
         ("rate_limit_error", Busy),
         ("invalid_request_error", Refused),
         ("authentication_error", Refused),
+        ("made_up_error", Refused),
     ],
 )
 def test_an_error_in_the_middle_is_told_with_what_it_says(kind: str, means: type[CallFailed]) -> None:
@@ -152,3 +172,16 @@ def test_an_error_in_the_middle_is_told_with_what_it_says(kind: str, means: type
 
     with pytest.raises(means, match=rf"{kind}: so it is"):
         assembled(begins(), error)
+
+
+def test_a_conversation_that_is_too_long_may_be_refused_within_a_stream() -> None:
+    error = {"type": "invalid_request_error", "message": "the prompt exceeds the context size"}
+
+    with pytest.raises(TooLong, match="send /new to begin a fresh session"):
+        assembled(begins(), {"type": "error", "error": error})
+
+
+@pytest.mark.parametrize("error", [{"message": "so it is", "code": 500}, "so it is"])
+def test_an_error_in_another_api_s_form_is_told_too(error: object) -> None:
+    with pytest.raises(Refused, match=r"\(error: so it is\)"):
+        assembled(begins(), {"error": error})

@@ -180,6 +180,16 @@ def test_what_was_shown_stays_and_the_error_is_honest(model: ModelStub, script: 
 # Refused
 
 
+def test_the_api_s_own_word_on_whether_to_try_again_counts(model: ModelStub) -> None:
+    model.will(refuses(400, "not yet", x_should_retry="true"), refuses(529, "never", x_should_retry="false"))
+    call = Call(model)
+
+    with pytest.raises(CallFailed, match="never"):
+        call.make()
+
+    assert len(model.asked()) == 2
+
+
 @pytest.mark.parametrize(
     ("status", "says_what_to_do"),
     [

@@ -14,9 +14,11 @@ import pytest
 
 from agent_runner.cancel import Cancel
 from agent_runner.engines.engine import TurnCancelled
+from agent_runner.engines.messages.connection import Connection
 from agent_runner.engines.messages.failures import Cut, Gone, Stalled
 from agent_runner.engines.messages.gateway import MAX_IDLE, Gateway, Limits
 from tests.container.model_stub import TIMEOUT, Exchange, ModelStub, begins, refuses, says, text, waits
+from tests.support.clock import FakeClock
 
 
 def limits(silence: float = TIMEOUT, seconds: float = TIMEOUT) -> Limits:
@@ -183,6 +185,37 @@ def test_a_refusal_that_comes_before_the_request_was_read_is_heard(tmp_path: Pat
             assert exchange.head.status == 413
             assert exchange.read() == b"long"
         refused.result(TIMEOUT)
+
+
+def test_the_first_byte_may_take_longer_than_the_others(tmp_path: Path) -> None:
+    """A local model reads a long prompt without a word."""
+    clock = FakeClock()
+    waits: list[float] = []
+
+    class Listening(Connection):
+        def _wait_at_most(self, until: float) -> None:
+            waits.append(until - clock.monotonic())
+            super()._wait_at_most(until)
+
+    go_on = threading.Event()
+
+    def script(exchange: Exchange) -> None:
+        exchange.head()
+        go_on.wait(TIMEOUT)
+        exchange.send(begins())
+        exchange.end()
+
+    with ModelStub(tmp_path / "s", script) as model:
+        gateway = Gateway(str(model.path), clock.monotonic)
+        gateway._connect = lambda until: Listening(gateway._path, until, clock.monotonic)  # type: ignore[method-assign]
+        with gateway.exchange(b"{}", "turn", Cancel(), Limits(clock.monotonic() + 600, 120.0)) as exchange:
+            assert waits[2:]  # after those of connecting and sending
+            assert set(waits[2:]) == {300.0}
+            waits.clear()
+            go_on.set()
+            while exchange.read():
+                pass
+    assert set(waits) == {120.0}
 
 
 # Cancelling

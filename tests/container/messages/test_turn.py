@@ -315,7 +315,8 @@ def test_a_pause_is_gone_on_from(bench: Bench) -> None:
     bench.model.will(says("one, ", reason="pause_turn"), says("two"))
 
     assert bench.ask() == "one, two"
-    assert bench.requests()[1].body["messages"][-1]["role"] == "assistant"
+    sent = bench.requests()[1].body["messages"][-1]
+    assert sent == {"role": "assistant", "content": [{"type": "text", "text": "one,"}]}
 
 
 @pytest.mark.parametrize("reason", ["stop_sequence", "", "something_new"])

@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
-from agent_runner.engines.messages.failures import Busy, CallFailed, Cut, Refused
+from agent_runner.engines.messages.failures import FRESH, Busy, CallFailed, Cut, Refused, TooLong, is_too_long
 from openclaw.errors import InvalidMessage
 from openclaw.message import load_object
 
@@ -61,7 +61,7 @@ class Assembler:
     def add(self, event: dict[str, Any]) -> None:
         """Take in the next event. Raises CallFailed, also where the event says that the call has failed."""
         kind = event.get("type")
-        if kind == "error":
+        if kind == "error" or (kind is None and event.get("error")):  # as servers do that speak several APIs
             raise stream_error(event.get("error"))
         if kind == "message_start":
             self._begin(event)
@@ -139,7 +139,8 @@ class Assembler:
     def _count(self, usage: object) -> None:
         if isinstance(usage, dict):
             counted = {key: number for key, number in usage.items() if isinstance(number, int) and number >= 0}
-            self._usage.update(counted)
+            for key, number in counted.items():  # there are servers that count in the first event only, or in the last
+                self._usage[key] = max(number, self._usage.get(key, 0))
 
     def _finish(self) -> Answer:
         if any(not block.closed for block in self._blocks.values()):
@@ -170,6 +171,9 @@ class _Open:
             use = self._use(texts.get("input", ""), {use.id for use in uses}, len(uses))
             uses.append(use)
             return {"type": "tool_use", "id": use.id, "name": use.name, "input": use.arguments}
+        if "input" in texts:  # of a tool that the API itself has used
+            use = self._use(texts.pop("input"), set(), 0)
+            return {**self.content, **texts, "input": use.arguments}
         if kind == "thinking":
             for key, text in texts.items():
                 texts[key] = f"{self.content.get(key) or ''}{text}"
@@ -194,10 +198,14 @@ class _Open:
 
 def stream_error(error: object) -> CallFailed:
     """What an error in place of an answer, or in the middle of one, means."""
-    kind, message = ("", "") if not isinstance(error, dict) else (str(error.get("type")), str(error.get("message")))
+    if not isinstance(error, dict):
+        error = {"type": "error", "message": error}
+    kind, message = str(error.get("type") or "error"), str(error.get("message") or "")
     said = " ".join(f"{kind}: {message}".split())[:300]
     if kind in ("overloaded_error", "api_error", "rate_limit_error", "timeout_error"):
         return Busy(f"the model's API failed in the middle of the answer ({said})")
+    if is_too_long(message):
+        return TooLong(f"the conversation is longer than the model takes ({said}): {FRESH}")
     return Refused(f"the model's API gave up in the middle of the answer ({said})")
 
 

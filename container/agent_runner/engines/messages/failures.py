@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from openclaw.errors import OpenClawError
+
+FRESH: Final = "send /new to begin a fresh session"
+
+_TOO_LONG = re.compile(r"too (long|large)|context (length|window|size)|exceed\w* .{0,40}(context|token)", re.I)
+
+
+def is_too_long(said: str) -> bool:
+    """Whether an API that refuses a request says that it is longer than the model's window."""
+    return bool(_TOO_LONG.search(said))
 
 
 class CallFailed(OpenClawError):

@@ -29,6 +29,11 @@ SEND = 30.0
 """Seconds that it may take to receive a request."""
 
 
+FIRST = 2.5
+"""How many times as long as any other byte the first one may take: a local model reads a long prompt without a word,
+and answers nothing at all until it has."""
+
+
 class Limits(NamedTuple):
     """How long an exchange may take: it ends at `deadline` by the clock, and after `silence` seconds without a byte."""
 
@@ -67,7 +72,7 @@ class Exchange:
             if self._aborted:
                 connection.abort()
         connection.send(request, self._until(SEND))
-        self.head = connection.head(self._until(self._limits.silence))
+        self.head = connection.head(self._until(FIRST * self._limits.silence))
 
     def release(self) -> Connection | None:
         """Let go of the connection: nobody shuts it down from here on."""

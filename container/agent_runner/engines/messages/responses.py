@@ -10,7 +10,7 @@ import re
 import time
 from typing import Final
 
-from agent_runner.engines.messages.failures import Busy, CallFailed, Refused, TooLong
+from agent_runner.engines.messages.failures import FRESH, Busy, CallFailed, Refused, TooLong, is_too_long
 from agent_runner.engines.messages.framing import Head
 from agent_runner.engines.messages.gateway import Exchange
 from openclaw.errors import InvalidMessage
@@ -21,8 +21,6 @@ MAX_ERROR: Final = 64 * 1024
 
 _SHOWN = 300
 _LATER = (408, 409, 429)
-_TOO_LONG = re.compile(r"too (long|large)|context (length|window|size)|exceed\w* .{0,40}(context|token)", re.I)
-_FRESH = "send /new to begin a fresh session"
 _WHAT_TO_DO = {
     401: "refused the key: check ANTHROPIC_API_KEY in .env and restart",
     402: "asks for payment: check the account that ANTHROPIC_API_KEY belongs to",
@@ -62,15 +60,16 @@ def failure(head: Head, said: str) -> CallFailed:
     """What a status other than 200 means."""
     status = head.status
     words = f"HTTP {status}{f': {said}' if said else ''}"
-    if status in _LATER or status >= 500:
+    advice = head.headers.get("x-should-retry")  # the API's own word on it, where it has one
+    if advice == "true" or (advice != "false" and (status in _LATER or status >= 500)):
         after = retry_after(head.headers.get("retry-after"))
         asks = f" and asks to wait {after:.0f} s" if after else ""
         return Busy(f"the model's API cannot answer now{asks} ({words})", after)
-    if status == 413 or (status == 400 and _TOO_LONG.search(said)):
-        return TooLong(f"the conversation is longer than the model takes ({words}): {_FRESH}")
+    if status == 413 or (status == 400 and is_too_long(said)):
+        return TooLong(f"the conversation is longer than the model takes ({words}): {FRESH}")
     if status in _WHAT_TO_DO:
         return Refused(f"the model's API {_WHAT_TO_DO[status]} ({words})")
-    return Refused(f"the model's API refused the request ({words}); if it stays so, {_FRESH}")
+    return Refused(f"the model's API refused the request ({words}); if it stays so, {FRESH}")
 
 
 def retry_after(value: str | None, now: float | None = None) -> float | None:

@@ -27,7 +27,7 @@ class Settings(NamedTuple):
     context_tokens: int = 200_000
     """Tokens that the model's window holds, question and answer together."""
     silence: float = 120.0
-    """How long the model may say nothing at all before a call is given up."""
+    """How long the model may say nothing in the middle of an answer before a call is given up."""
     group: Path = Path("/workspace/group")
     common: Path = Path("/workspace/global")
     """The folders of the group, and of what every group may read."""

@@ -157,12 +157,12 @@ class _Turn:
             return self._end(_REFUSED)
         if answer.stop_reason in ("max_tokens", "model_context_window_exceeded"):
             return self._cut(answer)
+        self._joined = answer.stop_reason == "pause_turn" and not answer.uses
         self._take(answer)
         self._was_cut = False
         if answer.uses:
             self.window.add("user", self._tools.run(answer.uses, self._use))
             return False
-        self._joined = answer.stop_reason == "pause_turn"
         return not self._joined
 
     def _cut(self, answer: Answer) -> bool:
@@ -184,6 +184,9 @@ class _Turn:
     def _take(self, answer: Answer) -> None:
         """The answer belongs to the turn; empty texts do not, which the API takes from nobody."""
         blocks = [one for one in answer.content if one.get("type") != "text" or str(one.get("text", "")).strip()]
+        if self._joined and blocks and blocks[-1].get("type") == "text":
+            # The API goes on from no text that ends in space.
+            blocks[-1] = {**blocks[-1], "text": blocks[-1]["text"].rstrip()}
         if blocks:
             self.window.add("assistant", blocks)
         self.window.answered(answer.filled)
