@@ -46,7 +46,8 @@ def test_main_reads_with_tools_side_by_side_and_its_thoughts_go_back_whole(
     tmp_path: Path, model: dict[str, str], api: MessagesApi
 ) -> None:
     home = tmp_path / "home"
-    uses = (ToolUse("Glob", {"pattern": "*.md"}, "u1"), ToolUse("Grep", {"pattern": "tea"}, "u2"), ToolUse("Fly", {}, "u3"))
+    looks = (ToolUse("Glob", {"pattern": "*.md"}, "u1"), ToolUse("Grep", {"pattern": "tea"}, "u2"))
+    uses = (*looks, ToolUse("Fly", {}, "u3"))
     api.answers.extend([say(Thinking("Let me look.", "c2ln"), "I look. ", *uses), say("It is tea.")])
     with RunningService(home, **model) as service:
         (home / "groups/main/CLAUDE.md").write_text("Ann likes tea.\n")
