@@ -24,7 +24,7 @@ UNFIT = {
     "null": (b"null", 'must be one object, as in {"text": "hello"}'),
     "latin": ('{"text": "grüß"}'.encode("latin-1"), "save it as plain UTF-8"),
     "textless": (b"{}", 'needs "text", as in {"text": "hello"}'),
-    "misspelt": (b'{"text": "hello", "sesion": "a"}', "a message has callback_url, group, id"),
+    "misspelt": (b'{"text": "hello", "sesion": "a"}', "a message has attachments, callback_url"),
     "stranger": (b'{"text": "hello", "group": "nobody"}', "known: main"),
     "huge": (b'{"text": "%s"}' % (b"a" * 256 * 1024), "at most 262144 are taken"),
 }

@@ -323,7 +323,7 @@ NO_MESSAGE: list[tuple[dict[str, Any], str]] = [
     ({"text": ["hi"]}, '"text" must be a string'),
     ({"text": 1}, '"text" must be a string'),
     ({"Text": "hi"}, "unknown key 'Text'"),
-    ({"text": "hi", "goup": "friends"}, "unknown key 'goup'; a message has callback_url, group"),
+    ({"text": "hi", "goup": "friends"}, "unknown key 'goup'; a message has attachments, callback_url"),
     ({"text": "hi", "x" * 10_000: 1}, "unknown key 'xxx"),
     ({"text": "hi", "id": ""}, '"id" must be 1 to 64 letters'),
     ({"text": "hi", "id": "a" * 65}, '"id" must be 1 to 64 letters'),

@@ -25,6 +25,9 @@ MAX_ARGUMENT_DEPTH: Final = 16
 
 _KINDS = ("content_block_start", "content_block_delta", "content_block_stop", "message_delta", "message_stop")
 
+_FILLING = ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
+"""What of the usage fills the window."""
+
 Block = dict[str, Any]
 
 
@@ -54,7 +57,7 @@ class Assembler:
         self._begun = False
         self._blocks: dict[int, _Open] = {}
         self._stop_reason = ""
-        self._usage: dict[str, int] = {}
+        self._usage = dict.fromkeys(_FILLING, 0)
         self._characters = 0
         self.answer: Answer | None = None
 
@@ -137,10 +140,11 @@ class Assembler:
             raise Cut(f"the model's answer has more than {MAX_CONTENT} characters")
 
     def _count(self, usage: object) -> None:
+        """The larger number of each kind: there are servers that count in the first event only, or in the last."""
         if isinstance(usage, dict):
-            counted = {key: number for key, number in usage.items() if isinstance(number, int) and number >= 0}
-            for key, number in counted.items():  # there are servers that count in the first event only, or in the last
-                self._usage[key] = max(number, self._usage.get(key, 0))
+            told = {key: usage.get(key) for key in _FILLING}
+            counted = {key: number for key, number in told.items() if isinstance(number, int)}
+            self._usage = {key: max(number, counted.get(key, 0)) for key, number in self._usage.items()}
 
     def _finish(self) -> Answer:
         if any(not block.closed for block in self._blocks.values()):
@@ -148,11 +152,7 @@ class Assembler:
         blocks = [self._blocks[index] for index in sorted(self._blocks)]
         uses: list[Use] = []
         content = [block.whole(uses) for block in blocks]
-        filled = sum(
-            self._usage.get(key, 0)
-            for key in ("input_tokens", "cache_read_input_tokens", "cache_creation_input_tokens", "output_tokens")
-        )
-        return Answer(content, uses, self._stop_reason, filled)
+        return Answer(content, uses, self._stop_reason, sum(self._usage.values()))
 
 
 class _Open:
