@@ -24,7 +24,7 @@ from openclaw.agents.specs import MAIN, Specs, new_cid
 from openclaw.agents.standby import Standby
 from openclaw.agents.turn import Answer, Outcome, Turn, TurnListener, group_title
 from openclaw.agents.waiting_line import WaitingLine
-from openclaw.errors import EngineOverdue, EngineUnavailable, OpenClawError
+from openclaw.errors import EngineOverdue, EngineUnavailable, ImageMissing, OpenClawError
 
 if TYPE_CHECKING:
     from openclaw.agents.settings_guard import Watch
@@ -261,9 +261,9 @@ class DedicatedWork:
             self.engine_answers()
         elif job is None:
             return
-        elif isinstance(error, EngineUnavailable | EngineOverdue):
+        elif isinstance(error, EngineUnavailable | EngineOverdue | ImageMissing):
             self._put_back(job)
-            self._engine.lost()
+            self._engine.lost(told=isinstance(error, ImageMissing))
         elif job.turn is None:
             log.warning("A standby container could not be started: %s", error)
             self.standby.lost(job)

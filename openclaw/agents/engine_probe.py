@@ -1,6 +1,7 @@
 """EngineProbe: whether the engine takes starts, and when it is worth a try where it does not.
 
 While it does not, one start at a time finds out whether it is back; with nobody who wants a container none is tried.
+Where the image is missing none is tried at all: the runtime tells when it is there.
 Owned by the dedicated agents' thread.
 """
 
@@ -30,11 +31,13 @@ class EngineProbe:
         self._start_delay = start_delay
         self._attempt = attempt
         self._due = False
+        self._told = False  # when it is back, so that nothing is to be tried
         self.down = False
 
-    def lost(self) -> None:
-        """The engine did not take a start."""
+    def lost(self, *, told: bool = False) -> None:
+        """The engine did not take a start; `told`: whoever has said so says when it does."""
         self.down = True
+        self._told = told
         self.wanted()
 
     def back(self) -> bool:
@@ -44,7 +47,7 @@ class EngineProbe:
 
     def wanted(self) -> None:
         """Somebody waits for a container: where the engine is down, it is to be tried."""
-        if self.down and not self._due:
+        if self.down and not self._told and not self._due:
             self._due = True
             self._later(max(RETRY, self._start_delay()), self._try)
 

@@ -26,7 +26,7 @@ from openclaw.agents.main_container import Later, MainContainer, Post
 from openclaw.agents.restarts import Restarts
 from openclaw.agents.specs import MAIN, Specs, new_cid
 from openclaw.agents.turn import Answer, Outcome, Turn, TurnListener
-from openclaw.errors import EngineOverdue, EngineUnavailable, RuntimeFailure
+from openclaw.errors import EngineOverdue, EngineUnavailable, ImageMissing, RuntimeFailure
 
 if TYPE_CHECKING:
     from openclaw.clock import Clock
@@ -184,13 +184,17 @@ class MainMachine:
                 self._here.later(START_TIMEOUT, self._start_overdue, START_TIMEOUT)
         elif self._state in ("DOOMED", "STOPPED"):
             return
-        elif isinstance(error, EngineUnavailable | EngineOverdue):
-            self._engine_away(str(error))
+        elif isinstance(error, EngineUnavailable | EngineOverdue | ImageMissing):
+            self._engine_away(error)
         else:
             self._crashed(str(error))
 
-    def _engine_away(self, reason: str) -> None:
-        """The engine did not take the start: once more, when it may. The runtime removes what it still brings up."""
+    def _engine_away(self, error: RuntimeFailure) -> None:
+        """The engine did not take the start: once more, when it may. The runtime removes what it still brings up.
+
+        It tells by `engine_up` when an image that is missing is there.
+        """
+        reason = str(error)
         self._lose("the engine did not confirm the start of Main's container")
         here, self._here = self._here, None
         if here is not None:
@@ -200,7 +204,8 @@ class MainMachine:
             self._drain_step()
             return
         self._enter("STARTING", reason)
-        self.later(max(ENGINE_RETRY, self._runtime.start_delay()), self.engine_up)
+        if not isinstance(error, ImageMissing):
+            self.later(max(ENGINE_RETRY, self._runtime.start_delay()), self.engine_up)
 
     def engine_up(self) -> None:
         if self._state == "STARTING" and self._here is None:

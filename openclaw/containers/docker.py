@@ -82,7 +82,9 @@ class DockerRuntime:
             returned=self._ends.removals.start_returned,
         )  # fmt: skip
         self._deaths = Deaths(cli, self._looks, self._roster, self._tell)
-        self._events = EngineEvents(cli, clock, installation, self._roster.heard, self._connected)
+        self._events = EngineEvents(
+            cli, clock, installation, self._roster.heard, self._connected, self._image_named
+        )
         self._on_exit: Callable[[Exit], None] = _ignore
         self._on_engine_up: Callable[[], None] = _ignore_up
         self._on_image_changed: Callable[[], None] = _ignore_up
@@ -139,6 +141,9 @@ class DockerRuntime:
     def start_delay(self) -> float:
         return self._health.delay()
 
+    def problem(self) -> str:
+        return self._image.problem
+
     # Looks
 
     def look_soon(self) -> None:
@@ -180,6 +185,13 @@ class DockerRuntime:
         self._ends.looked({row.found.cid for row in rows})
         if all(row.image != self._image.name for row in rows):
             self._image.forget()  # nothing is there that would tell that the name has moved
+        if self._image.found() and not self._closed:
+            self._on_engine_up()
+
+    def _image_named(self) -> None:
+        """Some image has got a name; it may be the one that is missing."""
+        if self._image.problem:
+            self.look_soon()
 
     # What the roster tells
 

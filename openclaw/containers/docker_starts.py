@@ -22,7 +22,7 @@ from openclaw.containers.docker_run import Known
 from openclaw.containers.handover import hand_over
 from openclaw.containers.health import EngineHealth
 from openclaw.containers.runtime import ContainerSpec
-from openclaw.errors import EngineOverdue, EngineUnavailable, NameConflict, RuntimeFailure, StartFailed
+from openclaw.errors import EngineOverdue, EngineUnavailable, ImageMissing, NameConflict, RuntimeFailure, StartFailed
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +114,9 @@ class Starts:
         except EngineUnavailable as error:
             if not self._closed:
                 self._health.unavailable(str(error))
+            raise
+        except ImageMissing as error:
+            self._image.lost(error)
             raise
         self._health.started()
         self._changes.trust()

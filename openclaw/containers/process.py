@@ -163,6 +163,9 @@ class ProcessRuntime:
     def start_delay(self) -> float:
         return 0.0
 
+    def problem(self) -> str:
+        return ""
+
     def look(self) -> None:
         """Nothing to look at: a child's end cannot be missed."""
 

@@ -117,7 +117,8 @@ class Runtime(Protocol):
         on_image_changed: Callable[[], None],
     ) -> None:
         """Begin to watch. `on_exit` comes exactly once for each container that ends after it was started by
-        `start` or listed as running; `on_engine_up` each time an engine that was gone answers again;
+        `start` or listed as running; `on_engine_up` each time an engine that was gone answers again, or
+        an image that a start has not found is there;
         `on_image_changed` when a tick finds that the image of a container has lost its name to another one.
 
         What a container wrote last that ended unasked goes to the log before it is removed.
@@ -156,6 +157,12 @@ class Runtime(Protocol):
     def start_delay(self) -> float:
         """Seconds until a start is worth trying: 0.0 unless the engine is away or does not return from starts.
         A start before that fails at once with EngineUnavailable."""
+        ...
+
+    def problem(self) -> str:
+        """What a person has to do before any container can be started; empty where nothing is known of it.
+
+        A start fails with ImageMissing then, and `on_engine_up` comes once the image is there."""
         ...
 
     def look(self) -> None:

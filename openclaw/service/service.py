@@ -385,9 +385,8 @@ class Service:
     def ready(self) -> tuple[bool, str]:
         if self._stopping:
             return False, "the service is stopping; messages are accepted and wait for the next start"
-        if self._tries.problem:
-            return False, self._tries.problem
-        return True, "ready"
+        problem = self._problem(self._main.status, self._dedicated.status)
+        return (False, problem) if problem else (True, "ready")
 
     def metrics(self) -> str:
         return self._metrics.render()
@@ -418,6 +417,8 @@ class Service:
         """What keeps everybody waiting, with what to do; empty where nothing does."""
         if self._tries.problem:
             return self._tries.problem
+        if missing := self._runtime.problem():
+            return f"messages are accepted and wait: {missing}"
         if dedicated.engine_down or (main.state == "STARTING" and main.reason):
             return ENGINE_AWAY.format(why=main.reason or "its last start failed, and logs/app.log says how")
         return ""

@@ -171,10 +171,18 @@ def test_a_stop_does_not_wait_for_a_start_that_the_engine_did_not_take(stage: St
     drained.result(10)
 
 
-def test_a_missing_image_is_told_to_the_sender(stage: Stage, agents: DedicatedAgents) -> None:
+def test_while_the_image_is_missing_turns_wait_and_nothing_is_tried_until_the_runtime_tells_that_it_is_there(
+    stage: Stage, agents: DedicatedAgents
+) -> None:
     agents.submit(stage.turn("a"))
     stage.next_start().done.set_exception(ImageMissing("run `make image`"))
-    assert stage.next_end()[1] == Answer.failed("run `make image`")
+    for _ in range(10):  # more often than anything is sent again
+        agents.engine_up()
+        stage.next_start().done.set_exception(ImageMissing("run `make image`"))
+    agents.engine_up()
+    assert stage.next_start().spec.message_id == "a"
+    assert ENGINE_RETRY not in stage.alarms.delays()
+    assert stage.told.ended_turns.empty()
 
 
 def test_a_subagent_is_told_where_it_has_its_paths(stage: Stage, agents: DedicatedAgents) -> None:

@@ -44,6 +44,15 @@ def test_one_that_did_not_take_a_start_is_tried_once_after_what_the_runtime_asks
     assert engine.alarms.delays() == [], "with nobody who wants a container it is left alone"
 
 
+def test_where_the_runtime_tells_when_it_is_back_nothing_is_tried(engine: Engine) -> None:
+    engine.probe.lost(told=True)
+    engine.probe.wanted()
+    assert engine.alarms.delays() == []
+    assert engine.probe.back() is True
+    engine.probe.lost()
+    assert engine.alarms.delays() == [RETRY]
+
+
 def test_who_wants_a_container_has_it_tried_again(engine: Engine) -> None:
     engine.probe.lost()
     engine.alarms.advance(RETRY)

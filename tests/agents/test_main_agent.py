@@ -15,7 +15,7 @@ from openclaw.agents.turn import Answer, Loss, Turn
 from openclaw.config import load
 from openclaw.containers.pace import BYTES_AHEAD
 from openclaw.containers.runtime import OUT_OF_MEMORY, Exit
-from openclaw.errors import EngineOverdue, StartFailed
+from openclaw.errors import EngineOverdue, ImageMissing, StartFailed
 from openclaw.message import FrameKind, Record
 from openclaw.message.frames import MAX_EVENT
 from tests.agents.conftest import Stage
@@ -215,6 +215,24 @@ def test_a_start_that_the_engine_refuses_is_a_crash(stage: Stage, main: Main) ->
     stage.next_start().done.set_exception(StartFailed("no space left on device"))
     stage.alarms.wait_set(1)
     assert main.manager.status.crashes == 1
+
+
+def test_an_image_that_is_missing_is_no_crash_and_main_goes_on_when_the_runtime_tells_that_it_is_there(
+    stage: Stage, main: Main
+) -> None:
+    main.manager.submit(stage.turn("a"))
+    for _ in range(stage.config.persistent_max_restarts + 2):
+        stage.next_start().done.set_exception(ImageMissing("run `make image`"))
+        main.manager.engine_up()
+    start = stage.next_start()
+    inside = start.spec.channel_path / "in"
+    with closing(FileEvents(inside)) as events:
+        main.answer_pings(start)
+        events.until((inside / "a.request.json").exists)
+
+    assert main.manager.status.crashes == 0
+    assert ENGINE_RETRY not in stage.alarms.delays()
+    assert stage.told.ended_turns.empty()
 
 
 def test_a_start_that_is_not_confirmed_though_its_runner_answers_hands_its_turns_back(stage: Stage, main: Main) -> None:

@@ -191,6 +191,47 @@ def test_a_missing_image_says_how_to_make_it(runtime: DockerRuntime, fake: FakeD
 
     with pytest.raises(ImageMissing, match="make image"):
         runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
+    assert "make image" in runtime.problem()
+
+
+def test_an_image_that_comes_is_noticed_at_once_and_the_engine_not_asked_meanwhile(
+    runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
+) -> None:
+    fake.knob("image", "")
+    with closing(FileEvents(fake.state)) as events:
+        with pytest.raises(ImageMissing):
+            runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
+        events.until(lambda: len([call for call in fake.calls() if call[0] == "image"]) == 2)  # the start, then a look
+        assert runtime.start_delay() == 0, "no engine is away"
+        fake.build()
+        exits.engine_up()
+    assert runtime.problem() == ""
+    runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
+
+
+def test_an_image_that_comes_unheard_is_found_by_the_next_look(
+    runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
+) -> None:
+    fake.knob("image", "")
+    with pytest.raises(ImageMissing):
+        runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
+
+    fake.knob("image")
+    runtime.look()
+
+    exits.engine_up()
+    assert runtime.problem() == ""
+
+
+def test_the_end_of_another_installations_container_is_not_told(
+    runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
+) -> None:
+    fake.docker("run", "--name=theirs", "--label=openclaw.installation=there", "--label=openclaw.cid=c0", "agent:latest")
+    runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
+    fake.docker("kill", "theirs")
+    fake.docker("kill", "c1")
+
+    assert exits.next() == Exit("c1", 137, "")
 
 
 def test_a_refused_start_gives_the_engines_reason(runtime: DockerRuntime, fake: FakeDocker, tmp_path: Path) -> None:

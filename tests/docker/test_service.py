@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import closing
 from pathlib import Path
 
 from openclaw.containers.cli import Cli
 from tests.docker.conftest import main_of, names_of
 from tests.support.file_events import FileEvents
+from tests.support.log_lines import LogLines
 from tests.support.service import RunningService
 
 
@@ -62,12 +64,33 @@ def test_a_paused_container_is_noticed_and_replaced(tmp_path: Path, engine: Cli,
     assert "Health check: Main persistent container health check failed" in (home / "logs/app.log").read_text()
 
 
-def test_without_the_image_the_reply_says_how_to_build_it(tmp_path: Path, settings: dict[str, str]) -> None:
-    missing = {**settings, "CONTAINER_IMAGE": "openclaw-not-there:none", "PERSISTENT_MAX_RESTARTS": "0"}
-    with RunningService(tmp_path / "home", **missing) as service:
-        reply = service.post({"text": "hello"}).json()
-    assert reply["status"] == "failed"
-    assert "make image" in reply["error"]
+class Unbuilt(RunningService):
+    """A service whose image is missing at first, which its log calls an error."""
+
+    may_log_errors = True
+
+
+def test_without_the_image_messages_wait_and_are_answered_as_soon_as_it_is_there(
+    tmp_path: Path, engine: Cli, settings: dict[str, str]
+) -> None:
+    there = settings["CONTAINER_IMAGE"]
+    missing = f"openclaw-not-there:{os.getpid()}"
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "logs").mkdir()
+    (home / "logs/app.log").touch()
+    with closing(LogLines(home / "logs/app.log")) as lines:
+        with Unbuilt(home, **{**settings, "CONTAINER_IMAGE": missing}) as service:
+            assert service.post({"text": "hello", "id": "a"}, "").status_code == 202
+            lines.find("run `make image`")
+            ready = service.get("/readyz")
+            assert (ready.status_code, "make image" in ready.text) == (503, True)
+            try:
+                engine.run(["tag", there, missing])
+                reply = service.get("/messages/a?wait=25").json()  # less than the health tick's 30 s
+            finally:
+                engine.run(["rmi", missing])
+    assert (reply["status"], reply["attempt"], reply["route"]) == ("done", 1, "persistent")
 
 
 def _begin(service: RunningService) -> None:

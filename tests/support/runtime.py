@@ -78,6 +78,9 @@ class HandRuntime:
     def start_delay(self) -> float:
         return 0.0
 
+    def problem(self) -> str:
+        return ""
+
     def look(self) -> None: ...
 
     def close(self) -> None: ...
