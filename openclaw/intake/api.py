@@ -1,6 +1,7 @@
 """The HTTP API: which path does what, as the contract has it.
 
     POST   /messages[?wait=S]      202 {"id", "status": "queued"} + Location; with wait 200 and the reply, or 202
+                                   (and "detail" where a stop ended the wait)
     POST   /messages?stream=1      200 the message's events as they happen
     GET    /messages/ID/events     the same, from the event after Last-Event-ID; 204 after the last one; 404
     GET    /messages/ID[?wait=S]   200 the reply, or 200 {"id", "group", "session", "status", "attempt"} in flight; 404
@@ -33,6 +34,7 @@ _WAIT = re.compile(r"wait=([0-9]{1,4}(?:\.[0-9]{1,6})?)", re.ASCII)
 _MESSAGES = "/messages"
 _AS_IN = """curl -d '{"text": "hello"}' …, in single quotes, which keep the double ones from the shell"""
 _GROUPS = "/groups"
+_STOPPING = {"detail": "the service is stopping; the message is kept and answered after the next start"}
 
 
 class Front(GroupFront, Protocol):
@@ -135,10 +137,10 @@ class Api:
             raise Problem.of(refused) from None
         if streamed:
             return self._follow(receipt.id, request, (("Location", f"{_MESSAGES}/{receipt.id}"),))
-        reply = self._await_reply(receipt.id, wait_s, request) if wait_s is not None else None
+        reply, why_not = self._await_reply(receipt.id, wait_s or 0.0, request) if wait_s is not None else (None, {})
         if reply is not None:
             return json_response(200, reply)
-        queued = {"id": receipt.id, "status": "queued"}
+        queued = {"id": receipt.id, "status": "queued", **why_not}
         return json_response(202, queued, (("Location", f"{_MESSAGES}/{receipt.id}"),))
 
     def _events(self, message_id: str, request: Request) -> Response | StreamedResponse:
@@ -154,16 +156,17 @@ class Api:
 
     def _show(self, message_id: str, request: Request) -> Response:
         wait_s = _wait_seconds(request.query) or 0.0
-        reply = self._front.reply(message_id)
+        reply, why_not = self._front.reply(message_id), dict[str, str]()
         if reply is None and wait_s and self._front.progress(message_id) is not None:
-            reply = self._await_reply(message_id, wait_s, request)
+            reply, why_not = self._await_reply(message_id, wait_s, request)
         # In this order: a message that is not in flight any more has its reply by then.
-        shown = reply if reply is not None else self._front.progress(message_id) or self._front.reply(message_id)
+        progress = None if reply is not None else self._front.progress(message_id)
+        shown = reply if reply is not None else progress or self._front.reply(message_id)
         if shown is None:
             raise _unknown(message_id)
         if not shown:  # there, and no reply
             raise Problem(500, f"The reply is damaged: look at ipc/outbox/{message_id}.json, or send the message again")
-        return json_response(200, shown)
+        return json_response(200, {**shown, **why_not} if progress else shown)
 
     def _cancel(self, message_id: str, _request: Request) -> Response:
         if self._front.cancel(message_id):
@@ -172,12 +175,16 @@ class Api:
             raise _unknown(message_id)
         raise Problem(409, f"It is answered already: GET {_MESSAGES}/{message_id} shows the reply.")
 
-    def _await_reply(self, message_id: str, wait_s: float, request: Request) -> dict[str, Any] | None:
+    def _await_reply(
+        self, message_id: str, wait_s: float, request: Request
+    ) -> tuple[dict[str, Any] | None, dict[str, str]]:
+        """The reply, else None and what is to be said where it was not waited for as long as that."""
         reply = self._front.reply(message_id)
         if reply is not None or not wait_s:
-            return reply
+            return reply, {}
         with request.watch_hangup() as hangup:
-            return self._front.wait(message_id, wait_s, hangup)
+            reply = self._front.wait(message_id, wait_s, hangup)
+        return reply, _STOPPING if hangup.closing else {}
 
     def _status(self, _request: Request) -> Response:
         return json_response(200, self._front.status())

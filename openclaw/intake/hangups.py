@@ -17,16 +17,18 @@ from contextlib import contextmanager
 class Hangup(threading.Event):
     """Set when the caller has gone, or the server closes, and by whoever else has something for the one who waits.
 
-    `gone` tells the first from the last; it stays when the event is cleared. `endless`: nothing is lost to whoever is
-    told no more, and without that it may never end.
+    `gone` tells the first two from the last, `closing` the second from the first; both stay when the event is cleared.
+    `endless`: nothing is lost to whoever is told no more, and without that it may never end.
     """
 
     def __init__(self, *, endless: bool = False) -> None:
         super().__init__()
         self.gone = False
+        self.closing = False
         self.endless = endless
 
-    def hang_up(self) -> None:
+    def hang_up(self, *, closing: bool = False) -> None:
+        self.closing = closing
         self.gone = True
         self.set()
 
@@ -53,7 +55,7 @@ class Hangups:
         with self._lock:
             self._waiting[fd] = event
             if self._released or (endless and self._endless_released):
-                event.hang_up()
+                event.hang_up(closing=True)
         self._epoll.register(fd, select.EPOLLRDHUP | select.EPOLLONESHOT)
         try:
             yield event
@@ -76,7 +78,7 @@ class Hangups:
             self._released |= not only_endless
             events = [event for event in self._waiting.values() if event.endless or not only_endless]
         for event in events:
-            event.hang_up()
+            event.hang_up(closing=True)
 
 
 def _has_hung_up(fd: int) -> bool:

@@ -97,6 +97,13 @@ class HttpServer:
             self._epoll.register(fd, select.EPOLLIN)
         self._thread.start()
 
+    def release(self) -> None:
+        """No message is answered any more: have everybody told so who waits for a reply or for events, now and later.
+
+        What can still be answered meanwhile is.
+        """
+        self._hangups.release()
+
     def close(self, grace_s: float) -> None:
         """Accept no more, give requests in flight `grace_s` to end, then cut them.
 

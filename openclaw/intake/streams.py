@@ -16,6 +16,8 @@ from openclaw.message import dump_bytes
 HEARTBEAT = 15.0
 """Seconds of silence before a comment is sent."""
 
+_STOPPING = b": the service is stopping; the message is kept and goes on after the next start\n\n"
+
 _MAX_PIECE = 64 * 1024
 """Bytes from which on what is there is sent before more of it is rendered."""
 
@@ -58,11 +60,15 @@ def _chunks(reader: EventReader, request: Request) -> Generator[bytes, None, Non
     with request.watch_hangup(endless=True) as hangup:
         while not reader.ended:
             hangup.clear()
-            if hangup.gone:  # looked at after the event was cleared: a hang-up from now on wakes
+            gone = hangup.gone  # looked at after the event was cleared: a hang-up from now on wakes
+            if gone and not hangup.closing:
                 return
-            events = reader.next(hangup, HEARTBEAT)
+            events = reader.next(hangup, 0 if gone else HEARTBEAT)
             if events:
                 yield from _pieces(events)
+            elif gone:
+                yield _STOPPING
+                return
             elif not reader.ended and not hangup.gone:
                 yield b": nothing new\n\n"
 

@@ -71,7 +71,7 @@ freed without; with Python's 700, 10 and 10 all messages in flight were searched
 thread waited."""
 
 HTTP_GRACE = 5.0
-"""Seconds that requests in flight have to end when the service stops."""
+"""Seconds that requests in flight have to end when the service stops, and before that the last replies to go out."""
 
 MAX_NAMED = 10
 """Messages that a line of the log names."""
@@ -186,9 +186,17 @@ class Service:
                 future.result(max(0.0, until - self._clock.monotonic()))
             except TimeoutError:
                 log.warning("Some turns did not end within DRAIN_TIMEOUT; the next start takes them up again")
+        self._let_callers_go()
         self._close()
         left = len(self._reservations)
         log.info("Stopped: nothing runs any more, and %d messages wait in ipc/work for the next start", left)
+
+    def _let_callers_go(self) -> None:
+        """Nothing is answered any more but what is on its way out, which its callers get first."""
+        told = threading.Event()
+        self._outbox.call(told.set)
+        told.wait(HTTP_GRACE)
+        self.http.release()
 
     def _close(self) -> None:
         """In reverse: first the ways in, then the agents and what they need, at last the disk."""

@@ -234,6 +234,8 @@ class TestMisfortune:
         assert "ZeroDivisionError" in caplog.text
         assert is_served(server)
 
+STOPPING = "the service is stopping; the message is kept and answered after the next start"
+
 
 class TestTheEnd:
     @pytest.fixture(autouse=True)
@@ -277,8 +279,20 @@ class TestTheEnd:
             client.ask("POST", "/messages?wait=60", b'{"text": "one"}')
             assert front.begun_waits.acquire(timeout=10)
             server.close(grace_s=0.01)
-            assert client.response().json() == {"id": "m1", "status": "queued"}
+            assert client.response().json() == {"id": "m1", "status": "queued", "detail": STOPPING}
             assert client.at_end()
+
+    def test_so_is_at_once_who_waits_for_what_is_not_answered_any_more(self, front: FakeFront) -> None:
+        server = start_server(front)
+        with RawClient(server.port) as sender, RawClient(server.port) as asker:
+            sender.ask("POST", "/messages?wait=60", b'{"text": "one"}')
+            assert front.begun_waits.acquire(timeout=10)
+            asker.ask("GET", "/messages/m1?wait=60")
+            assert front.begun_waits.acquire(timeout=10)
+            server.release()
+            assert sender.response().json() == {"id": "m1", "status": "queued", "detail": STOPPING}
+            assert asker.response().json()["detail"] == STOPPING
+            server.close(grace_s=60)
 
     def test_a_request_that_does_not_come_to_its_end_is_cut(self, front: FakeFront, warnings: queue.Queue[str]) -> None:
         server = start_server(front)

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -227,6 +228,24 @@ def test_a_stop_ends_though_the_engine_hangs_and_says_what_is_left_to_the_next_s
             assert service.post({"text": "hello"}).json()["status"] == "done"
             assert service.stop() == 0
         assert fake.containers() == []
+
+
+def test_a_stop_tells_who_waits_for_what_cannot_be_answered_any_more(home: Path) -> None:
+    """One turn runs into DRAIN_TIMEOUT, one waits behind it."""
+    with RunningService(home, OFFLINE_LATENCY="600000", DRAIN_TIMEOUT="100") as service, ThreadPoolExecutor(3) as pool:
+        log = LogLines(home / "logs/app.log")
+        with closing(log), closing(FileEvents(home / "ipc/work")) as events:
+            first = pool.submit(service.post, {"text": "hello", "id": "a"}, "?wait=50")
+            second = pool.submit(service.post, {"text": "hello", "id": "b"}, "?wait=50")
+            events.until(lambda: len(list((home / "ipc/work").glob("[ab].json"))) == 2)
+            until(lambda: service.get("/status").json()["main"]["turns"] == 1)
+            stream = pool.submit(service.get, "/messages/b/events")
+            until(lambda: service.get("/status").json()["connections"] >= 3)
+            assert service.stop() == 0
+        for answer in (first.result(10), second.result(10)):
+            assert answer.status_code == 202
+            assert "answered after the next start" in answer.json()["detail"]
+        assert "goes on after the next start" in stream.result(10).text
 
 
 def test_an_engine_that_is_missing_is_shown_with_what_to_do(home: Path, tmp_path: Path) -> None:
