@@ -58,9 +58,12 @@ def _inside(path: str, folder: Path, allowlist: MountAllowlist) -> str | None:
     real = allowlist.real(str(folder / path) if relative else path)
     root = Path(os.path.realpath(folder))
     if real is None or not real.is_relative_to(root):
-        if relative:  # one answer to what is not there and what a link leads to: links are made by containers
-            why = "it is not in the group's folder, and a path of the host begins with / or ~/"
-            raise MountRefused(f"{path} cannot be read: {why}")
+        if relative:
+            # By where a link would lead, whether anything is there or not: links are made by containers.
+            leads_to = allowlist.leads_to(str(folder / path))
+            within = leads_to is not None and leads_to.is_relative_to(root)
+            why = "there is no such file or folder in the" if within else "it leads out of the"
+            raise MountRefused(f"{path} cannot be read: {why} group's folder; a path of the host begins with / or ~/")
         return None
     inside = real.relative_to(root)
     if where := credentials_in(inside):

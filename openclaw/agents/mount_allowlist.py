@@ -58,12 +58,19 @@ class MountAllowlist:
         entries = self._read()
         return tuple(self._resolve(request, entries) for request in requests)
 
-    def _resolve(self, request: MountRequest, entries: list[_Entry]) -> Mount:
+    def _resolve(self, request: MountRequest, entries: list[_Entry] | None) -> Mount:
+        if entries is None:
+            why = f"there is no {self.path}, and only what that allows is mounted. To allow a folder write into it,"
+            raise self._refusal(request, f"{why} with yours in place of ~/projects: {_SHAPE}")
         source = self.real(request.path)
-        covering = [entry for entry in entries if source is not None and source.is_relative_to(entry.root)]
-        if source is None or not covering:
-            # One answer to both: an agent that asks must not learn what else there is on the host.
-            raise self._refusal(request, f"it is not there, or not in a folder that {self.path} allows: {_SHAPE}")
+        leads_to = self.leads_to(request.path)
+        covering = [entry for entry in entries if leads_to is not None and leads_to.is_relative_to(entry.root)]
+        if not covering:
+            # Whether it is there or not: an agent that asks must not learn what else there is on the host.
+            why = f'it lies in no folder that {self.path} allows; what "allow" names there holds at once'
+            raise self._refusal(request, why)
+        if source is None:
+            raise self._refusal(request, "there is no such file or folder, or the service may not look at it")
         why = self._blocked.why(source) or _why_not_one_file_system(source)
         if why:
             raise self._refusal(request, why)
@@ -85,14 +92,21 @@ class MountAllowlist:
         except (OSError, ValueError):
             return None
 
+    def leads_to(self, path: str) -> Path | None:
+        """Where a path leads, or would if what is missing of it were there; None for what can be no path."""
+        try:
+            return Path(os.path.realpath(self._user_home / path.removeprefix("~/")))
+        except (OSError, ValueError):
+            return None
+
     # The file
 
-    def _read(self) -> list[_Entry]:
-        """The allowed folders that are there. Raises MountRefused where the file cannot be relied on."""
+    def _read(self) -> list[_Entry] | None:
+        """The allowed folders that are there; None where there is no file. Raises MountRefused for one of no use."""
         try:
             value = load_object(self._bytes())
         except FileNotFoundError:
-            return []
+            return None
         except OSError as error:
             raise self._unusable(f"it cannot be read: {error.strerror}") from None
         except InvalidMessage as error:

@@ -113,6 +113,14 @@ class Specs:
         """
         return self._single_use(cid, MAIN, "dedicated", label="subagent", message_id=message_id, paths=paths)
 
+    def check_paths(self, group: str, paths: Sequence[str]) -> None:
+        """Raises MountRefused, or another OpenClawError, where a subagent of the group would not be given `paths`."""
+        self._given(group, self._config_of(group), paths)
+
+    def _given(self, group: str, settings: GroupConfig, paths: Sequence[str]) -> GivenPaths:
+        taken = {request.name for request in settings.mounts}
+        return given_paths.resolve(paths, self._groups / group, taken, self._allowlist) if paths else GivenPaths()
+
     def standby(self, cid: str) -> ContainerSpec:
         """A container that waits for a subagent's task. Raises an OpenClawError where Main's settings forbid it."""
         return self._single_use(cid, MAIN, "standby", label="standby")
@@ -122,8 +130,7 @@ class Specs:
     ) -> ContainerSpec:
         settings = self._config_of(group)
         status = self._prepared(group)
-        taken = {request.name for request in settings.mounts}
-        given = given_paths.resolve(paths, self._groups / group, taken, self._allowlist) if paths else GivenPaths()
+        given = self._given(group, settings, paths)
         return ContainerSpec(
             name=f"{self._config.container_prefix}-{label or group.lower()}-{cid}",
             role=role,

@@ -11,7 +11,7 @@ delivery's (finished) and HTTP threads (live, status). One lock guards the table
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from threading import Lock
@@ -67,11 +67,13 @@ class Subagents:
         cancel: Callable[[str], bool],
         told: Callable[[str, dict[str, Any]], None],
         find_agent: Callable[[str, str], object],
+        check_paths: Callable[[str, Sequence[str]], None],
         turn_limit: float,
         at_once: int,
     ) -> None:
         """`run` takes a turn that is durable; `told(parent, {"id", "status"})` hears what becomes of subagents.
-        `find_agent(group, name)` raises an OpenClawError where a group has no such profile, or a damaged one.
+        `find_agent(group, name)` raises an OpenClawError where a group has no such profile, or a damaged one, and
+        `check_paths(group, paths)` where its subagents are not given these.
 
         `at_once` of them may run; with 0 none would ever, and none is taken.
         """
@@ -83,6 +85,7 @@ class Subagents:
         self._cancel = cancel
         self._told = told
         self._find_agent = find_agent
+        self._check_paths = check_paths
         self._turn_limit = turn_limit
         self._at_once = at_once
         self.tools: dict[str, HostTool] = {
@@ -106,8 +109,8 @@ class Subagents:
             raise CallRefused("there are no subagents here (MAX_SUBAGENTS=0); do it yourself")
         assert turn.attachment is not None
         key = (turn.attachment.channel.cid, call.number)
-        if request.agent and not self._is_known(turn, key):
-            self._check_agent(turn.message.group, request.agent)
+        if not self._is_known(turn, key):
+            self._check(turn.message.group, request)
         known, child_id = self._number(turn, key)
         if not known:
             log.info("Main agent decision: spawn_subagent [%s]", turn.id)
@@ -115,10 +118,13 @@ class Subagents:
             self._begin(turn, child_id, key, request)
         self._answer_when_placed(turn, child_id, answer, wait=request.wait)
 
-    def _check_agent(self, group: str, name: str) -> None:
-        """Raises CallRefused, which names the agents that there are or says what is wrong with this one."""
+    def _check(self, group: str, request: SpawnRequest) -> None:
+        """Before anything is made of it. Raises CallRefused, which says what is wrong with the agent or the paths."""
         try:
-            self._find_agent(group, name)
+            if request.agent:
+                self._find_agent(group, request.agent)
+            if request.paths:
+                self._check_paths(group, request.paths)
         except OpenClawError as refused:
             raise CallRefused(str(refused)) from None
 

@@ -78,8 +78,21 @@ def test_without_the_file_nothing_is_allowed_and_the_refusal_says_what_to_write(
 ) -> None:
     said = refusal(allowlist, read(user / "projects"))
 
-    assert str(allowlist.path) in said
+    assert f"there is no {allowlist.path}" in said
     assert '{"allow": [{"path": "~/projects", "readonly": true}]}' in said
+
+
+def test_each_refusal_names_its_one_cause(allowlist: MountAllowlist, allow: Allow, user: Path) -> None:
+    allow("~/projects")
+    (user / "secrets").mkdir()
+    (user / "projects/.ssh").mkdir()
+    (user / "projects/out").symlink_to(user / "secrets")
+
+    elsewhere = f"lies in no folder that {allowlist.path} allows"
+    for path in ("~/secrets", "~/nothing", "~/projects/../nothing", "~/projects/out", "~/projects/out/nothing"):
+        assert elsewhere in refusal(allowlist, read(path)), "and not whether it is there"
+    assert "there is no such file or folder" in refusal(allowlist, read("~/projects/nothing"))
+    assert "credentials are kept in .ssh" in refusal(allowlist, read("~/projects/.ssh"))
 
 
 def test_an_allowed_folder_and_what_lies_in_it_can_be_read(allowlist: MountAllowlist, allow: Allow, user: Path) -> None:
@@ -156,7 +169,7 @@ def test_a_link_is_given_as_the_place_that_it_leads_to(allowlist: MountAllowlist
     assert allowlist.resolve([read("~/projects/site")])[0].source == user / "projects/site"
 
 
-def test_a_place_that_is_not_there_and_one_that_is_not_allowed_get_the_same_answer(
+def test_what_is_not_allowed_gets_the_same_answer_whether_it_is_there_or_not(
     allowlist: MountAllowlist, allow: Allow, user: Path
 ) -> None:
     """An agent that asks learns nothing about the host."""
@@ -166,7 +179,7 @@ def test_a_place_that_is_not_there_and_one_that_is_not_allowed_get_the_same_answ
 
     answers = {
         refusal(allowlist, read(user / name)).replace(name, "NAME")
-        for name in ("secret", "nothing", "loop", "secret/nothing", "secret/\0", "projects/nothing")
+        for name in ("secret", "nothing", "loop", "secret/nothing", "secret/\0", "projects/../nothing")
     }
 
     assert len(answers) == 1

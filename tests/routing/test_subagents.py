@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -13,7 +13,7 @@ import pytest
 
 from openclaw.agents.turn import Answer as TurnAnswer
 from openclaw.agents.turn import Turn
-from openclaw.errors import UnknownAgent
+from openclaw.errors import MountRefused, UnknownAgent
 from openclaw.message import Frame, Message
 from openclaw.routing import subagents as module
 from openclaw.routing.agent_calls import AgentCalls
@@ -54,8 +54,13 @@ class Family:
             self.reservations, self.ledger, self.clock, self.alarms,
             run=self.runs.put, cancel=self._cancel,
             told=lambda parent, record: self.told.put((parent, record["id"], record["status"])),
-            find_agent=self._find_agent, turn_limit=TURN_LIMIT, at_once=at_once,
+            find_agent=self._find_agent, check_paths=self._check_paths, turn_limit=TURN_LIMIT, at_once=at_once,
         )  # fmt: skip
+
+    def _check_paths(self, group: str, paths: Sequence[str]) -> None:
+        assert group == "main"
+        if "/etc" in paths:
+            raise MountRefused("/etc cannot be mounted")
 
     def _find_agent(self, group: str, name: str) -> None:
         if name not in self.agents:
@@ -153,9 +158,17 @@ def test_an_agent_that_is_gone_by_now_is_still_the_one_of_its_call(family: Famil
 
 
 def test_one_that_cannot_be_given_a_container_is_told_to_who_asked(family: Family) -> None:
-    family.call(family.turn(), "spawn_subagent", task="work", paths=["/etc"])
-    family.runs.get(timeout=10).is_refused(ValueError("/etc cannot be mounted"))
+    family.call(family.turn(), "spawn_subagent", task="work", paths=["/srv"])
+    family.runs.get(timeout=10).is_refused(ValueError("/srv cannot be mounted"))
+    assert family.answer() == {"error": "/srv cannot be mounted"}
+
+
+def test_one_whose_paths_are_not_given_is_refused_before_anything_is_made(family: Family) -> None:
+    turn = family.turn()
+    family.call(turn, "spawn_subagent", task="work", paths=["/etc"])
     assert family.answer() == {"error": "/etc cannot be mounted"}
+    assert family.runs.empty()
+    assert turn.subagents == []
 
 
 def test_the_decision_is_in_the_log(family: Family, caplog: pytest.LogCaptureFixture) -> None:
