@@ -71,7 +71,8 @@ class Sessions:
     def unseen(self, group: str, session: str, turn_id: str) -> list[dict[str, Any]]:
         """The results of subagents that the turn is to be told of, as {"id", "status", "text"}.
 
-        They are those that no turn of the session was told of, an earlier attempt at this one aside.
+        They are those that no turn of the session was told of, an earlier attempt at this one aside; those of one
+        message in the order in which they were started, whichever was done first.
         """
         file = self._file(group, session)
         try:
@@ -81,7 +82,7 @@ class Sessions:
             return []
         with self._lock:
             waiting = known.session.unseen(turn_id)
-        return list(_within(MAX_RESULTS, waiting))
+        return list(_within(MAX_RESULTS, _by_start(waiting)))
 
     def add_result(self, reply: dict[str, Any]) -> None:
         """A subagent has its reply: note it for its session, once, durably.
@@ -244,6 +245,17 @@ def _light(entry: Entry) -> Entry:
 
 def _digest(entry: Entry) -> int:
     return zlib.crc32(dump_bytes({"messages": entry["messages"]}))
+
+
+def _by_start(entries: Iterable[Entry]) -> list[Entry]:
+    """Messages in the order of their first result, and the results of each by the number of its subagent."""
+    messages: dict[str, int] = {}
+
+    def place(entry: Entry) -> tuple[int, int]:
+        message, _, number = entry["id"].rpartition(".s")
+        return messages.setdefault(message, len(messages)), int(number) if number.isdecimal() else 0
+
+    return sorted(entries, key=place)
 
 
 def _within(characters: int, entries: Iterable[Entry]) -> Iterator[dict[str, Any]]:

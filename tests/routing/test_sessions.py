@@ -68,6 +68,12 @@ def archived(tmp_path: Path) -> dict[str, list[tuple[str, str]]]:
 # Results of subagents
 
 
+def test_a_turn_is_told_of_results_in_the_order_in_which_their_subagents_were_started(sessions: Sessions) -> None:
+    for child in ("b.s1", "a.s10", "a.s2", "a.s1", "b.s3"):
+        sessions.add_result(reply(child))
+    assert unseen(sessions) == ["b.s1", "b.s3", "a.s1", "a.s2", "a.s10"]
+
+
 def test_a_session_that_has_nothing_has_no_file(sessions: Sessions, tmp_path: Path) -> None:
     assert unseen(sessions) == []
     keep(sessions, "a")
