@@ -32,7 +32,9 @@ class WrongUse(Exception):
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("paths", nargs="*", metavar="PATH", help="a Python file, or a folder with all below it")
     parser.add_argument("--lang", choices=sorted(LANGUAGES), help="the report's language (the locale's)")
-    parser.add_argument("--format", choices=("report", "json", "jsonl"), default="report", help="(report)")
+    parser.add_argument("--format", choices=("report", "json", "jsonl"), default="report", help=(
+        "(report); in either language json and jsonl call severities CRITICO, IMPORTANTE and MENOR"
+    ))
     parser.add_argument("--agents", type=_agents, default=100, metavar="N", help="agents at the same time (100)")
     parser.add_argument("--baseline", metavar="FILE", help="findings of an earlier json or jsonl: say only what is new")
     parser.add_argument("--calibrate", action="store_true", help="measure what operations cost here, for the estimates")

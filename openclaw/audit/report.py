@@ -9,7 +9,7 @@ from dataclasses import replace
 from openclaw.audit.advice import ADVICE
 from openclaw.audit.finding import Finding, Severity
 from openclaw.audit.run import Result
-from openclaw.audit.words import Words, improvement, quantity
+from openclaw.audit.words import Words, count, improvement, quantity
 
 Group = list[Finding]
 
@@ -67,18 +67,19 @@ def _diagnosis(result: Result, words: Words, agents: int, calibrated: bool) -> I
     dimensions = Counter(finding.dimension for finding in result.findings)
     marks = ", ".join(f"{counts[severity]} {words.severities[severity]}" for severity in reversed(Severity))
     told = words.diagnosis
-    yield "- " + told.read.format(files=result.files, lines=result.lines, functions=result.functions, hot=result.hot)
+    numbers = {"files": result.files, "lines": result.lines, "functions": result.functions}
+    yield "- " + told.read.format(hot=result.hot, **{name: count(many, name, words) for name, many in numbers.items()})
     if not result.files:
         yield "- " + told.nothing
-    yield "- " + told.found.format(agents=agents, marks=marks)
+    yield "- " + told.found.format(agents=count(agents, "agents", words), marks=marks)
     yield "- " + (told.calibrated if calibrated else told.reference)
     if result.silenced:
         yield "- " + told.silenced.format(count=len(result.silenced))
     if result.passed:
         named = "; ".join(f"{passed.path}: {passed.reason}" for passed in result.passed[:10])
         yield "- " + told.passed.format(count=len(result.passed), named=named)
-    for dimension, count in sorted(dimensions.items()):
-        yield f"- {dimension}. {words.dimensions[dimension - 1]}: {count}"
+    for dimension, found in sorted(dimensions.items()):
+        yield f"- {dimension}. {words.dimensions[dimension - 1]}: {found}"
     yield ""
 
 
@@ -107,7 +108,7 @@ def _proposals(groups: list[Group], words: Words, agents: int) -> Iterator[str]:
         first = group[0]
         advice = ADVICE[first.rule]
         place = f"{first.path}:{first.line} (`{first.function}`)"
-        more = f", +{len(group) - 1} {words.places}" if len(group) > 1 else ""
+        more = f", +{count(len(group) - 1, 'places', words)}" if len(group) > 1 else ""
         assert first.estimate is not None
         yield words.point + filled(advice.title[words.index], first, words, agents)
         why = filled(advice.why[words.index], first, words, agents)

@@ -37,7 +37,8 @@ class Words:
     phases: tuple[str, str, str]
     none: str
     trade: str
-    places: str
+    counted: dict[str, tuple[str, str]]
+    """One of it, and several."""
     basis: dict[str, str]
     units: dict[str, str]
     unlimited: str
@@ -73,7 +74,13 @@ SPANISH = Words(
     ),
     none="Nada que hacer aquí.",
     trade="A cambio",
-    places="lugares",
+    counted={
+        "files": ("fichero", "ficheros"),
+        "lines": ("línea", "líneas"),
+        "functions": ("función", "funciones"),
+        "places": ("lugar", "lugares"),
+        "agents": ("agente", "agentes"),
+    },
     basis={"estimated": "estimado", "reference": "estimado, coste de referencia", "calibrated": "calibrado"},
     units={
         "wakeups/s": "despertares/s",
@@ -89,11 +96,11 @@ SPANISH = Words(
     },
     unlimited="sin límite",
     diagnosis=Diagnosis(
-        read="Leído (medido): {files} ficheros, {lines} líneas, {functions} funciones; {hot} se ejecutan por petición, "
-        "por vuelta o por elemento.",
+        read="Leído (medido): {files}, {lines}, {functions}; de ellas por petición, "
+        "por vuelta o por elemento: {hot}.",
         nothing="No se ha auditado nada: en lo indicado no hay ningún fichero Python que se pueda leer. Que no haya "
         "hallazgos no dice nada de ello.",
-        found="Encontrado (medido), visto con {agents} agentes a la vez: {marks}.",
+        found="Encontrado (medido), visto con {agents} a la vez: {marks}.",
         calibrated="Cifras de coste: calibradas en esta máquina.",
         reference="Cifras de coste: estimadas con los costes de referencia (sin calibrar).",
         silenced="Silenciado con motivo escrito (medido): {count}.",
@@ -140,16 +147,22 @@ ENGLISH = Words(
     ),
     none="Nothing to do here.",
     trade="In exchange",
-    places="places",
+    counted={
+        "files": ("file", "files"),
+        "lines": ("line", "lines"),
+        "functions": ("function", "functions"),
+        "places": ("place", "places"),
+        "agents": ("agent", "agents"),
+    },
     basis={"estimated": "estimated", "reference": "estimated, reference cost", "calibrated": "calibrated"},
     units={"wakeups/s": "wake-ups/s", "fd": "descriptors"},
     unlimited="no limit",
     diagnosis=Diagnosis(
-        read="Read (measured): {files} files, {lines} lines, {functions} functions; {hot} of them run per request, "
-        "per turn or per item.",
+        read="Read (measured): {files}, {lines}, {functions}; of those run per request, "
+        "per turn or per item: {hot}.",
         nothing="Nothing was audited: what was given holds no Python file that can be read. That there are no findings "
         "says nothing of it.",
-        found="Found (measured), looked at with {agents} agents at once: {marks}.",
+        found="Found (measured), looked at with {agents} at once: {marks}.",
         calibrated="Cost figures: calibrated on this machine.",
         reference="Cost figures: estimated from the reference costs (not calibrated).",
         silenced="Silenced with a written reason (measured): {count}.",
@@ -169,6 +182,11 @@ ENGLISH = Words(
 )
 
 LANGUAGES = {"es": SPANISH, "en": ENGLISH}
+
+
+def count(number: int, thing: str, words: Words) -> str:
+    """`1 file`, `2 files`."""
+    return f"{number} {words.counted[thing][number != 1]}"
 
 
 def quantity(value: float, unit: str, words: Words) -> str:

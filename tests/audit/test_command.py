@@ -115,7 +115,7 @@ def test_a_file_that_does_not_parse_is_named_beside_those_that_were_read(
 
     said = capsys.readouterr()
     assert said.err == "audit: passed over ./bad.py: syntax error, line 1: invalid syntax\n"
-    assert "- Read (measured): 1 files" in said.out
+    assert "- Read (measured): 1 file," in said.out
     assert "Nothing was audited" not in said.out
 
 

@@ -92,7 +92,7 @@ def test_every_claim_has_a_figure_and_says_where_it_is_from(corpus: Path, words:
 
 def test_what_was_read_is_counted_as_its_author_would(tmp_path: Path) -> None:
     (tmp_path / "one.py").write_text("def f():\n    return 1\n# end\n")
-    assert "1 files, 3 lines, 1 functions" in report(tmp_path, ENGLISH)
+    assert "1 file, 3 lines, 1 function;" in report(tmp_path, ENGLISH)
 
 
 def test_severities_have_the_marks_of_the_specification(corpus: Path) -> None:
