@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     subagents.add_argument("--json", action="store_true", help="print them as JSON")
     subagents.add_argument("--cancel", type=_id, metavar="ID", help="cancel the one with this id, as in a1b2.s1")
     subagents.set_defaults(command=_subagents)
+    _add_subagents_actions(subagents)
     _add_agents(commands.add_parser("agents", help="list the agent profiles that subagents can follow"))
     _add_groups(commands.add_parser("groups", help="list, show, add and remove groups"))
     return parser
@@ -84,6 +85,15 @@ def _add_send(send: argparse.ArgumentParser) -> None:
     send.add_argument("--wait", type=_seconds, default=300.0, metavar="S", help="seconds to wait for the reply (300)")
     send.add_argument("--json", action="store_true", help="print the whole reply as JSON")
     send.set_defaults(command=_send)
+
+
+def _add_subagents_actions(subagents: argparse.ArgumentParser) -> None:
+    """The same as the options say, in the form that `groups` and `agents` have."""
+    actions = subagents.add_subparsers(title="actions (list)", metavar="ACTION")
+    listing = actions.add_parser("list", help="those that run or wait")
+    listing.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print them as JSON")
+    cancel = actions.add_parser("cancel", help="cancel one")
+    cancel.add_argument("cancel", type=_id, metavar="ID", help="its id, as in a1b2.s1")
 
 
 def _add_agents(agents: argparse.ArgumentParser) -> None:

@@ -26,8 +26,9 @@ def test_there_are_none_at_first(service: RunningService, capsys: pytest.Capture
     assert capsys.readouterr().out == "none\n"
 
 
+@pytest.mark.parametrize("cancel", [["cancel"], ["--cancel"]], ids=["action", "option"])
 def test_one_that_runs_is_listed_and_can_be_cancelled(
-    service: RunningService, capsys: pytest.CaptureFixture[str]
+    service: RunningService, capsys: pytest.CaptureFixture[str], cancel: list[str]
 ) -> None:
     service.post({"text": "/spawn /wait 3600", "id": "a"})
     assert main(["subagents"]) == 0
@@ -36,7 +37,10 @@ def test_one_that_runs_is_listed_and_can_be_cancelled(
     (entry,) = json.loads(capsys.readouterr().out)
     assert (entry["id"], entry["task"]) == ("a.s1", "/wait 3600")
 
-    assert main(["subagents", "--cancel", "a.s1"]) == 0
+    assert main(["subagents", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == [entry]
+
+    assert main(["subagents", *cancel, "a.s1"]) == 0
     assert service.get("/messages/a.s1?wait=30").json()["status"] == "cancelled"
 
 

@@ -232,9 +232,9 @@ def _word(order: Order) -> str:
 
 COMMANDS = {
     "help": Command("", "this list", _help),
-    "spawn": Command("[N] [high|normal|low] TASK", f"have a subagent, or N of them (at most {MAX_SPAWN}) side by side, "
-                     "do TASK, which may be a command; in its place @AGENT PATH… -- TASK has it follow a profile and "
-                     "read these paths", _spawn),
+    "spawn": Command(f"[N] [high|normal|low] TASK (N at most {MAX_SPAWN}; in place of TASK: @AGENT PATH… -- TASK)",
+                     "have a subagent, or N of them side by side, do TASK, which may be a command; with @AGENT it "
+                     "follows that profile and reads these paths", _spawn),
     "subagents": Command("", "those that run or wait", _subagents),
     "subagent": Command("ID", "how far one is, or its reply", _subagent),
     "cancel": Command("ID", "end one", _cancel),
