@@ -2,14 +2,17 @@
 
 Runs on the main thread, which only waits for the thread "signals". That one is told of each signal by its number,
 through a pipe that the interpreter writes to: a handler, which has to run on the main thread, can come too late for a
-wait that it should end. A second SIGINT or SIGTERM ends the process as it stands.
+wait that it should end. A second SIGINT or SIGTERM ends the process as it stands, with a line
+on stderr that says so.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import resource
+import select
 import signal
 import sys
 import threading
@@ -25,6 +28,11 @@ log = logging.getLogger(__name__)
 
 MAX_OPEN_FILES = 65_536
 """Descriptors that the process asks for; the usual 1024 are fewer than 100 containers and their callers need."""
+
+_ENDED = (
+    b"openclaw: asked twice, so it ends at once. Nothing accepted is lost: containers work on, and the next start takes"
+    b" them over; turns of plain processes end, and are tried once more\n"
+)
 
 _END = (signal.SIGINT, signal.SIGTERM)
 
@@ -67,6 +75,15 @@ def _say(line: str) -> None:
         log.info("%s", line)
 
 
+def _say_last(line: bytes) -> None:
+    """To the descriptor itself, since the log's threads may write no more; not where nobody reads what is there."""
+    poll = select.poll()
+    poll.register(2, select.POLLOUT)
+    with contextlib.suppress(OSError):
+        if any(events & select.POLLOUT for _, events in poll.poll(0)):
+            os.write(2, line)
+
+
 def _listen_for_signals(stop: threading.Event) -> None:
     """Have `stop` set by the first signal. No signal is blocked: every child process would inherit that."""
     numbers, interpreters_end = os.pipe()
@@ -84,6 +101,7 @@ def _obey(numbers: int, stop: threading.Event) -> None:
     while True:
         (number,) = os.read(numbers, 1)
         if number in _END and asked:
+            _say_last(_ENDED)
             os._exit(1)  # as in a power cut: nothing accepted is lost, and the next start takes over what still works
         asked = asked or number in _END
         stop.set()

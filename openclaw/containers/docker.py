@@ -83,8 +83,9 @@ class DockerRuntime:
         )  # fmt: skip
         self._deaths = Deaths(cli, self._looks, self._roster, self._tell)
         self._events = EngineEvents(
-            cli, clock, installation, self._roster.heard, self._connected, self._image_named
-        )
+            cli, clock, installation,
+            on_event=self._roster.heard, on_connected=self._connected, on_image=self._image_named,
+        )  # fmt: skip
         self._on_exit: Callable[[Exit], None] = _ignore
         self._on_engine_up: Callable[[], None] = _ignore_up
         self._on_image_changed: Callable[[], None] = _ignore_up
@@ -140,6 +141,9 @@ class DockerRuntime:
 
     def start_delay(self) -> float:
         return self._health.delay()
+
+    def place(self, name: str) -> dict[str, str]:
+        return {}
 
     def problem(self) -> str:
         return self._image.problem

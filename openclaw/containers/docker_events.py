@@ -58,6 +58,7 @@ class EngineEvents:
         cli: Cli,
         clock: Clock,
         installation: str,
+        *,
         on_event: Callable[[Event], None],
         on_connected: Callable[[bool], None],
         on_image: Callable[[], None],

@@ -163,6 +163,14 @@ class ProcessRuntime:
     def start_delay(self) -> float:
         return 0.0
 
+    def place(self, name: str) -> dict[str, str]:
+        """It is a process, and no container."""
+        if not name:
+            return {}
+        with self._lock:
+            pids = [child.process.pid for child in self._children.values() if child.spec.name == name]
+        return {"container": "", "process": f"pid {pids[-1]}" if pids else ""}
+
     def problem(self) -> str:
         return ""
 

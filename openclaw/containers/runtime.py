@@ -159,6 +159,10 @@ class Runtime(Protocol):
         A start before that fails at once with EngineUnavailable."""
         ...
 
+    def place(self, name: str) -> dict[str, str]:
+        """What `status` says of where the container of that name is; empty where it is one, and of no name."""
+        ...
+
     def problem(self) -> str:
         """What a person has to do before any container can be started; empty where nothing is known of it.
 

@@ -177,8 +177,8 @@ class Service:
         self._router.close()
         running = self._reservations.begun()
         log.info(
-            "Stopping: %d turns may run for up to %g s; a second Ctrl-C ends at once%s",
-            self._main.status.turns + self._dedicated.status.running, self._config.drain_timeout, _named(running),
+            "Stopping: %d %s may run for up to %g s; a second Ctrl-C ends at once%s",
+            len(running), "turn" if len(running) == 1 else "turns", self._config.drain_timeout, _named(running),
         )  # fmt: skip
         drained = [self._main.drain(), self._dedicated.drain()]
         for future in drained:
@@ -239,10 +239,14 @@ class Service:
             self._reservations, self._ledger, self._sessions, deliver=self._outbox.deliver, hand_over=self._outbox.call
         )
         self._events = EventHub(self._ledger.reply, self._reservations.holds)
+        specs = Specs(
+            config, self._home.channels, config_of=self._groups.config, allowlist=MountAllowlist(config.home),
+            sandboxed=self._runtime.kind == "docker", uid=self._runtime.container_uid,
+        )  # fmt: skip
         self._subagents = Subagents(
             self._reservations, self._ledger, self._clock, self._alarms,
             run=self._router.run, cancel=self._router.cancel, told=self._events.subagent,
-            find_agent=self._profiles.find,
+            find_agent=self._profiles.find, check_paths=specs.check_paths,
             turn_limit=config.persistent_request_timeout, at_once=config.max_subagents,
         )  # fmt: skip
         sent = SentMessages(self._ledger, self._clock, told=self._events.message)
@@ -251,10 +255,6 @@ class Service:
         self._gateway = self._make_gateway() if config.engine == "messages" else None
         uid = self._runtime.container_uid
         channels = self._channels = Channels(self._home.channels, self._watcher, uid, self._gateway)
-        specs = Specs(
-            config, self._home.channels, config_of=self._groups.config,
-            allowlist=MountAllowlist(config.home), sandboxed=self._runtime.kind == "docker", uid=uid,
-        )  # fmt: skip
         watch = guard if self._runtime.kind == "docker" else Unwatched(guard)
         self._dedicated = DedicatedAgents(
             config=config, runtime=self._runtime, channels=channels, specs=specs,
@@ -414,7 +414,7 @@ class Service:
             "runtime": self._runtime.kind,
             "engine": self._config.engine,
             "recovery": self._tries.problem or "done",
-            "main": main._asdict(),
+            "main": {**main._asdict(), **self._runtime.place(main.container)},
             "dedicated": dedicated._asdict(),
             "in_flight": len(self._reservations),
             "connections": self.http.open_connections,

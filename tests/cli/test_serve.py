@@ -65,7 +65,7 @@ def test_while_turns_are_waited_for_it_says_so_and_is_not_ready(home: Path) -> N
         with closing(LogLines(home / "logs/app.log")) as log:
             service.process.terminate()
             line = log.find("Stopping")
-            assert "[INFO] Stopping: 1 turns may run for up to 3600 s; a second Ctrl-C ends at once" in line
+            assert "[INFO] Stopping: 1 turn may run for up to 3600 s; a second Ctrl-C ends at once" in line
             assert line.endswith("; it waits for a\n")
         answer = service.get("/readyz")
         assert (answer.status_code, answer.json()["title"]) == (503, "Not ready")
@@ -73,7 +73,9 @@ def test_while_turns_are_waited_for_it_says_so_and_is_not_ready(home: Path) -> N
         assert service.process.wait(BOUND) == 0
 
 
-def test_a_second_signal_ends_it_at_once_and_the_next_start_takes_up_what_ran(home: Path) -> None:
+def test_a_second_signal_ends_it_at_once_and_says_so_and_the_next_start_takes_up_what_ran(
+    home: Path, tmp_path: Path
+) -> None:
     with RunningService(home, OFFLINE_LATENCY="600000", DRAIN_TIMEOUT="3600000") as service:
         service.post({"text": "hello", "id": "a"}, "")
         wait_until_begun(home, "a")
@@ -82,6 +84,7 @@ def test_a_second_signal_ends_it_at_once_and_the_next_start_takes_up_what_ran(ho
             log.find("Stopping")
         service.process.send_signal(signal.SIGINT)
         assert service.process.wait(BOUND) == 1
+    assert "openclaw: asked twice, so it ends at once. Nothing accepted is lost" in (tmp_path / "stderr").read_text()
     assert list((home / "ipc/channels").iterdir())  # nothing was cleared away
     with RunningService(home) as service:
         assert service.get("/messages/a?wait=30").json()["status"] == "done"

@@ -226,7 +226,8 @@ def test_an_image_that_comes_unheard_is_found_by_the_next_look(
 def test_the_end_of_another_installations_container_is_not_told(
     runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
 ) -> None:
-    fake.docker("run", "--name=theirs", "--label=openclaw.installation=there", "--label=openclaw.cid=c0", "agent:latest")
+    labels = ["--label=openclaw.installation=there", "--label=openclaw.cid=c0"]
+    fake.docker("run", "--name=theirs", *labels, "agent:latest")
     runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
     fake.docker("kill", "theirs")
     fake.docker("kill", "c1")

@@ -79,17 +79,19 @@ def test_without_the_image_messages_wait_and_are_answered_as_soon_as_it_is_there
     home.mkdir()
     (home / "logs").mkdir()
     (home / "logs/app.log").touch()
-    with closing(LogLines(home / "logs/app.log")) as lines:
-        with Unbuilt(home, **{**settings, "CONTAINER_IMAGE": missing}) as service:
-            assert service.post({"text": "hello", "id": "a"}, "").status_code == 202
-            lines.find("run `make image`")
-            ready = service.get("/readyz")
-            assert (ready.status_code, "make image" in ready.text) == (503, True)
-            try:
-                engine.run(["tag", there, missing])
-                reply = service.get("/messages/a?wait=25").json()  # less than the health tick's 30 s
-            finally:
-                engine.run(["rmi", missing])
+    with (
+        closing(LogLines(home / "logs/app.log")) as lines,
+        Unbuilt(home, **{**settings, "CONTAINER_IMAGE": missing}) as service,
+    ):
+        assert service.post({"text": "hello", "id": "a"}, "").status_code == 202
+        lines.find("run `make image`")
+        ready = service.get("/readyz")
+        assert (ready.status_code, "make image" in ready.text) == (503, True)
+        try:
+            engine.run(["tag", there, missing])
+            reply = service.get("/messages/a?wait=25").json()  # less than the health tick's 30 s
+        finally:
+            engine.run(["rmi", missing])
     assert (reply["status"], reply["attempt"], reply["route"]) == ("done", 1, "persistent")
 
 

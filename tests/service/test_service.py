@@ -248,6 +248,15 @@ def test_a_stop_tells_who_waits_for_what_cannot_be_answered_any_more(home: Path)
         assert "goes on after the next start" in stream.result(10).text
 
 
+def test_without_an_engine_the_status_names_the_process_and_no_container(home: Path) -> None:
+    with RunningService(home) as service:
+        service.post({"text": "hello"})
+        main = service.get("/status").json()["main"]
+        name, _, pid = main["process"].partition(" ")
+        assert (main["container"], name) == ("", "pid")
+        assert b"agent_runner" in Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
 def test_an_engine_that_is_missing_is_shown_with_what_to_do(home: Path, tmp_path: Path) -> None:
     missing = {"CONTAINER_RUNTIME": "docker", "CONTAINER_CLI": str(tmp_path / "no-docker")}
     with RunningService(home, **missing) as service, closing(LogLines(home / "logs/app.log")) as lines:

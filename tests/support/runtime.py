@@ -78,6 +78,9 @@ class HandRuntime:
     def start_delay(self) -> float:
         return 0.0
 
+    def place(self, name: str) -> dict[str, str]:
+        return {}
+
     def problem(self) -> str:
         return ""
 
