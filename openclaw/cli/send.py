@@ -35,11 +35,27 @@ def run(config: Config, arguments: argparse.Namespace) -> int:
 
 
 def send(client: Client, message: Message, wait_s: float, clock: Clock) -> dict[str, Any]:
-    """The reply to `message`, or where it stands after `wait_s` seconds: `{"id", "status", …}`."""
-    deadline = clock.monotonic() + wait_s
+    """The reply to `message`, or where it stands after `wait_s` seconds: `{"id", "status", …}`.
+
+    Whoever ends the wait by Ctrl-C is told that this does not end the message.
+    """
     message_id = message.id or secrets.token_hex(8)
     try:
-        state = client.post("/messages", message.with_id(message_id).to_json(), wait_s=min(wait_s, CALL_WAIT_S))
+        return _exchange(client, message.with_id(message_id), wait_s, clock)
+    except KeyboardInterrupt:
+        print(
+            f"\nopenclaw: no longer waited for; the message {message_id} goes on, and its reply comes to"
+            f" ipc/outbox/{message_id}.json (DELETE /messages/{message_id} cancels it)",
+            file=sys.stderr,
+        )
+        raise
+
+
+def _exchange(client: Client, message: Message, wait_s: float, clock: Clock) -> dict[str, Any]:
+    deadline = clock.monotonic() + wait_s
+    message_id = message.id
+    try:
+        state = client.post("/messages", message.to_json(), wait_s=min(wait_s, CALL_WAIT_S))
     except CallLost as lost:
         raise CallLost(
             f"{lost}\nThe message {message_id} may have been accepted: GET /messages/{message_id} tells,"

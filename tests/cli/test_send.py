@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import socket
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
@@ -26,6 +29,20 @@ def test_where_no_service_runs_nothing_was_accepted() -> None:
     with Client(url) as client, pytest.raises(ServiceDown, match="no service answers") as caught:
         send(client, Message("hello"), 0, SystemClock())
     assert not isinstance(caught.value, CallLost)
+
+
+def test_a_ctrl_c_ends_the_wait_and_says_that_the_message_goes_on(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with RunningService(home) as service, closing(FileEvents(home / "ipc/work")) as events:
+        environ = {**service.environ(), "OPENCLAW_PORT": service.url.rpartition(":")[2]}
+        command = [sys.executable, "-m", "openclaw", "send", "--id", "a", "/wait 600"]
+        with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as sender:
+            events.until((home / "ipc/work/a.json").exists)
+            sender.send_signal(signal.SIGINT)
+            _, told = sender.communicate(timeout=60)
+        assert sender.returncode == 130
+        assert "the message a goes on, and its reply comes to ipc/outbox/a.json" in told
+        assert service.delete("/messages/a").status_code == 202
 
 
 def test_the_id_of_a_message_that_may_have_been_accepted_is_told_and_makes_it_one_message(tmp_path: Path) -> None:
