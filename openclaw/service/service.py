@@ -426,7 +426,7 @@ class Service:
         if self._tries.problem:
             return self._tries.problem
         if missing := self._runtime.problem():
-            return f"messages are accepted and wait: {missing}"
+            return f"no container can be started, so what needs one waits: {missing}"
         if dedicated.engine_down or (main.state == "STARTING" and main.reason):
             return ENGINE_AWAY.format(why=main.reason or "its last start failed, and logs/app.log says how")
         return ""
