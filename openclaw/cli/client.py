@@ -7,12 +7,15 @@ the configured address or nowhere. Every call has a time limit.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
 import requests
 from requests.adapters import MaxRetryError
 
+from openclaw.cli.event_stream import Event, parse
 from openclaw.cli.terminal import printable
 from openclaw.config import Config
 from openclaw.errors import ConfigError, InvalidMessage, OpenClawError
@@ -32,7 +35,11 @@ class CallLost(ServiceDown):
 
 
 class CallRefused(OpenClawError):
-    """The service answered with an error; the text is its own."""
+    """The service answered with an error; the text is its own. `status` is that of HTTP, 0 where there was none."""
+
+    def __init__(self, text: str, status: int = 0) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 class Client:
@@ -74,20 +81,33 @@ class Client:
         """What the service answers to the end of `path`. Raises ServiceDown or CallRefused."""
         return self._call("DELETE", path, wait_s=0.0)
 
+    def events(self, message_id: str, after: str = "") -> Generator[Event, None, None]:
+        """What happens to a message, from the event after the one with the id `after`, as it happens.
+
+        Ends where the service ends it: after `done`, and before it where the service stops. Raises as `get`.
+        """
+        headers = {"Last-Event-ID": after} if after else {}
+        with self._asked("GET", f"/messages/{message_id}/events", headers=headers) as response:
+            if response.status_code == 200:
+                yield from parse(response.iter_content(None))
+            elif response.status_code != 204:
+                self._object(response.status_code, _read(response))
+
     def _call(self, method: str, path: str, *, wait_s: float, body: bytes | None = None) -> dict[str, Any]:
+        params = {"wait": f"{wait_s:.3f}"} if wait_s else None
+        headers = {"Content-Type": "application/json"} if body is not None else {}
+        with self._asked(method, path, wait_s=wait_s, params=params, data=body, headers=headers) as response:
+            return self._object(response.status_code, _read(response))
+
+    @contextmanager
+    def _asked(self, method: str, path: str, *, wait_s: float = 0.0, **given: Any) -> Iterator[requests.Response]:
+        """The response while it is read. Raises ServiceDown or CallLost, also for what goes wrong meanwhile."""
+        timeout = (CONNECT_TIMEOUT_S, wait_s + ANSWER_TIMEOUT_S)
         try:
-            response = self._session.request(
-                method,
-                self._base_url + path,
-                params={"wait": f"{wait_s:.3f}"} if wait_s else None,
-                data=body,
-                headers={"Content-Type": "application/json"} if body is not None else None,
-                timeout=(CONNECT_TIMEOUT_S, wait_s + ANSWER_TIMEOUT_S),
-                allow_redirects=False,
-                stream=True,
-            )
-            with response:
-                return self._object(response.status_code, _read(response))
+            with self._session.request(
+                method, self._base_url + path, timeout=timeout, allow_redirects=False, stream=True, **given
+            ) as response:
+                yield response
         except requests.ReadTimeout:
             raise CallLost(f"the service at {self._base_url} does not answer in time; see logs/app.log") from None
         except requests.RequestException as error:
@@ -101,7 +121,8 @@ class Client:
         except InvalidMessage:
             raise CallRefused(f"what answers at {self._base_url} is not openclaw; see OPENCLAW_PORT") from None
         if status >= 300:
-            raise CallRefused(printable(f"{value.get('title', status)}: {value.get('detail', 'no reason given')}"))
+            text = f"{value.get('title', status)}: {value.get('detail', 'no reason given')}"
+            raise CallRefused(printable(text), status)
         return value
 
 
