@@ -4,7 +4,7 @@
                                    (and "detail" where a stop ended the wait)
     POST   /messages?stream=1      200 the message's events as they happen
     GET    /messages/ID/events     the same, from the event after Last-Event-ID; 204 after the last one; 404
-    GET    /messages/ID[?wait=S]   200 the reply, or 200 {"id", "group", "session", "status", "attempt"} in flight; 404
+    GET    /messages/ID[?wait=S]   200 the reply, or 200 {"id", "group", "session", "status", "attempt", "ahead"?}; 404
     DELETE /messages/ID            202 {"id", "status": "cancelling"}; 409 answered already; 404
     GET    /subagents              200 {"subagents": [{"id", "status", "task", …}]}, those that run or wait
     GET    /agents                 200 {"agents": [{"name", "group", "description", "tools", …}]}, or "error" of one
@@ -49,7 +49,7 @@ class Front(GroupFront, Protocol):
         ...
 
     def progress(self, message_id: str, /) -> dict[str, Any] | None:
-        """{"id", "group", "session", "status": "queued"|"running", "attempt"} of a message in flight, else None."""
+        """{"id", "group", "session", "status": "queued"|"running", "attempt", "ahead"?} of one in flight, else None."""
         ...
 
     def wait(self, message_id: str, timeout_s: float, wake: threading.Event, /) -> dict[str, Any] | None:

@@ -36,6 +36,11 @@ class Lanes:
             return None
         return lane[0] if was_first else None
 
+    def ahead(self, turn: Turn) -> int:
+        """How many of its session come before it; 0 for one that is in no lane."""
+        lane = self._lanes.get(turn.lane, ())
+        return next((place for place, one in enumerate(lane) if one is turn), 0)
+
     def __contains__(self, turn: Turn) -> bool:
         return turn in self._lanes.get(turn.lane, ())
 

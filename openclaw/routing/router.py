@@ -122,16 +122,19 @@ class Router:
         return True
 
     def progress(self, message_id: str) -> dict[str, Any] | None:
-        """What is known of a message in flight, None where it is not."""
+        """What is known of a message in flight, None where it is not. `ahead` are those of its session before it."""
         turn = self._reservations.find(message_id)
         if turn is None:
             return None
+        with self._lock:
+            ahead = self._lanes.ahead(turn)
         return {
             "id": turn.id,
             "group": turn.message.group,
             "session": turn.message.session,
             "status": "queued" if turn.begun is None else "running",  # dispatched, it may wait for a container
             "attempt": turn.attempt,
+            **({"ahead": ahead} if ahead else {}),
         }
 
     # Start and stop
