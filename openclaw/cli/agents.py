@@ -25,7 +25,7 @@ def run(config: Config, arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(json.dumps(entries))
         return 0
-    print(printable("\n".join(line for entry in entries for line in _lines(entry))) or _none(str(groups)))
+    print(printable("\n".join(line for entry in entries for line in lines(entry))) or _none(str(groups)))
     return 0
 
 
@@ -33,7 +33,7 @@ def _none(groups: str) -> str:
     return f"none; a profile is a file {groups}/main/.claude/agents/NAME.md"
 
 
-def _lines(entry: dict[str, Any]) -> Iterator[str]:
+def lines(entry: dict[str, Any]) -> Iterator[str]:
     """What is shown of one: a line that can be searched for, and what belongs to it below."""
     of = "" if entry["group"] == "main" else f" (of {entry['group']})"
     if "error" in entry:

@@ -1,4 +1,4 @@
-"""`openclaw send`: one message, and its reply on standard output.
+"""`openclaw send`: one message, and its reply on standard output: as it grows on a terminal, else when it is whole.
 
 Runs on the main thread. The wait for the reply is cut into calls of at most CALL_WAIT_S, so that a service that
 went away is noticed and no call hangs for long. The id is chosen here, so that a message whose acceptance nobody heard
@@ -11,27 +11,37 @@ import argparse
 import json
 import secrets
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from openclaw.cli.client import CallLost, Client, ServiceDown
-from openclaw.cli.terminal import printable
+from openclaw.cli.attach import Attached, attach, detach
+from openclaw.cli.client import CallLost, CallRefused, Client, ServiceDown
+from openclaw.cli.terminal import moves, printable
 from openclaw.clock import Clock, SystemClock
 from openclaw.config import Config
-from openclaw.errors import InvalidMessage
+from openclaw.errors import InvalidMessage, OpenClawError
 from openclaw.message import Message
 
 CALL_WAIT_S = 60.0
+DEFAULT_WAIT_S = 300.0
+INTERRUPTED = 130
 MAX_TEXT = 256 * 1024
 _FINAL = ("done", "failed", "cancelled")
 
 
 def run(config: Config, arguments: argparse.Namespace) -> int:
     """Send the message that `arguments` describe. Raises InvalidMessage for wrong use, and what Client raises."""
-    message = _message(config, arguments)
-    with Client.of(config) as client:
-        reply = send(client, message, arguments.wait, SystemClock())
-    return _show(reply, arguments)
+    message = _message(arguments)
+    with Client.of(config) as client, _attached(config, client, message, arguments.file or []) as message:
+        if not arguments.json and arguments.wait is None and moves(sys.stdout):
+            client.get("/healthz")  # where no service is, that is said at once
+            return _stream(config, message)
+        wait_s = DEFAULT_WAIT_S if arguments.wait is None else arguments.wait
+        reply = send(client, message, wait_s, SystemClock())
+    return _show(reply, arguments, wait_s)
 
 
 def send(client: Client, message: Message, wait_s: float, clock: Clock) -> dict[str, Any]:
@@ -71,7 +81,47 @@ def _exchange(client: Client, message: Message, wait_s: float, clock: Clock) -> 
     return state
 
 
-def _message(config: Config, arguments: argparse.Namespace) -> Message:
+@contextmanager
+def _attached(config: Config, client: Client, message: Message, paths: Sequence[Path]) -> Iterator[Message]:
+    """The message, which names copies of these files; those are taken away where the message is refused."""
+    if not paths:
+        yield message
+        return
+    status = client.get("/status")
+    client.get(f"/groups/{message.group}")  # raises where there is none
+    folder = config.home / "groups" / message.group
+    if status.get("home") != str(config.home):
+        raise OpenClawError(f"the service that answers has another home, {status.get('home')}: set OPENCLAW_HOME to it")
+    attached: list[Attached] = []
+    try:
+        for path in paths:
+            attached.append(attach(path, folder))
+        lines = [one.line(folder, in_container=status.get("runtime") != "process") for one in attached]
+        yield replace(message, text="\n".join([message.text, "", *lines]))
+    except (CallRefused, InvalidMessage):
+        for one in attached:
+            detach(one, folder)
+        raise
+
+
+def _stream(config: Config, message: Message) -> int:
+    """Show the reply as it grows. Ctrl-C cancels the message."""
+    from openclaw.cli.chat.conversation import Conversation
+    from openclaw.cli.chat.screen import Terminal
+    from openclaw.cli.chat.talk import interrupts_told
+    from openclaw.cli.chat.turn import Interrupt
+
+    conversation = Conversation(lambda: Client.of(config), Terminal(sys.stdout), SystemClock(), person=False)
+    with interrupts_told(conversation):
+        try:
+            return 0 if conversation.say(message) else 1
+        except Interrupt:
+            return INTERRUPTED
+        finally:
+            conversation.beside.close()
+
+
+def _message(arguments: argparse.Namespace) -> Message:
     given = {key: getattr(arguments, key) for key in ("id", "group", "session", "priority")}
     text = _read_stdin() if arguments.text == "-" else arguments.text
     message = Message.from_json({"text": text, **{key: value for key, value in given.items() if value is not None}})
@@ -102,24 +152,24 @@ def _read_stdin() -> str:
         raise InvalidMessage(f"the text on standard input is not UTF-8 at byte {error.start}") from None
 
 
-def _show(reply: dict[str, Any], arguments: argparse.Namespace) -> int:
+def _show(reply: dict[str, Any], arguments: argparse.Namespace, wait_s: float) -> int:
     """Print the reply, or what became of it; the exit code."""
     status = reply["status"]
     if arguments.json:
         print(json.dumps(reply))
     elif status == "done":
         print(printable(reply["text"]))
-    elif status not in _FINAL and not arguments.wait:
+    elif status not in _FINAL and not wait_s:
         print(reply["id"])
     if status == "done":
         return 0
     if status in _FINAL:
         print(f"openclaw: {status}: {printable(reply.get('error') or 'no reason given')}", file=sys.stderr)
         return 1
-    if not arguments.wait:
+    if not wait_s:
         return 0
     print(
-        f"openclaw: no reply to {reply['id']} within {arguments.wait:g} s; it comes to ipc/outbox/{reply['id']}.json",
+        f"openclaw: no reply to {reply['id']} within {wait_s:g} s; it comes to ipc/outbox/{reply['id']}.json",
         file=sys.stderr,
     )
     return 1

@@ -22,10 +22,11 @@ def run(config: Config, arguments: argparse.Namespace) -> int:
             print(f"{arguments.cancel} is being cancelled")
             return 0
         subagents: list[dict[str, Any]] = client.get("/subagents")["subagents"]
-    print(json.dumps(subagents) if arguments.json else printable("\n".join(map(_line, subagents)) or "none"))
+    print(json.dumps(subagents) if arguments.json else printable("\n".join(map(line, subagents)) or "none"))
     return 0
 
 
-def _line(entry: dict[str, Any]) -> str:
+def line(entry: dict[str, Any]) -> str:
+    """One subagent, as in the list."""
     task = " ".join(str(entry["task"]).split())
     return f"{entry['id']}  {entry['status']}  {entry['priority']}  {task[:100]}"

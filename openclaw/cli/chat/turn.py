@@ -1,0 +1,208 @@
+"""Turn: one message on its way, from the sending to the reply, and how that is drawn.
+
+Belongs to the main thread. A Follower tells it by the inbox what happens; what is not of this turn is kept beside.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from openclaw.cli.chat.beside import Beside
+from openclaw.cli.chat.follower import Connect, Follower
+from openclaw.cli.chat.inbox import Away, Back, Happened, Inbox, Interrupted, Refused
+from openclaw.cli.chat.screen import Screen
+from openclaw.cli.chat.turn_view import TurnView
+from openclaw.cli.client import CallRefused, ServiceDown
+from openclaw.cli.event_stream import Event
+from openclaw.cli.terminal import printable
+from openclaw.clock import Clock
+from openclaw.errors import OpenClawError
+from openclaw.message import Message
+
+FIRST_LOOK: Final = 0.3
+"""Seconds after which a turn that shows nothing yet gets a status line; most offline answers are there by then."""
+
+TICK: Final = 1.0
+"""Seconds between two drawings of the time that a turn has taken."""
+
+PATIENCE: Final = 60.0
+"""Seconds that a conversation without a person waits for a service that went away."""
+
+
+class Interrupt(OpenClawError):
+    """Ctrl-C, where no person is there who could be asked what to do next."""
+
+
+class Turn:
+    """One message on its way, from the sending to the reply. `run` is all there is to do with it."""
+
+    def __init__(
+        self,
+        message: Message,
+        connect: Connect,
+        *,
+        inbox: Inbox,
+        beside: Beside,
+        screen: Screen,
+        clock: Clock,
+        person: bool,
+    ) -> None:
+        self._message = message
+        self._follower = Follower(connect, message, inbox)
+        self._connect = connect
+        self._inbox = inbox
+        self._beside = beside
+        self._screen = screen
+        self._clock = clock
+        self._person = person
+        self._view = TurnView(message.id)
+        self._began = self._clock.monotonic()
+        self._away_since: float | None = None
+        self._interrupted = False
+
+    def run(self) -> dict[str, Any] | None:
+        """The reply; None for one refused or given up. Raises Interrupt, and ServiceDown after PATIENCE."""
+        try:
+            self._follower.start()
+            return self._await()
+        finally:
+            self._screen.status("")
+
+    def _await(self) -> dict[str, Any] | None:
+        pause = FIRST_LOOK
+        while True:
+            update = self._inbox.get(pause if self._screen.live or self._away_since is not None else None)
+            match update:
+                case None:
+                    self._look()
+                    pause = TICK
+                case Interrupted():
+                    if self._interrupt():
+                        return None
+                case Happened(message_id, event) if message_id == self._message.id:
+                    if event.name == "done":
+                        return self._done(event.data)
+                    self._happened(event)
+                case Refused(message_id, reason) if message_id == self._message.id:
+                    self._screen.note(f"openclaw: {reason}")
+                    return None
+                case Away(message_id, reason) if message_id == self._message.id:
+                    self._is_away(reason)
+                case Back(message_id) if message_id == self._message.id:
+                    self._is_back()
+                case _:
+                    self._beside.keep(update)
+            if update is not None:
+                self._draw(pause == TICK)
+
+    def _happened(self, event: Event) -> None:
+        if event.name == "subagent":
+            self._beside.expect(str(event.data.get("id")))
+        if event.name == "message":
+            self._screen.end()
+            self._screen.text(f"[{self._message.id}] {printable(str(event.data.get('text')))}\n")
+        text = self._view.take(event)
+        if self._screen.live:
+            self._screen.text(text)
+
+    def _done(self, reply: dict[str, Any]) -> dict[str, Any]:
+        self._screen.status("")
+        text = str(reply.get("text") or "")
+        self._screen.text(self._view.rest(text) if self._screen.live else printable(text))
+        self._screen.end()
+        if reply.get("status") != "done":
+            status, why = str(reply.get("status")), str(reply.get("error") or "no reason given")
+            self._screen.note(f"openclaw: {status}" + (f": {printable(why)}" if why != status else ""))
+        self._beside.expect_all(reply)
+        if self._interrupted and not self._person:
+            raise Interrupt("interrupted")
+        return reply
+
+    def _draw(self, shown: bool) -> None:
+        """The status line, once a turn has taken so long that there is one, or does what is worth one."""
+        if shown or self._view.busy:
+            self._screen.status(self._view.status(self._clock.monotonic() - self._began))
+
+    # What is asked of the service meanwhile, by the main thread
+
+    def _look(self) -> None:
+        """A moment has passed without news."""
+        self._draw(True)
+        if self._away_since is not None and not self._person:
+            self._lose_patience(self._clock.monotonic() - self._away_since)
+        if self._view.queued and not self._view.started and self._away_since is None:
+            self._ask_why()
+
+    def _lose_patience(self, away_s: float) -> None:
+        if away_s > PATIENCE:
+            self._follower.stop()
+            raise ServiceDown(
+                f"the service has been away for {PATIENCE:.0f} s; if it had taken the message {self._message.id}, it"
+                " answers that once it runs again"
+            )
+
+    def _ask_why(self) -> None:
+        """Why the message waits. It is asked while somebody looks at that, no longer."""
+        try:
+            with self._connect() as client:
+                ahead = int(client.get(f"/messages/{self._message.id}").get("ahead", 0))
+                state = {} if ahead else client.get("/status")
+        except (ServiceDown, CallRefused):
+            return
+        main = state.get("main") or {}
+        if ahead:
+            self._view.waits_for = f"{ahead} before it in this session"
+        elif state.get("problem"):
+            self._view.waits_for = str(state["problem"])
+        elif self._message.group == "main" and main.get("state") in ("STARTING", "BACKOFF"):
+            self._view.waits_for = f"Main's container is {str(main['state']).lower()}"
+        elif waiting := (state.get("dedicated") or {}).get("waiting"):
+            self._view.waits_for = f"{waiting} wait for a container"
+        else:
+            self._view.waits_for = "its container starts"
+
+    # Losses
+
+    def _is_away(self, reason: str) -> None:
+        self._view.away = True
+        self._away_since = self._clock.monotonic()
+        what = "Ctrl-C gives the message up." if self._person else f"It is waited for, {PATIENCE:.0f} s at most."
+        self._screen.note(f"openclaw: {reason}. {what}")
+
+    def _is_back(self) -> None:
+        self._view.away = False
+        self._away_since = None
+        self._screen.note("openclaw: the service is back; the conversation goes on.")
+
+    def _interrupt(self) -> bool:
+        """Ctrl-C: whether the turn is not waited for any more."""
+        if self._interrupted or self._view.away:
+            self._give_up()
+            return True
+        self._interrupted = True
+        if (why_not := self._cancel()) is None:
+            self._view.cancelling = True
+        else:
+            self._screen.note(f"openclaw: it could not be cancelled: {why_not}")
+        return False
+
+    def _cancel(self) -> str | None:
+        """Have the turn cancelled; what stood against it."""
+        try:
+            with self._connect() as client:
+                client.delete(f"/messages/{self._message.id}")
+        except CallRefused as refused:  # 409: its answer is on the way
+            return None if refused.status == 409 else str(refused)
+        except ServiceDown as down:
+            return str(down)
+        return None
+
+    def _give_up(self) -> None:
+        if self._view.away and not self._view.queued:
+            self._follower.stop()
+            self._screen.note(f"openclaw: given up; if the service had taken {self._message.id}, it is answered there.")
+        else:
+            self._beside.leave(self._follower)
+            self._screen.note(f"openclaw: {self._message.id} is left to itself; its reply is shown when it comes.")
+        if not self._person:
+            raise Interrupt("interrupted")
