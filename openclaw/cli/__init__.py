@@ -11,6 +11,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 
 from openclaw import __version__
@@ -23,9 +24,15 @@ Command = Callable[[Config, argparse.Namespace], int]
 INTERRUPTED = 130
 OUTPUT_CLOSED = 141
 
+MAX_LINES = 100_000
+"""Lines of the log that are shown at once."""
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one subcommand and return its exit code. Wrong arguments raise SystemExit(2), as argparse has it."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show everything shows the rest
     try:
         try:
             return _run(argv)
@@ -38,8 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     arguments = _parser().parse_args(argv)
-    command: Command = arguments.command
+    command: Command | None = arguments.command
     try:
+        if command is None:  # the doctor, who is there for settings that make no sense, too
+            from openclaw.cli.doctor import run
+
+            return run(os.environ, arguments)
         return command(load(os.environ), arguments)
     except (ConfigError, InvalidMessage, InvalidGroup) as error:
         print(f"openclaw: {error}", file=sys.stderr)
@@ -61,6 +72,11 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="show what runs where")
     status.add_argument("--json", action="store_true", help="print the status as JSON")
     status.set_defaults(command=_status)
+    _add_chat(commands.add_parser("chat", help="talk to the assistant; over a pipe each line is a message"))
+    _add_logs(commands.add_parser("logs", help="show the end of the log, and follow it"))
+    doctor = commands.add_parser("doctor", help="check this machine and the settings, and say what to do")
+    doctor.add_argument("--json", action="store_true", help="print the checks as JSON")
+    doctor.set_defaults(command=None)
     _add_bench(commands.add_parser("bench", help="measure openclaw on this machine, against its targets"))
     _add_audit(commands.add_parser("audit", help="find what makes Python code slow at 100 agents"))
     subagents = commands.add_parser("subagents", help="list the subagents that run or wait, or cancel one")
@@ -82,18 +98,23 @@ def _add_send(send: argparse.ArgumentParser) -> None:
         "--file", type=Path, action="append", metavar="PATH", help="a file in the group's folder that goes with it"
     )
     send.add_argument("--id", help="an id of your own; the same id with the same text is one message")
-    send.add_argument("--wait", type=_seconds, default=300.0, metavar="S", help="seconds to wait for the reply (300)")
+    send.add_argument("--file", type=Path, action="append", metavar="PATH", help="give the group a copy of it, too")
+    how_long = "seconds to wait for the reply (300; on a terminal until it is there)"
+    send.add_argument("--wait", type=_seconds, metavar="S", help=how_long)
     send.add_argument("--json", action="store_true", help="print the whole reply as JSON")
     send.set_defaults(command=_send)
 
 
-def _add_subagents_actions(subagents: argparse.ArgumentParser) -> None:
-    """The same as the options say, in the form that `groups` and `agents` have."""
-    actions = subagents.add_subparsers(title="actions (list)", metavar="ACTION")
-    listing = actions.add_parser("list", help="those that run or wait")
-    listing.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print them as JSON")
-    cancel = actions.add_parser("cancel", help="cancel one")
-    cancel.add_argument("cancel", type=_id, metavar="ID", help="its id, as in a1b2.s1")
+def _add_chat(chat: argparse.ArgumentParser) -> None:
+    chat.add_argument("--group", help="the group to talk in (main)")
+    chat.add_argument("--session", help="the session to go on with (default)")
+    chat.set_defaults(command=_chat)
+
+
+def _add_logs(logs: argparse.ArgumentParser) -> None:
+    logs.add_argument("-n", "--lines", type=_count, default=20, metavar="N", help="lines from the end (20)")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on with what is logged, until Ctrl-C")
+    logs.set_defaults(command=_logs)
 
 
 def _add_agents(agents: argparse.ArgumentParser) -> None:
@@ -148,6 +169,12 @@ def _id(text: str) -> str:
     return text
 
 
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text[:9]) <= MAX_LINES):
+        raise argparse.ArgumentTypeError(f"takes a whole number up to {MAX_LINES}")
+    return int(text)
+
+
 def _seconds(text: str) -> float:
     """Seconds from 0 to a day; `nan` and `inf` are no such numbers."""
     seconds = float(text)
@@ -170,6 +197,18 @@ def _send(config: Config, arguments: argparse.Namespace) -> int:
 
 def _status(config: Config, arguments: argparse.Namespace) -> int:
     from openclaw.cli.status import run
+
+    return run(config, arguments)
+
+
+def _chat(config: Config, arguments: argparse.Namespace) -> int:
+    from openclaw.cli.chat import run
+
+    return run(config, arguments)
+
+
+def _logs(config: Config, arguments: argparse.Namespace) -> int:
+    from openclaw.cli.logs import run
 
     return run(config, arguments)
 

@@ -1,0 +1,87 @@
+"""The doctor's look at the home: its folders, `.env` and what the settings say. Reads only."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from openclaw.cli.doctor.finding import Finding
+from openclaw.config import Config
+
+_FOLDERS: Final = ("", "groups", "groups/main", "ipc", "ipc/inbox", "ipc/outbox", "ipc/work", "logs")
+_OTHERS: Final = 0o077
+
+
+def folders(home: Path) -> Iterator[Finding]:
+    """Whether what is there of a home can be written, and whether nobody else may drop messages."""
+    name = "folders"
+    if not home.exists():
+        parent = next(path for path in home.parents if path.exists())
+        if os.access(parent, os.W_OK | os.X_OK):
+            yield Finding.ok(name, f"{home} is not there yet; the first start makes it")
+        else:
+            yield Finding.fail(name, f"{home} cannot be made in {parent}", "set OPENCLAW_HOME to a folder of yours")
+        return
+    shut = [path for folder in _FOLDERS if (path := home / folder).exists() and not _usable(path)]
+    for path in shut:
+        yield Finding.fail(name, f"{path} cannot be written by {_user()} (it is {_owner(path)}'s)",
+                           f"sudo chown -R {_user()} {path}, or run openclaw as {_owner(path)}")  # fmt: skip
+    inbox = home / "ipc/inbox"
+    if inbox.is_dir() and (mode := stat.S_IMODE(inbox.stat().st_mode)) & _OTHERS:
+        yield Finding.warn(name, f"others may use ipc/inbox (mode {mode:o})", f"chmod 700 {inbox}")
+    if not shut:
+        yield Finding.ok(name, f"{home} can be written")
+
+
+def env_file(home: Path) -> Iterator[Finding]:
+    """Whether only its owner reads the file that holds keys."""
+    path = home / ".env"
+    try:
+        mode = stat.S_IMODE(path.stat().st_mode)
+    except OSError:
+        return  # none is fine; one that cannot be read is told with the settings
+    if mode & _OTHERS:
+        yield Finding.warn(".env", f"others on this machine may read it (mode {mode:o})", f"chmod 600 {path}")
+    else:
+        yield Finding.ok(".env", "only its owner reads it")
+
+
+def settings(config: Config) -> Iterator[Finding]:
+    """The settings, which are read already, and whether a model answers."""
+    for warning in config.warnings:
+        yield Finding.warn("settings", warning, f"correct it in {config.home / '.env'} or the environment")
+    if not config.warnings:
+        yield Finding.ok("settings", "every one makes sense")
+    if config.engine == "offline":
+        wanted = "AGENT_ENGINE=offline asks for it" if config.agent_engine == "offline" else "no credential is set"
+        yield Finding.warn(
+            "model",
+            f"the offline engine answers, by rules ({wanted})",
+            f'echo "ANTHROPIC_API_KEY=…" >> {config.home / ".env"}, or ANTHROPIC_BASE_URL for a model of your own',
+        )
+    else:
+        way = "a key" if config.anthropic_api_key else "a token" if config.claude_code_oauth_token else "no key"
+        yield Finding.ok("model", f"{config.anthropic_base_url or 'https://api.anthropic.com'}, with {way}")
+
+
+def _usable(path: Path) -> bool:
+    return os.access(path, os.R_OK | os.W_OK | os.X_OK)
+
+
+def _owner(path: Path) -> str:
+    uid = path.stat().st_uid
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _user() -> str:
+    try:
+        return pwd.getpwuid(os.geteuid()).pw_name
+    except KeyError:
+        return str(os.geteuid())
