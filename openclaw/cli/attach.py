@@ -26,7 +26,8 @@ FOLDER: Final = "files"
 MAX_SIZE: Final = 256 * 1024 * 1024
 """Bytes of a file."""
 
-MAX_NAME: Final = 100
+MAX_NAME: Final = 200
+"""Bytes of a name, of which file systems take 255."""
 MAX_NAMES: Final = 1000
 """Names that are tried: NAME, NAME-2, NAME-3, …"""
 
@@ -34,7 +35,7 @@ _PIECE: Final = 1024 * 1024
 _DIRECTORY: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _READ: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _WRITE: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-_UNSAFE: Final = re.compile(r"[^\w.,+=@()-]+")
+_UNSAFE: Final = re.compile(r"[^\w.,+@-]+")
 
 
 class Attached(NamedTuple):
@@ -75,7 +76,8 @@ def safe_name(name: str) -> str:
     """`name` without what a shell, a terminal or a prompt could trip over."""
     stem, dot, suffix = _UNSAFE.sub("_", name).strip("._-").rpartition(".")
     stem, suffix = (stem, dot + suffix) if dot and len(suffix) <= 10 else (stem + dot + suffix, "")
-    return (stem[: MAX_NAME - len(suffix)] + suffix) or "file"
+    room = MAX_NAME - len(suffix.encode())
+    return (stem.encode()[:room].decode(errors="ignore").rstrip("_") + suffix) or "file"
 
 
 @contextlib.contextmanager

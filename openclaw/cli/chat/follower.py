@@ -80,9 +80,10 @@ class Follower:
             if not self._taken:
                 client.post("/messages", self.message.to_json())
                 self._taken = True
+            elif self._away:
+                client.get(f"/messages/{self.message.id}")  # answers at once, which a stream need not
             self._is_back()
             for event in client.events(self.message.id, self._after):
-                self._is_back()
                 self._after = event.id
                 if event.name == "done" or not self._quiet.is_set():
                     self._inbox.put(Happened(self.message.id, event))

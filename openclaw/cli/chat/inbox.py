@@ -44,6 +44,20 @@ class Refused(NamedTuple):
     reason: str
 
 
+class WaitsFor(NamedTuple):
+    """Why a message that is queued has not begun."""
+
+    message_id: str
+    reason: str
+
+
+class NotCancelled(NamedTuple):
+    """The message could not be cancelled."""
+
+    message_id: str
+    reason: str
+
+
 class Arrived(NamedTuple):
     """The reply of a subagent."""
 
@@ -61,7 +75,7 @@ class Line(NamedTuple):
     text: str | None
 
 
-Update = Happened | Away | Back | Refused | Arrived | Interrupted | Line
+Update = Happened | Away | Back | Refused | WaitsFor | NotCancelled | Arrived | Interrupted | Line
 
 
 class Inbox:

@@ -8,13 +8,14 @@ from __future__ import annotations
 from typing import Any, Final
 
 from openclaw.cli.chat.beside import Beside
+from openclaw.cli.chat.errands import Errands
 from openclaw.cli.chat.follower import Connect, Follower
-from openclaw.cli.chat.inbox import Away, Back, Happened, Inbox, Interrupted, Refused
+from openclaw.cli.chat.inbox import Away, Back, Happened, Inbox, Interrupted, NotCancelled, Refused, Update, WaitsFor
 from openclaw.cli.chat.screen import Screen
 from openclaw.cli.chat.turn_view import TurnView
-from openclaw.cli.client import CallRefused, ServiceDown
+from openclaw.cli.client import ServiceDown
 from openclaw.cli.event_stream import Event
-from openclaw.cli.terminal import printable
+from openclaw.cli.terminal import one_line, printable
 from openclaw.clock import Clock
 from openclaw.errors import OpenClawError
 from openclaw.message import Message
@@ -49,7 +50,7 @@ class Turn:
     ) -> None:
         self._message = message
         self._follower = Follower(connect, message, inbox)
-        self._connect = connect
+        self._errands = Errands(connect, message, inbox)
         self._inbox = inbox
         self._beside = beside
         self._screen = screen
@@ -79,21 +80,32 @@ class Turn:
                 case Interrupted():
                     if self._interrupt():
                         return None
-                case Happened(message_id, event) if message_id == self._message.id:
-                    if event.name == "done":
-                        return self._done(event.data)
-                    self._happened(event)
-                case Refused(message_id, reason) if message_id == self._message.id:
+                case Happened(self._message.id, Event(_, "done", reply)):
+                    return self._done(reply)
+                case Refused(self._message.id, reason):
                     self._screen.note(f"openclaw: {reason}")
                     return None
-                case Away(message_id, reason) if message_id == self._message.id:
-                    self._is_away(reason)
-                case Back(message_id) if message_id == self._message.id:
-                    self._is_back()
                 case _:
-                    self._beside.keep(update)
+                    self._hear(update)
             if update is not None:
                 self._draw(pause == TICK)
+
+    def _hear(self, update: Update) -> None:
+        """Something after which the turn goes on, or that is not of this turn."""
+        match update:
+            case Happened(self._message.id, event):
+                self._happened(event)
+            case Away(self._message.id, reason):
+                self._is_away(reason)
+            case Back(self._message.id):
+                self._is_back()
+            case WaitsFor(self._message.id, reason):
+                self._view.waits_for = one_line(reason)
+            case NotCancelled(self._message.id, reason):
+                self._view.cancelling = False
+                self._screen.note(f"openclaw: it could not be cancelled: {reason}")
+            case _:
+                self._beside.keep(update)
 
     def _happened(self, event: Event) -> None:
         if event.name == "subagent":
@@ -123,15 +135,13 @@ class Turn:
         if shown or self._view.busy:
             self._screen.status(self._view.status(self._clock.monotonic() - self._began))
 
-    # What is asked of the service meanwhile, by the main thread
-
     def _look(self) -> None:
         """A moment has passed without news."""
         self._draw(True)
         if self._away_since is not None and not self._person:
             self._lose_patience(self._clock.monotonic() - self._away_since)
         if self._view.queued and not self._view.started and self._away_since is None:
-            self._ask_why()
+            self._errands.ask_why()
 
     def _lose_patience(self, away_s: float) -> None:
         if away_s > PATIENCE:
@@ -140,26 +150,6 @@ class Turn:
                 f"the service has been away for {PATIENCE:.0f} s; if it had taken the message {self._message.id}, it"
                 " answers that once it runs again"
             )
-
-    def _ask_why(self) -> None:
-        """Why the message waits. It is asked while somebody looks at that, no longer."""
-        try:
-            with self._connect() as client:
-                ahead = int(client.get(f"/messages/{self._message.id}").get("ahead", 0))
-                state = {} if ahead else client.get("/status")
-        except (ServiceDown, CallRefused):
-            return
-        main = state.get("main") or {}
-        if ahead:
-            self._view.waits_for = f"{ahead} before it in this session"
-        elif state.get("problem"):
-            self._view.waits_for = str(state["problem"])
-        elif self._message.group == "main" and main.get("state") in ("STARTING", "BACKOFF"):
-            self._view.waits_for = f"Main's container is {str(main['state']).lower()}"
-        elif waiting := (state.get("dedicated") or {}).get("waiting"):
-            self._view.waits_for = f"{waiting} wait for a container"
-        else:
-            self._view.waits_for = "its container starts"
 
     # Losses
 
@@ -179,23 +169,9 @@ class Turn:
         if self._interrupted or self._view.away:
             self._give_up()
             return True
-        self._interrupted = True
-        if (why_not := self._cancel()) is None:
-            self._view.cancelling = True
-        else:
-            self._screen.note(f"openclaw: it could not be cancelled: {why_not}")
+        self._interrupted = self._view.cancelling = True
+        self._errands.cancel()
         return False
-
-    def _cancel(self) -> str | None:
-        """Have the turn cancelled; what stood against it."""
-        try:
-            with self._connect() as client:
-                client.delete(f"/messages/{self._message.id}")
-        except CallRefused as refused:  # 409: its answer is on the way
-            return None if refused.status == 409 else str(refused)
-        except ServiceDown as down:
-            return str(down)
-        return None
 
     def _give_up(self) -> None:
         if self._view.away and not self._view.queued:

@@ -69,7 +69,7 @@ class TurnView:
         """The line that says what is going on."""
         parts = [self._doing(), self._helpers(), _duration(elapsed_s)]
         if not self.cancelling:
-            parts.append("Ctrl-C cancels")
+            parts.append("Ctrl-C gives up" if self.away else "Ctrl-C cancels")
         return " · ".join(part for part in parts if part)
 
     def _begin(self, data: dict[str, Any]) -> str:
