@@ -108,11 +108,12 @@ def _stream(config: Config, message: Message) -> int:
     """Show the reply as it grows. Ctrl-C cancels the message."""
     from openclaw.cli.chat.conversation import Conversation
     from openclaw.cli.chat.screen import Terminal
-    from openclaw.cli.chat.talk import interrupts_told
+    from openclaw.cli.chat.talk import interrupts_told, leave_tidily, silent
     from openclaw.cli.chat.turn import Interrupt
 
+    leave_tidily()
     conversation = Conversation(lambda: Client.of(config), Terminal(sys.stdout), SystemClock(), person=False)
-    with interrupts_told(conversation):
+    with silent(), interrupts_told(conversation):
         try:
             return 0 if conversation.say(message) else 1
         except Interrupt:

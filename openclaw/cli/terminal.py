@@ -38,13 +38,13 @@ def fit(text: str, columns: int) -> str:
     """`text`, which is one line, cut to at most `columns` columns; what is cut ends with `…`."""
     if width(text) <= columns:
         return text
-    kept, left = "", columns - 1
+    left, kept = columns - 1, 0
     for character in text:
         left -= _character_width(character)
         if left < 0:
             break
-        kept += character
-    return kept + "…" if columns > 0 else ""
+        kept += 1
+    return text[:kept] + "…" if columns > 0 else ""
 
 
 def columns(stream: TextIO) -> int:

@@ -7,10 +7,9 @@ no service is there, 2 wrong use, 130 Ctrl-C in a pipe.
 from __future__ import annotations
 
 import argparse
-import signal
 import sys
 
-from openclaw.cli.chat.talk import over_a_pipe, with_a_person
+from openclaw.cli.chat.talk import leave_tidily, over_a_pipe, with_a_person
 from openclaw.cli.client import Client
 from openclaw.config import Config
 from openclaw.message import Message
@@ -20,8 +19,7 @@ def run(config: Config, arguments: argparse.Namespace) -> int:
     """Talk. Raises InvalidMessage for wrong use, and what Client raises where no service is there at the beginning."""
     given = {"group": arguments.group, "session": arguments.session}
     pattern = Message.from_json({"text": "-", **{key: name for key, name in given.items() if name is not None}})
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # the terminal is left as it was found
-    signal.signal(signal.SIGHUP, lambda number, _: sys.exit(128 + number))
+    leave_tidily()
     with Client.of(config) as client:
         status = client.get("/status")
         if arguments.group is not None:

@@ -77,5 +77,11 @@ def _marked(message_id: str, reply: dict[str, Any]) -> str:
     """A reply that comes by itself, with whose it is."""
     text = printable(str(reply.get("text") or ""))
     if reply.get("status") != "done":
-        text = f"{reply.get('status')}: {printable(str(reply.get('error') or 'no reason given'))}\n{text}".rstrip()
+        text = f"{how_it_ended(reply)}\n{text}".rstrip()
     return f"[{message_id}] {text}"
+
+
+def how_it_ended(reply: dict[str, Any]) -> str:
+    """Of a reply that is no answer: its status, and why."""
+    status, why = str(reply.get("status")), printable(str(reply.get("error") or "no reason given"))
+    return status if why == status else f"{status}: {why}"

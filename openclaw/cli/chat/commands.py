@@ -62,8 +62,8 @@ class Commands:
         width = max(len(f"{name} {command.arguments}") for name, command in COMMANDS.items())
         lines = [f"  {f'{name} {one.arguments}':{width}}  {one.does}" for name, one in COMMANDS.items()]
         keys = (
-            "A line that ends with \\ goes on in the next. //TEXT sends /TEXT to the agent, who has other commands.",
-            "Ctrl-C cancels the turn, Ctrl-D leaves; the arrow keys find what you typed before.",
+            "A line that ends with \\ goes on in the next; //TEXT sends /TEXT to the agent.",
+            "Ctrl-C cancels the turn, Ctrl-D leaves; arrow keys find what you typed before.",
         )
         return self.show("\n".join([*lines, *keys]))
 

@@ -7,6 +7,7 @@ pause, which grows up to LONGEST_PAUSE; `stop` ends that at once.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from typing import Final
@@ -16,6 +17,8 @@ from openclaw.cli.client import CallRefused, Client, ServiceDown
 from openclaw.cli.event_stream import Event
 from openclaw.errors import OpenClawError
 from openclaw.message import Message
+
+log = logging.getLogger(__name__)
 
 FIRST_PAUSE: Final = 0.25
 LONGEST_PAUSE: Final = 4.0
@@ -43,7 +46,7 @@ class Follower:
         self._away = False
 
     def start(self) -> None:
-        threading.Thread(target=self._run, name=f"follow-{self.message.id}", daemon=True).start()
+        threading.Thread(target=self._main, name=f"follow-{self.message.id}", daemon=True).start()
 
     def stop(self) -> None:
         """Try no more; a call that is under way ends by itself."""
@@ -52,6 +55,13 @@ class Follower:
     def leave(self) -> None:
         """Tell of the reply alone from now on."""
         self._quiet.set()
+
+    def _main(self) -> None:
+        try:
+            self._run()
+        except Exception as error:  # the top of the thread: else its message would be waited for in vain
+            log.exception("the message %s is not followed any more", self.message.id)
+            self._inbox.put(Refused(self.message.id, f"it is not followed any more, by a fault here: {error!r}"))
 
     def _run(self) -> None:
         pause = FIRST_PAUSE

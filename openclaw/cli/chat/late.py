@@ -6,6 +6,7 @@ beyond them waits for its turn, so that a hundred subagents do not take a hundre
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections import deque
 from typing import Final
@@ -13,6 +14,8 @@ from typing import Final
 from openclaw.cli.chat.follower import FINAL, FIRST_PAUSE, LONGEST_PAUSE, Connect
 from openclaw.cli.chat.inbox import Arrived, Inbox, Refused
 from openclaw.cli.client import CallRefused, ServiceDown
+
+log = logging.getLogger(__name__)
 
 WORKERS: Final = 8
 WAIT_S: Final = 60.0
@@ -54,7 +57,11 @@ class LateReplies:
 
     def _run(self) -> None:
         while (subagent := self._next()) is not None:
-            self._await(subagent)
+            try:
+                self._await(subagent)
+            except Exception as error:  # the top of the thread: else the reply would be expected for ever
+                log.exception("the reply of %s is not waited for any more", subagent)
+                self._inbox.put(Refused(subagent, f"it is not waited for any more, by a fault here: {error!r}"))
 
     def _next(self) -> str | None:
         with self._lock:

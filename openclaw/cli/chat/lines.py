@@ -24,7 +24,7 @@ class Lines:
         self._descriptor = descriptor
         self._inbox = inbox
         self._wanted = threading.Semaphore(0)
-        self._buffer = b""
+        self._buffer = bytearray()
         self.problem: InvalidMessage | None = None
         """Why the input cannot be read on, once its end was told."""
         threading.Thread(target=self._run, name="standard-input", daemon=True).start()
@@ -53,10 +53,14 @@ class Lines:
             except OSError as error:
                 raise InvalidMessage(f"standard input cannot be read: {error.strerror}") from None
             if not more:
-                line, self._buffer = self._buffer, b""
-                return _text(line) if line else None
+                return self._cut(len(self._buffer)) if self._buffer else None
             self._buffer += more
-        line, self._buffer = self._buffer[:end], self._buffer[end + 1 :]
+        return self._cut(end)
+
+    def _cut(self, end: int) -> str:
+        """The line up to `end`, which is taken out, with the line break after it. Raises InvalidMessage."""
+        line = bytes(self._buffer[:end])
+        del self._buffer[: end + 1]
         return _text(line)
 
 

