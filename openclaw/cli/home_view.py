@@ -44,7 +44,7 @@ def lines(seen: dict[str, Any]) -> list[str]:
     if not shown:
         shown = ["nothing has run here yet: its ipc/ holds no messages"]
     if seen["owned"]:
-        shown.append("a process holds this home: it starts, stops or hangs, and logs/app.log says which")
+        shown.append("a process holds this home: it starts, stops, hangs or has another port; openclaw logs says which")
     if seen["last_log_line"]:
         shown.append(f"last logged: {seen['last_log_line']}")
     return shown

@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 from openclaw.cli.doctor import engine, files, machine, service
 from openclaw.cli.doctor.finding import Finding
 from openclaw.cli.terminal import dim, printable
 from openclaw.config import CHECKOUT, Config, load
 from openclaw.errors import ConfigError
+
+T = TypeVar("T")
 
 _OF_THE_MACHINE: Final[tuple[Callable[[Path], Iterator[Finding]], ...]] = (
     machine.python,
@@ -47,9 +50,9 @@ def run(environ: Mapping[str, str], arguments: argparse.Namespace) -> int:
 
 def findings(environ: Mapping[str, str]) -> Iterator[Finding]:
     """What every check finds. Settings that make no sense are one finding; what depends on them is left out then."""
-    home = Path(environ.get("OPENCLAW_HOME") or CHECKOUT).expanduser().absolute()
+    home = Path(os.path.expanduser(environ.get("OPENCLAW_HOME") or str(CHECKOUT))).absolute()
     for look in _OF_THE_MACHINE:
-        yield from look(home)
+        yield from _made(look, home)
     try:
         config = load(environ)
     except ConfigError as error:
@@ -58,7 +61,16 @@ def findings(environ: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding.skip("engine, port", "they depend on the settings")
         return
     for ask in _OF_THE_SETTINGS:
-        yield from ask(config)
+        yield from _made(ask, config)
+
+
+def _made(check: Callable[[T], Iterator[Finding]], about: T) -> Iterator[Finding]:
+    """What `check` finds; what keeps it from looking is one thing more, and the others are made all the same."""
+    try:
+        yield from check(about)
+    except OSError as error:
+        name = check.__name__.replace("_", " ")
+        yield Finding.fail(name, f"it could not be looked at: {error}", "run the doctor as the user whose home it is")
 
 
 def _print(found: list[Finding], failed: int) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import grp
 import os
-import pwd
 import shutil
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from typing import Final
 
+from openclaw.cli.doctor import user
 from openclaw.cli.doctor.finding import Finding
 from openclaw.config import CHECKOUT, Config
 from openclaw.containers.cli import Cli
@@ -54,12 +54,12 @@ def _without(config: Config, name: str, why: str, advice: str) -> Finding:
 def _advice(state: EngineState) -> str:
     if "socket is not open to this user" not in state.detail:
         return "sudo systemctl start docker" if state.late else "see the reason; CONTAINER_RUNTIME=process does without"
-    user = _user()
+    me = user.name()
     with suppress(KeyError):
         group = grp.getgrnam(_GROUP)
-        if user in group.gr_mem and group.gr_gid not in os.getgroups():
-            return f"{user} is in the group {_GROUP} and this login is older: log in again, or: newgrp {_GROUP}"
-    return f"sudo usermod -aG {_GROUP} {user}, then log in again (the group is as good as root)"
+        if me in group.gr_mem and group.gr_gid not in os.getgroups():
+            return f"{me} is in the group {_GROUP} and this login is older: log in again, or: newgrp {_GROUP}"
+    return f"sudo usermod -aG {_GROUP} {me}, then log in again (the group is as good as root)"
 
 
 def _image(cli: Cli, image: str) -> Finding:
@@ -88,10 +88,3 @@ def _digest() -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip()
-
-
-def _user() -> str:
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return str(os.geteuid())

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import pwd
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
+from openclaw.cli.doctor import user
 from openclaw.cli.doctor.finding import Finding
 from openclaw.config import Config
 
@@ -19,17 +19,21 @@ _OTHERS: Final = 0o077
 def folders(home: Path) -> Iterator[Finding]:
     """Whether what is there of a home can be written, and whether nobody else may drop messages."""
     name = "folders"
-    if not home.exists():
-        parent = next(path for path in home.parents if path.exists())
+    if not os.path.exists(home):  # unlike Path's, it raises nothing where one may not look
+        parent = next(path for path in home.parents if os.path.exists(path))
         if os.access(parent, os.W_OK | os.X_OK):
             yield Finding.ok(name, f"{home} is not there yet; the first start makes it")
         else:
             yield Finding.fail(name, f"{home} cannot be made in {parent}", "set OPENCLAW_HOME to a folder of yours")
         return
-    shut = [path for folder in _FOLDERS if (path := home / folder).exists() and not _usable(path)]
+    shut = [path for folder in _FOLDERS if os.path.exists(path := home / folder) and not _usable(path)]
     for path in shut:
-        yield Finding.fail(name, f"{path} cannot be written by {_user()} (it is {_owner(path)}'s)",
-                           f"sudo chown -R {_user()} {path}, or run openclaw as {_owner(path)}")  # fmt: skip
+        me, owner = user.name(), user.name(path.stat().st_uid)
+        if path.is_dir():
+            advice = f"sudo chown -R {me} {path}, or run openclaw as {owner}"
+            yield Finding.fail(name, f"{path} cannot be written by {me} (it is {owner}'s)", advice)
+        else:
+            yield Finding.fail(name, f"{path} is no folder", f"move it away: mv {path} {path}.old")
     inbox = home / "ipc/inbox"
     if inbox.is_dir() and (mode := stat.S_IMODE(inbox.stat().st_mode)) & _OTHERS:
         yield Finding.warn(name, f"others may use ipc/inbox (mode {mode:o})", f"chmod 700 {inbox}")
@@ -69,19 +73,4 @@ def settings(config: Config) -> Iterator[Finding]:
 
 
 def _usable(path: Path) -> bool:
-    return os.access(path, os.R_OK | os.W_OK | os.X_OK)
-
-
-def _owner(path: Path) -> str:
-    uid = path.stat().st_uid
-    try:
-        return pwd.getpwuid(uid).pw_name
-    except KeyError:
-        return str(uid)
-
-
-def _user() -> str:
-    try:
-        return pwd.getpwuid(os.geteuid()).pw_name
-    except KeyError:
-        return str(os.geteuid())
+    return path.is_dir() and os.access(path, os.R_OK | os.W_OK | os.X_OK)

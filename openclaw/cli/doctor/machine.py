@@ -74,7 +74,7 @@ def watches_enough(config: Config) -> Iterator[Finding]:
 def disk(home: Path) -> Iterator[Finding]:
     """Room on the home's disk."""
     name = "disk"
-    place = next(path for path in (home, *home.parents) if path.exists())
+    place = next(path for path in (home, *home.parents) if os.path.exists(path))
     status = os.statvfs(place)
     free = status.f_bavail * status.f_frsize
     room = f"{free // MIB:,} MiB are free on the disk of {home}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import itertools
 import os
 import shutil
@@ -14,6 +13,7 @@ from typing import Any, Final
 
 from openclaw.cli import home_view
 from openclaw.cli.client import CallLost, CallRefused, Client, ServiceDown
+from openclaw.cli.doctor import user
 from openclaw.cli.doctor.finding import Finding
 from openclaw.config import CHECKOUT, Config
 from openclaw.errors import ConfigError
@@ -89,7 +89,7 @@ def unit(_home: Path) -> Iterator[Finding]:
         yield Finding.skip("unit", f"{name} is installed; no service manager of this user answers here")
     else:
         yield Finding.warn("unit", f"{name} is {enabled} and {active}", f"systemctl --user enable --now {name}")
-    if not (_LINGER / getpass.getuser()).exists():
+    if not (_LINGER / user.name()).exists():
         yield Finding.warn("linger", f"{name} ends when you log out", "loginctl enable-linger")
     else:
         yield Finding.ok("linger", f"{name} goes on when you log out")
@@ -97,7 +97,7 @@ def unit(_home: Path) -> Iterator[Finding]:
 
 def _unit_name() -> str | None:
     """The name of the unit of this checkout; `systemd/service.sh` writes a line by which it is known."""
-    folder = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "systemd/user"
+    folder = Path(os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")) / "systemd/user"
     wanted = f"WorkingDirectory={str(CHECKOUT).replace('%', '%%')}"
     for path in sorted(itertools.islice(folder.glob("*.service"), _MAX_UNITS)):
         try:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from openclaw.cli import main
-from openclaw.cli.doctor import engine, files, machine, service
+from openclaw.cli.doctor import engine, files, machine, service, user
 from openclaw.config import CHECKOUT, Config, load
 from tests.support.fake_docker import FakeDocker
 from tests.support.service import RunningService
@@ -113,6 +113,38 @@ def test_settings_that_make_no_sense_are_told_and_the_rest_is_looked_at(
     assert found["disk"]["state"] == "ok"
 
 
+def test_a_model_without_a_key_and_a_home_of_nobody_are_told(
+    check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENT_ENGINE", "messages")
+    code, found = check()
+    assert code == 1
+    assert "needs ANTHROPIC_API_KEY" in found["settings"]["detail"]
+
+    monkeypatch.setenv("OPENCLAW_HOME", "~nobody-of-that-name/x")
+    code, found = check()
+    assert code == 1
+    assert "a user who is not known here" in found["settings"]["detail"]
+
+
+def test_a_file_in_the_place_of_a_folder_is_told(home: Path) -> None:
+    (home / "logs").write_text("")
+    (found,) = files.folders(home)
+    assert (found.state, found.detail) == ("fail", f"{home / 'logs'} is no folder")
+
+
+def test_what_cannot_be_looked_at_keeps_no_other_check_from_being_made(
+    check: Check, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_path: object) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "statvfs", fails)
+    code, found = check()
+    assert (code, found["disk"]["state"]) == (1, "fail")
+    assert found["folders"]["state"] == "ok"
+
+
 def test_a_misspelt_setting_is_a_warning(home: Path, check: Check) -> None:
     (home / ".env").write_text("OPENCLAW_PROT=1\n")
     (home / ".env").chmod(0o644)
@@ -140,7 +172,7 @@ def test_folders_of_somebody_else_are_told(home: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != home / "ipc" and access(path, mode))
     shut, open_to_others = files.folders(home)
     assert (shut.state, open_to_others.state) == ("fail", "warn")
-    assert f"sudo chown -R {files._user()} {home / 'ipc'}" in shut.advice
+    assert f"sudo chown -R {user.name()} {home / 'ipc'}" in shut.advice
     assert open_to_others.advice == f"chmod 700 {home / 'ipc/inbox'}"
 
 
