@@ -112,7 +112,7 @@ class Turn:
             self._beside.expect(str(event.data.get("id")))
         if event.name == "message":
             self._screen.end()
-            self._screen.text(f"[{self._message.id}] {printable(str(event.data.get('text')))}\n")
+            self._screen.text(printable(f"[{event.data.get('id')}] {event.data.get('text')}\n"))
         text = self._view.take(event)
         if self._screen.live:
             self._screen.text(text)

@@ -292,6 +292,12 @@ def test_over_a_pipe_the_replies_of_subagents_are_waited_for(caller: Caller) -> 
     assert len(re.findall(r"^\[[0-9a-f]{16}\.s[12]\] from below$", done.stdout, re.M)) == 2
 
 
+def test_over_a_pipe_more_subagents_than_are_waited_for_at_once_are_all_told(caller: Caller) -> None:
+    done = caller.over_pipe("chat", lines="/spawn 20 /delta from below\n")
+    assert done.returncode == 0
+    assert len(set(re.findall(r"^\[([0-9a-f]{16}\.s[0-9]+)\] from below$", done.stdout, re.M))) == 20
+
+
 def test_over_a_pipe_a_message_that_fails_is_told_on_stderr_and_by_the_exit_code(caller: Caller) -> None:
     done = caller.over_pipe("chat", lines="/fail on purpose\n/delta all the same\n")
     assert (done.returncode, done.stdout) == (1, "all the same\n")
