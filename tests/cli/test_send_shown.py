@@ -33,7 +33,7 @@ def test_in_a_pipe_it_is_plain_text_and_as_json_the_whole_reply(caller: Caller) 
 
 def test_on_a_terminal_it_streams_with_a_status_line_that_goes(caller: Caller, service: RunningService) -> None:
     with caller.on_terminal("send", "--id", "a", "/wait 600") as terminal:
-        terminal.sees("working · 1 s · Ctrl-C cancels")
+        terminal.sees("working · ")
         service.delete("/messages/a")
         assert terminal.ends() == 1
         assert terminal.screen.lines == ["openclaw: cancelled"]

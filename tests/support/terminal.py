@@ -19,7 +19,7 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
-_BOUND = 30.0
+_BOUND = 120.0
 _SEQUENCE = re.compile(r"\x1b(?:\[([?0-9;]*)([A-Za-z@])|([D78=>]))")
 _BEGUN = re.compile(r"\x1b(?:\[[?0-9;]*)?$")
 
@@ -168,7 +168,7 @@ class Terminal:
     def press(self, text: str) -> None:
         os.write(self._master, text.encode())
 
-    def until(self, fact: Callable[[], bool], timeout: float = _BOUND) -> None:
+    def until(self, fact: Callable[[], object], timeout: float = _BOUND) -> None:
         """Return once `fact()` holds; fails when nothing is drawn for `timeout` seconds, or no more ever."""
         deadline = time.monotonic() + timeout
         while not fact():

@@ -2,12 +2,14 @@
 
 Belongs to the main thread, which reads. What comes meanwhile is shown on that thread too: another one calls `wake`,
 which sends this one a signal, and its handler runs between two keys. A signal that comes just before readline waits
-wakes nobody, so it is sent again until it was heard.
+wakes nobody, so it is sent again until it was heard. Ctrl-C may come at that moment too: a thread, "signals", wakes
+readline after each.
 """
 
 from __future__ import annotations
 
 import ctypes
+import os
 import signal
 import threading
 from collections.abc import Callable, Sequence
@@ -27,6 +29,8 @@ _SIGNAL: Final = signal.SIGUSR1
 _AGAIN: Final = 0.2
 """Seconds after which a signal that nobody has heard is sent again."""
 
+_TRIES: Final = 5
+
 _CONTINUED: Final = "… "
 
 
@@ -40,9 +44,14 @@ class Prompt:
         self._arrived = arrived
         self._thread = threading.main_thread().ident or 0
         self._reading = threading.Event()  # a line is being read
+        self._left = threading.Event()  # none is, any more
         self._heard = threading.Event()  # what was put before has been shown, or is about to be
         self._library = _library()
         signal.signal(_SIGNAL, self._on_signal)
+        numbers, interpreters_end = os.pipe()
+        os.set_blocking(interpreters_end, False)
+        signal.set_wakeup_fd(interpreters_end, warn_on_full_buffer=False)
+        threading.Thread(target=self._insist, args=(numbers,), name="signals", daemon=True).start()
         if _HAS_READLINE:
             self._set_up_readline()
 
@@ -63,16 +72,31 @@ class Prompt:
             if self._heard.wait(_AGAIN):
                 return
 
+    def _insist(self, numbers: int) -> None:
+        """After each Ctrl-C, of whose number the interpreter tells by this pipe: have the main thread look at it.
+
+        By a signal for which readline has a handler of its own: one of Python's would run over the KeyboardInterrupt.
+        """
+        while data := os.read(numbers, 64):
+            tries = _TRIES if signal.SIGINT in data else 0
+            while tries and self._reading.is_set():
+                signal.pthread_kill(self._thread, signal.SIGWINCH)
+                tries = 0 if self._left.wait(_AGAIN) else tries - 1
+
     def _read_line(self, label: str) -> str:
         self._current = label
+        self._left.clear()
         for text in self._arrived():
             print(text)
         try:
             if not _HAS_READLINE:
                 self._reading.set()
             return input(label)
+        except SystemError:  # input() was told of Ctrl-C, and ran another signal's handler before it said so
+            raise KeyboardInterrupt from None
         finally:
             self._reading.clear()
+            self._left.set()
 
     def _typed(self, entry: str) -> str:
         self._history.add(entry)

@@ -71,8 +71,10 @@ def test_a_long_turn_has_one_status_line_which_goes_with_it(caller: Caller, serv
     with caller.on_terminal("chat") as terminal:
         prompts(terminal, 1)
         terminal.press("/wait 600\n")
-        terminal.sees("working · 0 s · Ctrl-C cancels")
-        terminal.sees("working · 1 s · Ctrl-C cancels")
+        terminal.sees("Ctrl-C cancels")
+        first = terminal.screen.lines[-1]
+        assert re.fullmatch(r"working · [0-9]+ s · Ctrl-C cancels", first)
+        terminal.until(lambda: re.fullmatch(r"working · .*", terminal.screen.lines[-1]) and first not in terminal.shown)
         assert terminal.shown.count("Ctrl-C cancels") == 1
         assert not terminal.echoes(), "what is typed meanwhile would be drawn into it"
         service.delete(f"/messages/{in_work(service.home)}")
@@ -103,7 +105,7 @@ def test_ended_by_a_signal_it_leaves_the_terminal_as_it_was(caller: Caller, comm
         terminal.sees("Ctrl-C cancels" if command.startswith("/") else command)
         assert not terminal.echoes()
         terminal.process.terminate()
-        assert terminal.process.wait(30) == 143
+        assert terminal.process.wait(120) == 143
         assert terminal.echoes()
 
 
@@ -171,7 +173,7 @@ def test_a_turn_that_cannot_be_cancelled_is_left_by_a_second_ctrl_c_and_its_repl
     with caller.on_terminal("chat") as terminal:
         prompts(terminal, 1)
         terminal.press("/wait 600\n")
-        terminal.sees("working · 1 s")
+        terminal.sees("working · ")
         message_id = in_work(service.home)
         service.process.send_signal(signal.SIGSTOP)  # it hangs
         terminal.press("\x03")
