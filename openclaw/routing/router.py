@@ -126,8 +126,10 @@ class Router:
         turn = self._reservations.find(message_id)
         if turn is None:
             return None
-        with self._lock:
-            ahead = self._lanes.ahead(turn)
+        ahead = 0
+        if turn.begun is None:
+            with self._lock:
+                ahead = self._lanes.ahead(turn)
         return {
             "id": turn.id,
             "group": turn.message.group,

@@ -19,6 +19,16 @@ def test_the_first_of_a_session_runs_at_once_and_the_next_when_it_has_left() -> 
     assert lanes.leave(first) is second
 
 
+def test_each_knows_how_many_of_its_session_come_before_it() -> None:
+    lanes = Lanes()
+    first, second, other = _turn(1), _turn(2), _turn(3, "b")
+    for turn in (first, second, other):
+        lanes.join(turn)
+    assert [lanes.ahead(turn) for turn in (first, second, other, _turn(4))] == [0, 1, 0, 0]
+    lanes.leave(first)
+    assert lanes.ahead(second) == 0
+
+
 def test_sessions_do_not_wait_for_each_other() -> None:
     lanes = Lanes()
     assert lanes.join(_turn(1, "a"))

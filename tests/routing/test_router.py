@@ -114,7 +114,9 @@ def test_progress_tells_what_waits_and_what_runs_until_it_is_settled(office: Off
     assert office.router.progress("a") == {
         "id": "a", "group": "main", "session": "s", "status": "running", "attempt": 1,
     }  # fmt: skip
-    assert office.progress("b") == ("queued", 1)
+    assert office.router.progress("b") == {
+        "id": "b", "group": "main", "session": "s", "status": "queued", "attempt": 1, "ahead": 1,
+    }  # fmt: skip
     office.settle(turn)
     assert office.router.progress("a") is None
     assert office.router.progress("never") is None

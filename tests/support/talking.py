@@ -28,9 +28,9 @@ class Caller:
         self.environ = {**RunningService(home, OPENCLAW_PORT=port).environ(), **environ}
 
     @contextmanager
-    def on_terminal(self, *words: str, columns: int = 80, **environ: str) -> Iterator[Terminal]:
+    def on_terminal(self, *words: str, columns: int = 80, rows: int = 40, **environ: str) -> Iterator[Terminal]:
         command = [sys.executable, "-m", "openclaw", *words]
-        with Terminal(command, {**self.environ, **environ}, columns=columns, rows=40) as terminal:
+        with Terminal(command, {**self.environ, **environ}, columns=columns, rows=rows) as terminal:
             yield terminal
 
     def over_pipe(self, *words: str, lines: str = "", **environ: str) -> subprocess.CompletedProcess[str]:

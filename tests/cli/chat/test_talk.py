@@ -121,6 +121,17 @@ def test_ctrl_c_at_the_prompt_says_how_to_leave(caller: Caller) -> None:
         assert terminal.ends() == 0
 
 
+def test_ctrl_c_is_heard_at_whatever_moment_it_comes(caller: Caller) -> None:
+    """Pressed as soon as a key is echoed, it may come just before readline waits, when a signal wakes nobody."""
+    with caller.on_terminal("chat", rows=6) as terminal:
+        prompts(terminal, 1)
+        for number in range(50):
+            terminal.press(f"typed {number}")
+            terminal.sees(f"main> typed {number}")
+            terminal.press("\x03")
+            terminal.until(lambda: terminal.screen.lines[-1] == PROMPT)
+
+
 def test_the_reply_of_a_subagent_appears_above_the_line_that_is_being_typed(
     caller: Caller, service: RunningService
 ) -> None:
