@@ -94,15 +94,22 @@ def _add_send(send: argparse.ArgumentParser) -> None:
     send.add_argument("--group", help="the group that it goes to (main)")
     send.add_argument("--session", help="the session that it belongs to (default)")
     send.add_argument("--priority", choices=("high", "normal", "low"), help="how urgent it is (normal)")
-    send.add_argument(
-        "--file", type=Path, action="append", metavar="PATH", help="a file in the group's folder that goes with it"
-    )
     send.add_argument("--id", help="an id of your own; the same id with the same text is one message")
-    send.add_argument("--file", type=Path, action="append", metavar="PATH", help="give the group a copy of it, too")
+    with_it = "a file that goes with it; the group gets a copy"
+    send.add_argument("--file", type=Path, action="append", metavar="PATH", help=with_it)
     how_long = "seconds to wait for the reply (300; on a terminal until it is there)"
     send.add_argument("--wait", type=_seconds, metavar="S", help=how_long)
     send.add_argument("--json", action="store_true", help="print the whole reply as JSON")
     send.set_defaults(command=_send)
+
+
+def _add_subagents_actions(subagents: argparse.ArgumentParser) -> None:
+    """The same as the options say, in the form that `groups` and `agents` have."""
+    actions = subagents.add_subparsers(title="actions (list)", metavar="ACTION")
+    listing = actions.add_parser("list", help="those that run or wait")
+    listing.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print them as JSON")
+    cancel = actions.add_parser("cancel", help="cancel one")
+    cancel.add_argument("cancel", type=_id, metavar="ID", help="its id, as in a1b2.s1")
 
 
 def _add_chat(chat: argparse.ArgumentParser) -> None:

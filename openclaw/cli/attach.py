@@ -1,4 +1,4 @@
-"""A copy of a file in a group's folder, for `openclaw send --file`, and the line by which a message names it.
+"""A copy of a file in a group's folder, for `openclaw send --file`; what lies there already is named as it is.
 
 Runs on the main thread. The group's folder is written to by agents, so no link in it is followed: everything is done
 below the descriptor of the folder. Nothing that is there is overwritten; the same content under the same name is used
@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from openclaw.containers.runtime import GROUP_DIR
 from openclaw.errors import InvalidMessage, OpenClawError
 from openclaw.spool.syscalls import rename_new
 
@@ -39,25 +38,22 @@ _UNSAFE: Final = re.compile(r"[^\w.,+@-]+")
 
 
 class Attached(NamedTuple):
-    """A file that agents of the group can read: its path below the group's folder, and what there is of it."""
+    """A file that agents of the group can read, by its path below the group's folder."""
 
     name: str
-    size: int
     fresh: bool
     """Whether it was put there now."""
 
-    def line(self, folder: Path, *, in_container: bool) -> str:
-        """What a message says of it."""
-        root = GROUP_DIR if in_container else str(folder)
-        return f"[File: {root}/{self.name} ({self.size:,} bytes)]"
-
 
 def attach(path: Path, folder: Path) -> Attached:
-    """Put a copy of the file at `path` below the group's `folder`, which is there.
+    """Put a copy of the file at `path` below the group's `folder`, which is there, unless it lies in it.
 
     Raises InvalidMessage for what is no such file, OpenClawError where the copy cannot be made.
     """
     with _source(path) as (source, size):
+        real, root = path.resolve(), folder.resolve()
+        if real.is_relative_to(root):
+            return Attached(str(real.relative_to(root)), fresh=False)
         try:
             with _target(folder) as (target, owner):
                 return _copy(source, size, safe_name(path.name), target, owner)
@@ -143,12 +139,12 @@ def _copy(source: int, size: int, name: str, target: int, owner: os.stat_result)
         _give(owner, hidden, target)
         for wanted in _names(name):
             if _is_same(source, copied, wanted, target):
-                return Attached(f"{FOLDER}/{wanted}", copied, fresh=False)
+                return Attached(f"{FOLDER}/{wanted}", fresh=False)
             try:
                 rename_new(hidden, wanted, src_dir_fd=target, dst_dir_fd=target)
             except FileExistsError:
                 continue
-            return Attached(f"{FOLDER}/{wanted}", copied, fresh=True)
+            return Attached(f"{FOLDER}/{wanted}", fresh=True)
         raise OpenClawError(f"there are {MAX_NAMES} files named {name} already: name yours differently")
     finally:
         with contextlib.suppress(FileNotFoundError):

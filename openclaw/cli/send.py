@@ -83,21 +83,20 @@ def _exchange(client: Client, message: Message, wait_s: float, clock: Clock) -> 
 
 @contextmanager
 def _attached(config: Config, client: Client, message: Message, paths: Sequence[Path]) -> Iterator[Message]:
-    """The message, which names copies of these files; those are taken away where the message is refused."""
+    """The message, which names these files, copied where need be; copies are taken away where it is refused."""
     if not paths:
         yield message
         return
-    status = client.get("/status")
     client.get(f"/groups/{message.group}")  # raises where there is none
+    home = client.get("/status").get("home")
+    if home != str(config.home):
+        raise OpenClawError(f"the service that answers has another home, {home}: set OPENCLAW_HOME to it")
     folder = config.home / "groups" / message.group
-    if status.get("home") != str(config.home):
-        raise OpenClawError(f"the service that answers has another home, {status.get('home')}: set OPENCLAW_HOME to it")
     attached: list[Attached] = []
     try:
         for path in paths:
             attached.append(attach(path, folder))
-        lines = [one.line(folder, in_container=status.get("runtime") != "process") for one in attached]
-        yield replace(message, text="\n".join([message.text, "", *lines]))
+        yield replace(message, attachments=tuple(one.name for one in attached))
     except (CallRefused, InvalidMessage):
         for one in attached:
             detach(one, folder)
@@ -125,22 +124,7 @@ def _stream(config: Config, message: Message) -> int:
 def _message(arguments: argparse.Namespace) -> Message:
     given = {key: getattr(arguments, key) for key in ("id", "group", "session", "priority")}
     text = _read_stdin() if arguments.text == "-" else arguments.text
-    message = Message.from_json({"text": text, **{key: value for key, value in given.items() if value is not None}})
-    if not arguments.file:
-        return message
-    attached = _attached(config.home / "groups" / message.group, arguments.file)
-    return Message.from_json({**message.to_json(), "attachments": attached})
-
-
-def _attached(folder: Path, files: list[Path]) -> list[str]:
-    """The files by their paths within the group's `folder`, which is all that its agent sees. Raises InvalidMessage."""
-    home = folder.resolve()
-    for file in files:
-        if not file.exists():
-            raise InvalidMessage(f"{file} is not there")
-        if not file.resolve().is_relative_to(home):
-            raise InvalidMessage(f"{file} is outside {folder}, where the agent could not read it: copy it there first")
-    return [str(file.resolve().relative_to(home)) for file in files]
+    return Message.from_json({"text": text, **{key: value for key, value in given.items() if value is not None}})
 
 
 def _read_stdin() -> str:

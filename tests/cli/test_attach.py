@@ -33,20 +33,30 @@ def test_the_group_gets_a_copy_and_the_message_names_it(folder: Path, file: Path
     copy = folder / "files/report.pdf"
     assert copy.read_bytes() == b"of this year"
     assert copy.stat().st_mode & 0o777 == 0o600
-    assert attached.line(folder, in_container=True) == "[File: /workspace/group/files/report.pdf (12 bytes)]"
-    assert attached.line(folder, in_container=False) == f"[File: {copy} (12 bytes)]"
+    assert attached == ("files/report.pdf", True)
     assert [path.name for path in (folder / "files").iterdir()] == ["report.pdf"]
 
 
 def test_another_file_of_that_name_is_not_overwritten_and_the_same_one_is_used_again(folder: Path, file: Path) -> None:
     attach(file, folder)
-    assert attach(file, folder) == ("files/report.pdf", 12, False)
+    assert attach(file, folder) == ("files/report.pdf", False)
     file.write_bytes(b"of next year")
 
-    assert attach(file, folder) == ("files/report-2.pdf", 12, True)
+    assert attach(file, folder) == ("files/report-2.pdf", True)
 
     assert (folder / "files/report.pdf").read_bytes() == b"of this year"
     assert (folder / "files/report-2.pdf").read_bytes() == b"of next year"
+
+
+def test_what_lies_in_the_groups_folder_is_named_as_it_is(folder: Path) -> None:
+    (folder / "photos").mkdir()
+    (folder / "photos/cat.jpg").touch()
+
+    attached = attach(folder / "photos/cat.jpg", folder)
+    detach(attached, folder)
+
+    assert attached == ("photos/cat.jpg", False)
+    assert [path.name for path in folder.rglob("*.jpg")] == ["cat.jpg"]
 
 
 def test_a_copy_that_no_message_names_is_taken_away_and_one_that_was_there_stays(folder: Path, file: Path) -> None:
