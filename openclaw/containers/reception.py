@@ -133,6 +133,8 @@ class Reception:
             self._calls.clear()
             self._pace.go_on()
             self._listening = self._first_scan = self._again = True
+        if self._is_heap():
+            return
         self._watch = self._watcher.watch(self._directory.path, self._changed, DROPPED | IN_MODIFY, hostile=True)
         for _ in range(MAX_FIRST_SCANS):
             with self._lock:
@@ -144,6 +146,22 @@ class Reception:
         with self._lock:
             self._first_scan = False
         self._watch.again(None)
+
+    def _is_heap(self) -> bool:
+        """Whether a container that is taken over has left too much to listen to, which is told.
+
+        To watch a directory the kernel goes through every entry that it knows of: 0.1 s for a million.
+        """
+        try:
+            self._scan()
+        except ChannelViolation as violation:
+            with self._lock:
+                self._listening = self._first_scan = False
+            self._on_violation(str(violation))
+            return True
+        except OSError:  # it is looked at again in a moment, and said then
+            return False
+        return False
 
     def go_on(self) -> None:
         """All that was delivered is handled: look at what has been left in `out/` meanwhile."""

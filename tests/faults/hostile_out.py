@@ -19,6 +19,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from openclaw.agents.specs import new_cid
 from openclaw.containers.channel import Channel, Channels
 from openclaw.message.frames import STAGING
 from openclaw.spool import Watcher
@@ -152,8 +153,8 @@ def channels(root: Path) -> Iterator[Channels]:
 def suffer(made: Channels, root: Path, attack: Attack, files: int) -> Cost:
     """Let `attack` be made on a new channel, a few times; what it costs to hear of it."""
     times = []
-    for number in range(1 if attack.heap else REPEATS):
-        channel = made.create(f"c{number}")
+    for _ in range(1 if attack.heap else REPEATS):
+        channel = made.create(new_cid())
         channel.send("request", "m1", {})
         attack.plant(Place(channel.path / "out", root / "secret", files))
         times.append(_heard(channel, attack.told))
