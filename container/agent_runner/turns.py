@@ -34,7 +34,7 @@ IDLE_SECONDS = 30.0
 DISK_RETRY = 1.0
 """Seconds between two tries to tell the host something for which its disk is too full."""
 
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+_PASSES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE)
 
 P = ParamSpec("P")
 Response = dict[str, Any]
@@ -241,7 +241,7 @@ class Turns:
 
 
 def _tell(turn: Turn, tell: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Tell the host, as soon as its disk has room for it; without, the host would wait for the turn's time limit.
+    """Tell the host, as soon as its disk takes it; without, the host would wait for the turn's time limit.
 
     Given up where nobody waits for the turn any more. Raises what `tell` raises then, and any other error.
     """
@@ -250,7 +250,7 @@ def _tell(turn: Turn, tell: Callable[P, None], *args: P.args, **kwargs: P.kwargs
             tell(*args, **kwargs)
             return
         except OSError as error:
-            if error.errno not in _FULL or turn.cancel.is_set():
+            if error.errno not in _PASSES or turn.cancel.is_set():
                 raise
             log.warning("turn %s waits for room on the disk", turn.id)
         turn.cancel.wait(DISK_RETRY)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import queue
 import threading
 from collections import defaultdict
@@ -238,11 +239,12 @@ def test_a_response_that_cannot_be_written_costs_one_turn(
     assert turns.count == 0
 
 
-def test_a_full_disk_is_waited_for_with_both_frames_of_a_turn(
-    engine: GatedEngine, ears: Ears, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EROFS, errno.EMFILE])
+def test_a_disk_that_takes_nothing_for_now_is_waited_for_with_both_frames_of_a_turn(
+    engine: GatedEngine, ears: Ears, monkeypatch: pytest.MonkeyPatch, code: int
 ) -> None:
     monkeypatch.setattr("agent_runner.turns.DISK_RETRY", 0.01)
-    refusals = [OSError(errno.ENOSPC, "No space left on device") for _ in range(3)]
+    refusals = [OSError(code, os.strerror(code)) for _ in range(3)]
 
     def on_started(turn_id: str) -> None:
         if len(refusals) > 1:
