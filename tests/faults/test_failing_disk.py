@@ -37,7 +37,8 @@ class Unlucky(RunningService):
 
     def __init__(self, home: Path) -> None:
         self.sign = home.parent / "unlucky"
-        super().__init__(home, UNLUCKY_FILE=str(self.sign))
+        # What cannot be looked at for want of a descriptor is looked at again at the next health tick.
+        super().__init__(home, UNLUCKY_FILE=str(self.sign), PERSISTENT_HEALTH_CHECK_INTERVAL="1000")
 
     @contextmanager
     def errors_of_the_disk(self) -> Iterator[None]:
