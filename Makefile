@@ -22,8 +22,8 @@ run: venv ## the service in the foreground; the agent's image first where a Dock
 	@container/build.sh --for-run
 	@exec .venv/bin/openclaw serve
 
-test: venv ## all tests; those for Docker run where an engine answers
-	.venv/bin/python -m pytest
+test: venv ## all tests; those for Docker run where an engine answers; ARGS="tests/spool" for a part
+	.venv/bin/python -m pytest $(ARGS)
 
 faults: venv ## every fault and attack in full: kills at each call, power cuts, fuzzed input; some 40 minutes
 	OPENCLAW_FAULTS=long OPENCLAW_CUTS=all .venv/bin/python -m pytest tests/faults tests/docker/test_subagent_faults.py
