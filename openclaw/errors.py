@@ -16,6 +16,11 @@
     │   ├── InvalidGroup        400  a bad name, or settings that make no sense
     │   ├── GroupProtected      403  Main and global stay
     │   └── GroupTaken          409  there is a group of that name
+    ├── TaskRefused             a change to a scheduled task that is not made; says so, with an HTTP status
+    │   ├── InvalidTask         400  a time that makes no sense, a prompt that is too long
+    │   ├── UnknownTask         404
+    │   ├── TooManyTasks        409
+    │   └── SchedulerBusy       503  the disk did not take it, or too much waits; nothing was changed
     ├── UnknownAgent            there is no profile of that name
     ├── InvalidProfile          a profile that cannot be followed, and what to do about it
     ├── MountRefused            a place on the host that no container is given
@@ -114,6 +119,32 @@ class GroupProtected(GroupRefused):
 class GroupTaken(GroupRefused):
     status = 409
     title = "Group taken"
+
+
+class TaskRefused(OpenClawError):
+    """A change to a task that is not made. `status` is the HTTP status, `title` the problem's short name."""
+
+    status = 400
+    title = "Task refused"
+
+
+class InvalidTask(TaskRefused):
+    title = "Invalid task"
+
+
+class UnknownTask(TaskRefused):
+    status = 404
+    title = "Unknown task"
+
+
+class TooManyTasks(TaskRefused):
+    status = 409
+    title = "Too many tasks"
+
+
+class SchedulerBusy(TaskRefused):
+    status = 503
+    title = "Not changed"
 
 
 class UnknownAgent(OpenClawError):

@@ -10,6 +10,7 @@
     GET    /agents                 200 {"agents": [{"name", "group", "description", "tools", …}]}, or "error" of one
     GET    /status /healthz /readyz /metrics
     GET PUT DELETE  /groups        see group_api
+    GET POST PATCH DELETE  /tasks  see task_api
 
 Holds no state of its own; handlers run on many connection threads at once and reach the service through Front only.
 """
@@ -26,6 +27,7 @@ from openclaw.intake.exchange import NO_CONTENT, Handler, Headers, Request, Resp
 from openclaw.intake.group_api import GroupApi, GroupFront
 from openclaw.intake.problems import Problem
 from openclaw.intake.streams import EventReader, event_stream
+from openclaw.intake.task_api import TaskApi, TaskFront
 from openclaw.message import Message, is_reply_id, load_object
 from openclaw.routing.desk import Receipt
 
@@ -34,6 +36,7 @@ _WAIT = re.compile(r"wait=([0-9]{1,4}(?:\.[0-9]{1,6})?)", re.ASCII)
 _MESSAGES = "/messages"
 _AS_IN = """curl -d '{"text": "hello"}' …, in single quotes, which keep the double ones from the shell"""
 _GROUPS = "/groups"
+_TASKS = "/tasks"
 _STOPPING = {"detail": "the service is stopping; the message is kept and answered after the next start"}
 
 
@@ -80,6 +83,11 @@ class Front(GroupFront, Protocol):
         """Every agent profile, Main's first; a damaged one has "error"."""
         ...
 
+    @property
+    def tasks(self) -> TaskFront:
+        """The scheduled tasks."""
+        ...
+
     def ready(self) -> tuple[bool, str]:
         """Whether messages are taken, and why (not)."""
         ...
@@ -95,6 +103,7 @@ class Api:
     def __init__(self, front: Front) -> None:
         self._front = front
         self._groups = GroupApi(front)
+        self._tasks = TaskApi(front.tasks)
         self._routes: dict[str, dict[str, Handler]] = {
             _MESSAGES: {"POST": self._accept},
             "/status": {"GET": self._status},
@@ -104,6 +113,7 @@ class Api:
             "/readyz": {"GET": self._readiness},
             "/metrics": {"GET": self._metrics},
             _GROUPS: {"GET": self._groups.list},
+            _TASKS: self._tasks.collection,
         }
 
     def route(self, method: str, path: str) -> Handler:
@@ -123,6 +133,8 @@ class Api:
             return {"GET": partial(self._events, parent[len(_MESSAGES) + 1 :])}
         if parent == _GROUPS and name:
             return self._groups.handlers(name)
+        if parent == _TASKS and name:
+            return self._tasks.handlers(name)
         try:
             return self._routes[path]
         except KeyError:

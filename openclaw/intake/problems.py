@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from openclaw.errors import GroupRefused, MessageRefused, OpenClawError
+from openclaw.errors import GroupRefused, MessageRefused, OpenClawError, TaskRefused
 from openclaw.http.framing import BadRequest
 from openclaw.intake.exchange import Headers, Response
 from openclaw.message import dump_bytes
@@ -26,7 +26,7 @@ class Problem(OpenClawError):
         self.headers = headers
 
     @classmethod
-    def of(cls, refused: MessageRefused | GroupRefused | BadRequest) -> Problem:
+    def of(cls, refused: MessageRefused | GroupRefused | TaskRefused | BadRequest) -> Problem:
         """The problem that a refusal is. What passes by itself (429, 503) says when to try again."""
         headers = _RETRY_LATER if refused.status in (429, 503) else ()
         title = "" if isinstance(refused, BadRequest) else refused.title

@@ -81,10 +81,18 @@ class Router:
 
     def accept_all(self, drafts: list[Draft]) -> list[Receipt | MessageRefused]:
         """Accept the messages of dropped files, in order; their files are written side by side."""
+        return self._confirm([_result(self._reservations.reserve_draft, draft) for draft in drafts])
+
+    def accept_each(self, messages: list[Message]) -> list[Receipt | MessageRefused]:
+        """As `accept` for each of them, in order; their files are written side by side."""
+        return self._confirm([_result(self._reservations.reserve, message) for message in messages])
+
+    def _confirm(self, places: list[Place | Receipt | MessageRefused]) -> list[Receipt | MessageRefused]:
+        """Wait for the files of these places, then let their turns join their lanes."""
         fresh: list[Turn] = []
         receipts: list[Receipt | MessageRefused] = []
         try:
-            for place in [_result(self._reservations.reserve_draft, draft) for draft in drafts]:
+            for place in places:
                 if not isinstance(place, Place):
                     receipts.append(place)
                     continue
@@ -276,5 +284,5 @@ def _result(act: Callable[[A], R], argument: A) -> R | MessageRefused:
     except MessageRefused as refused:
         return refused
     except OSError as error:
-        log.exception("a dropped file could not be accepted")
+        log.exception("a message could not be accepted")
         return NotDurable(f"the disk fails: {error.strerror}; it is tried again")

@@ -39,6 +39,7 @@ from openclaw.intake.api import Api
 from openclaw.intake.drop import Inbox
 from openclaw.intake.handover import Places
 from openclaw.intake.server import HttpServer, connections_within
+from openclaw.intake.task_api import TaskFront
 from openclaw.message import Message
 from openclaw.observe.metrics import Metrics
 from openclaw.routing.agent_calls import AgentCalls
@@ -51,6 +52,13 @@ from openclaw.routing.router import Router
 from openclaw.routing.sent_messages import SentMessages
 from openclaw.routing.sessions import Sessions
 from openclaw.routing.subagents import Subagents
+from openclaw.schedule.book import Book
+from openclaw.schedule.calls import TaskCalls
+from openclaw.schedule.keeper import Keeper
+from openclaw.schedule.scheduler import Scheduler
+from openclaw.schedule.store import TaskStore
+from openclaw.schedule.timerfd import TimerFd
+from openclaw.schedule.zone import machine_zone
 from openclaw.service import runtime_choice
 from openclaw.service.books import Books
 from openclaw.service.dispatch import Dispatch
@@ -59,6 +67,8 @@ from openclaw.service.listener import Listener
 from openclaw.service.manager import Manager
 from openclaw.service.recovery import Recovery
 from openclaw.service.recovery_tries import ENGINE_AWAY, RecoveryTries
+from openclaw.service.schedule_front import ScheduleFront
+from openclaw.service.schedule_ways import ScheduleWays
 from openclaw.service.tick import Tick
 from openclaw.service.watchdog import Watchdog
 from openclaw.spool import Committer, Watcher
@@ -158,6 +168,7 @@ class Service:
         self._started.append(self._tries.close)
         self._tries.begin()
         self._run(self._inbox)
+        self._run(self._scheduler)
         self.http.start()
         self._started.append(lambda: self.http.close(HTTP_GRACE))
         if self._manager.watchdog_s:
@@ -250,7 +261,11 @@ class Service:
             turn_limit=config.persistent_request_timeout, at_once=config.max_subagents,
         )  # fmt: skip
         sent = SentMessages(self._ledger, self._clock, told=self._events.message)
-        calls = AgentCalls({**self._subagents.tools, **sent.tools, **GroupCalls(self._groups).tools})
+        self._scheduler = self._make_scheduler()
+        self.tasks: TaskFront = ScheduleFront(self._scheduler)
+        calls = AgentCalls({
+            **self._subagents.tools, **sent.tools, **GroupCalls(self._groups).tools, **TaskCalls(self._scheduler).tools,
+        })  # fmt: skip
         listener = Listener(self._router, calls, self._events)
         self._gateway = self._make_gateway() if config.engine == "messages" else None
         uid = self._runtime.container_uid
@@ -309,6 +324,12 @@ class Service:
             upstream, Books(self._metrics, self._reservations.find), self._clock, self._runtime.container_uid,
             max_connections=most_connections(resource.getrlimit(resource.RLIMIT_NOFILE)[0]),
         )  # fmt: skip
+
+    def _make_scheduler(self) -> Scheduler:
+        book = Book(zone=lambda: machine_zone(self._config.tz), check_group=self._groups.config)
+        store = TaskStore(self._home.directory("tasks"), self._committer)
+        ways = ScheduleWays(self._router, self._reservations, self._ledger)
+        return Scheduler(Keeper(book, store, ways, self._clock), TimerFd(), self._clock)
 
     def _recover(self, turns: dict[str, Turn]) -> None:
         """Look at what was left, then let turns run: none does before. Raises what goes wrong; called again then."""
@@ -417,6 +438,7 @@ class Service:
             "main": {**main._asdict(), **self._runtime.place(main.container)},
             "dedicated": dedicated._asdict(),
             "in_flight": len(self._reservations),
+            "tasks": self._scheduler.status(),
             "connections": self.http.open_connections,
             "model_connections": 0 if self._gateway is None else self._gateway.open_connections,
         }
@@ -478,6 +500,7 @@ class Service:
     def _published(self, turn: Turn, reply: dict[str, Any]) -> None:
         """A reply is durable: tell whom it concerns. On delivery's thread. Raises NotDurable before anybody is told."""
         if not reply:  # damaged, which the ledger has said
+            self._scheduler.finished(turn.id, {"error": "its reply is damaged"})
             self._events.done(turn.id)
             return
         try:
@@ -488,6 +511,7 @@ class Service:
         for name, milliseconds in reply["timing"].items():
             self._totals.observe(milliseconds, name, reply["route"])
         self._subagents.finished(turn, reply)
+        self._scheduler.finished(turn.id, reply)
         self._events.done(turn.id)
 
 

@@ -9,10 +9,45 @@ from typing import Any
 from openclaw.agents.group_config import GroupConfig
 from openclaw.agents.settings_guard import SettingsGuard
 from openclaw.delivery.events import EventHub, Reader
-from openclaw.errors import MessageRefused
+from openclaw.errors import MessageRefused, TaskRefused
 from openclaw.message import Message, Reply, Timing
 from openclaw.routing.desk import Receipt
 from openclaw.routing.groups import Groups
+
+
+class FakeTasks:
+    """Tasks that do what they are told; `asked` remembers what was."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[Any, ...]] = []
+        self.refusal: TaskRefused | None = None
+
+    def list(self) -> dict[str, Any]:
+        return {"tasks": [{"id": "t0123456789", "status": "active"}]}
+
+    def show(self, task_id: str, /) -> dict[str, Any]:
+        return self._done("show", task_id)
+
+    def add(self, given: dict[str, Any], /) -> dict[str, Any]:
+        return self._done("add", "t0123456789", given)
+
+    def change(self, task_id: str, given: dict[str, Any], /) -> dict[str, Any]:
+        return self._done("change", task_id, given)
+
+    def pause(self, task_id: str, /) -> dict[str, Any]:
+        return self._done("pause", task_id)
+
+    def resume(self, task_id: str, /) -> dict[str, Any]:
+        return self._done("resume", task_id)
+
+    def cancel(self, task_id: str, /) -> dict[str, Any]:
+        return self._done("cancel", task_id)
+
+    def _done(self, *what: Any) -> dict[str, Any]:
+        self.asked.append(what)
+        if self.refusal is not None:
+            raise self.refusal
+        return {"id": what[1], "status": what[0]}
 
 
 class FakeFront:
@@ -28,6 +63,7 @@ class FakeFront:
         self.cancelled: list[str] = []
         self.refusal: MessageRefused | None = None
         self.readiness = (True, "messages are taken")
+        self.tasks = FakeTasks()
         self.begun_waits = threading.Semaphore(0)
         self.ended_waits = threading.Semaphore(0)
         self._changed = threading.Condition()
