@@ -17,7 +17,7 @@ from pathlib import Path
 from openclaw import __version__
 from openclaw.config import Config, load
 from openclaw.errors import ConfigError, InvalidGroup, InvalidMessage, OpenClawError
-from openclaw.message import is_id
+from openclaw.message import is_id, is_name
 
 Command = Callable[[Config, argparse.Namespace], int]
 
@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     subagents.set_defaults(command=_subagents)
     _add_subagents_actions(subagents)
     _add_agents(commands.add_parser("agents", help="list the agent profiles that subagents can follow"))
+    _add_tasks(commands.add_parser("tasks", help="list, add, pause, resume and cancel scheduled tasks"))
     _add_groups(commands.add_parser("groups", help="list, show, add and remove groups"))
     return parser
 
@@ -129,6 +130,33 @@ def _add_agents(agents: argparse.ArgumentParser) -> None:
     actions = agents.add_subparsers(title="actions (list)", metavar="ACTION")
     listing = actions.add_parser("list", help="each with what it is for, its tools, its model and where it lies")
     listing.add_argument("--json", action="store_true", help="print them as JSON")
+
+
+def _add_tasks(tasks: argparse.ArgumentParser) -> None:
+    tasks.set_defaults(command=_tasks, action="list", json=False)
+    actions = tasks.add_subparsers(title="actions (list)", metavar="ACTION")
+    listing = actions.add_parser("list", help="one line for each task")
+    add = actions.add_parser("add", help="have something asked at times to come")
+    add.add_argument("prompt", metavar="PROMPT", help="what is asked each time")
+    when = add.add_mutually_exclusive_group(required=True)
+    when.add_argument("--cron", metavar="EXPRESSION", help="five fields, as in '0 9 * * mon-fri'")
+    when.add_argument("--interval", metavar="TIME", help="a minute at least, as in 15m or 1h30m")
+    when.add_argument("--once", metavar="TIME", help="a local time as in 2026-12-01T09:00, or +20m")
+    add.add_argument("--timezone", metavar="ZONE", help="whose clocks count, as in Europe/Berlin (the machine's)")
+    add.add_argument("--group", help="the group that it is asked in (main)")
+    add.add_argument("--session", help="the session that it belongs to (default)")
+    add.add_argument("--isolated", action="store_true", help="give each run a session of its own")
+    add.add_argument("--missed", choices=("run", "skip"), help="do once what came due while nothing ran, or not (run)")
+    pause = actions.add_parser("pause", help="have a task not run until it is resumed")
+    resume = actions.add_parser("resume", help="have a paused task go on")
+    cancel = actions.add_parser("cancel", help="take a task away, with its history")
+    history = actions.add_parser("history", help="what a task's last runs came to")
+    named = {"pause": pause, "resume": resume, "cancel": cancel, "history": history}
+    for name, action in {"list": listing, "add": add, **named}.items():
+        action.set_defaults(action=name)
+        action.add_argument("--json", action="store_true", help="print it as JSON")
+        if name in named:
+            action.add_argument("id", metavar="ID", type=_name, help="the task, as the list shows it")
 
 
 def _add_groups(groups: argparse.ArgumentParser) -> None:
@@ -182,6 +210,12 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _name(text: str) -> str:
+    if not is_name(text):
+        raise argparse.ArgumentTypeError("takes an id, as the list shows it")
+    return text
+
+
 def _seconds(text: str) -> float:
     """Seconds from 0 to a day; `nan` and `inf` are no such numbers."""
     seconds = float(text)
@@ -228,6 +262,12 @@ def _subagents(config: Config, arguments: argparse.Namespace) -> int:
 
 def _agents(config: Config, arguments: argparse.Namespace) -> int:
     from openclaw.cli.agents import run
+
+    return run(config, arguments)
+
+
+def _tasks(config: Config, arguments: argparse.Namespace) -> int:
+    from openclaw.cli.tasks import run
 
     return run(config, arguments)
 

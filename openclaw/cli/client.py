@@ -77,6 +77,10 @@ class Client:
         """What the service answers to `value` in the place of `path`. Raises ServiceDown or CallRefused."""
         return self._call("PUT", path, wait_s=0.0, body=dump_bytes(value))
 
+    def patch(self, path: str, value: dict[str, Any]) -> dict[str, Any]:
+        """What the service answers to `value`, which changes what is at `path`. Raises ServiceDown or CallRefused."""
+        return self._call("PATCH", path, wait_s=0.0, body=dump_bytes(value))
+
     def delete(self, path: str) -> dict[str, Any]:
         """What the service answers to the end of `path`. Raises ServiceDown or CallRefused."""
         return self._call("DELETE", path, wait_s=0.0)

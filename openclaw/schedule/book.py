@@ -45,7 +45,7 @@ class Book:
         with self._lock:
             task = self._tasks.get(task_id)
         if task is None or whose not in (None, task.group):
-            raise UnknownTask(f"there is no task {task_id[:80]!r}; `openclaw tasks` and list_tasks show those there are")
+            raise UnknownTask(f"there is no task {task_id[:80]!r}; `openclaw tasks` and list_tasks name them all")
         return task
 
     def all(self, whose: str | None = None) -> list[Task]:

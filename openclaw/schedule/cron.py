@@ -1,6 +1,6 @@
 """Cron: five fields, and the next local time that they name. Pure; what a time zone does to it is timing's business.
 
-    minute 0-59, hour 0-23, day of the month 1-31, month 1-12 or jan-dec, day of the week 0-7 or sun-sat; Sunday: 0 and 7
+    minute 0-59, hour 0-23, day of the month 1-31, month 1-12 or jan-dec, day of the week 0-7 or sun-sat (7: Sunday)
 
 A field is a list, by commas, of values, of ranges, and of steps behind `*` or a range: `*/15`, `9-17/2`, `mon-fri`.
 Where both days are restricted, either will do, as crontab(5) has it; a field that begins with `*` does not restrict.

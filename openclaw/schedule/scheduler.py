@@ -1,8 +1,8 @@
 """The scheduler: the one thread, "scheduler", that owns the tasks, and by which everybody else reaches them.
 
 It sleeps in poll(2) until the kernel's timer says that the next task is due or that the clock was set, or until
-somebody asks for something. Where nothing is due it never wakes. What the disk or a full queue has not taken is tried again with
-a growing pause, during which no timer runs.
+somebody asks for something. Where nothing is due it never wakes. What the disk or a full queue has not taken is tried
+again with a growing pause, during which no timer runs.
 
 `ask` and `finished` may be called from any thread and never wait; `status` looks at the book. Futures come true on the
 scheduler's thread: what is called then only hands over.
@@ -116,11 +116,8 @@ class Scheduler:
                 os.eventfd_write(self._wake_fd, 1)
 
     def status(self) -> dict[str, Any]:
-        """How many tasks there are, and when the next one is due."""
-        tasks = self._keeper.book.all()
-        counts = {name: sum(task.status == name for task in tasks) for name in ("active", "paused", "finished")}
-        running = sum(task.open_run() is not None for task in tasks)
-        return {**counts, "running": running, "next": shown.next_of(self._keeper.book)}
+        """How many tasks there are, and which one is due next."""
+        return shown.status(self._keeper.book)
 
     def _answer(self, act: Callable[[Keeper], T], future: Future[T]) -> None:
         with self._lock:

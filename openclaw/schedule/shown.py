@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, get_args
 
+from openclaw.schedule.task import Status
 from openclaw.schedule.timing import upcoming
 from openclaw.schedule.zone import Zone
 
@@ -69,6 +70,16 @@ def next_of(book: Book) -> str:
     if task is None or task.next is None:
         return "none is due"
     return f"the next is {task.id}, {Zone(task.timezone).words(task.next)}"
+
+
+def status(book: Book) -> dict[str, Any]:
+    """How many there are; which one is due next, and when, where one is."""
+    tasks = book.all()
+    value: dict[str, Any] = {name: sum(task.status == name for task in tasks) for name in get_args(Status)}
+    value["running"] = sum(task.open_run() is not None for task in tasks)
+    for task in book.waiting()[:1]:
+        value["next"] = {"id": task.id, "at": times(task)[0]}
+    return value
 
 
 def _run(run: Run, zone: Zone) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from agent_runner.engines import files, subagents
+from agent_runner.engines import files, subagents, tasks
 from agent_runner.engines.engine import Host, Task
 from agent_runner.engines.site import Site
 from openclaw.errors import CallRefused, OpenClawError
@@ -27,6 +27,7 @@ MAX_WAIT = 86_400.0
 _COMMAND = r"(?s)/([a-z]+)(?:\s+(.*))?"
 _SPAWN = r"(?s)(?:(\d{1,4})\s+)?(?:(high|normal|low)\s+)?(\S.*)"
 _WRITE = r"(?s)(\S+)\s(.+)"
+_SCHEDULE = r"(?s)(cron|interval|once)\s+(.+?)\s+--\s+(\S.*)"
 _FORBIDDEN = (
     "Commands run and files are written in containers only, and this machine has no engine for them. "
     "ALLOW_UNSANDBOXED_TOOLS=true in .env allows it here, without any isolation."
@@ -142,6 +143,20 @@ def _cancel(order: Order) -> str:
     return subagents.cancelled(order.host, _word(order))
 
 
+def _tasks(order: Order) -> str:
+    answer = tasks.command(order.host, order.rest)
+    if answer is None:
+        raise _Misused
+    return answer
+
+
+def _schedule(order: Order) -> str:
+    match = re.fullmatch(_SCHEDULE, order.rest)
+    if match is None:
+        raise _Misused
+    return tasks.scheduled(order.host, *match.groups())
+
+
 def _read(order: Order) -> str:
     path = _path(order, _word(order))
     order.host.tool("Read", path)
@@ -238,6 +253,8 @@ COMMANDS = {
     "subagents": Command("", "those that run or wait", _subagents),
     "subagent": Command("ID", "how far one is, or its reply", _subagent),
     "cancel": Command("ID", "end one", _cancel),
+    "tasks": Command(tasks.ARGUMENTS, "the scheduled tasks, or what is to be done with one", _tasks),
+    "schedule": Command("cron|interval|once WHEN -- PROMPT", "have PROMPT asked at times to come", _schedule),
     "read": Command("PATH", "the beginning of a file", _read, "Read"),
     "ls": Command("[PATH]", "the names in a folder", _ls, "Glob"),
     "write": Command("PATH TEXT", "write a file; in a dedicated container only", _write, "Write"),

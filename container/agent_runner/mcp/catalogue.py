@@ -8,6 +8,43 @@ from __future__ import annotations
 from typing import Any, Final
 
 _ID = {"type": "string", "minLength": 1, "description": "A subagent's id, as in a1b2.s1"}
+_TASK = {"type": "string", "minLength": 1, "description": "A scheduled task's id, as list_tasks shows it"}
+_SCHEDULE: Final[dict[str, dict[str, Any]]] = {
+    "prompt": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 16 * 1024,
+        "description": "What is asked each time, in full: whoever is asked may know nothing of this conversation",
+    },
+    "schedule_type": {
+        "type": "string",
+        "enum": ["cron", "interval", "once"],
+        "description": "By a cron expression, again and again after an interval, or once",
+    },
+    "schedule_value": {
+        "type": "string",
+        "minLength": 1,
+        "maxLength": 200,
+        "description": 'cron: five fields as in "0 9 * * mon-fri". interval: milliseconds as in "3600000", or "15m", '
+        '"1h"; a minute at least. once: a local time as in "2026-12-01T09:00", or "+20m" from now',
+    },
+    "timezone": {
+        "type": "string",
+        "maxLength": 80,
+        "description": "Whose clocks count, as in Europe/Berlin; the machine's by default",
+    },
+    "context_mode": {
+        "type": "string",
+        "enum": ["group", "isolated"],
+        "description": "group, the default: each run belongs to the session in which it was scheduled; isolated: each "
+        "has a fresh one",
+    },
+    "missed": {
+        "type": "string",
+        "enum": ["run", "skip"],
+        "description": "What came due while openclaw did not run: run, the default, does it once then; skip does not",
+    },
+}
 
 
 def _tool(
@@ -129,10 +166,67 @@ CATALOGUE: Final[list[dict[str, Any]]] = [
         ["name"],
         idempotent=True,
     ),
+    _tool(
+        "schedule_task",
+        "Schedule a task",
+        "Has a prompt asked at times to come, once or again and again; the answer comes to the user like any other. "
+        "You get the task's id and the next three local times, which tell whether it is what was meant: say them to "
+        "the user.",
+        {
+            **_SCHEDULE,
+            "group": {"type": "string", "description": "This one by default; another one from the main group only"},
+        },
+        ["prompt", "schedule_type", "schedule_value"],
+    ),
+    _tool(
+        "list_tasks",
+        "List scheduled tasks",
+        "Lists this group's scheduled tasks, in the main group those of all: when each is due and what its last run "
+        "came to.",
+        {},
+        [],
+        read_only=True,
+        idempotent=True,
+    ),
+    _tool(
+        "update_task",
+        "Change a scheduled task",
+        "Gives a scheduled task other words or another schedule, which then begins anew; what is not named stays.",
+        {"id": _TASK, **_SCHEDULE},
+        ["id"],
+        idempotent=True,
+    ),
+    _tool(
+        "pause_task",
+        "Pause a scheduled task",
+        "Has a scheduled task not run until it is resumed.",
+        {"id": _TASK},
+        ["id"],
+        idempotent=True,
+    ),
+    _tool(
+        "resume_task",
+        "Resume a scheduled task",
+        "Has a paused task run again from its next time on; what came due meanwhile is not made up.",
+        {"id": _TASK},
+        ["id"],
+        idempotent=True,
+    ),
+    _tool(
+        "cancel_task",
+        "Cancel a scheduled task",
+        "Takes a scheduled task away for good, with its history; a run that is under way goes on.",
+        {"id": _TASK},
+        ["id"],
+        destructive=True,
+        idempotent=True,
+    ),
 ]
 """As `tools/list` gives it; the order stays, so that a prompt with it can be cached."""
 
-_FOR_EVERY_GROUP: Final = frozenset({"send_message"})
+_FOR_EVERY_GROUP: Final = frozenset(
+    {"send_message", "schedule_task", "list_tasks", "update_task", "pause_task", "resume_task", "cancel_task"}
+)
 
 
 def names_for(*, main: bool, subagent: bool) -> list[str]:

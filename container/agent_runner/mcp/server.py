@@ -39,7 +39,8 @@ _SERVER: Final = {"name": "openclaw", "title": "openclaw", "version": __version_
 _CAPABILITIES: Final[dict[str, Any]] = {"tools": {}}
 _INSTRUCTIONS: Final = (
     "These tools act for the message that is being answered: they give heavy or risky work to subagents in containers "
-    "of their own, tell the user something before the answer, and register groups. Each says what really happened."
+    "of their own, tell the user something before the answer, schedule tasks, and register groups. Each says what "
+    "really happened."
 )
 _CACHED: Final = {"ttlMs": 3_600_000, "cacheScope": "private"}
 """The tools change with the image only."""

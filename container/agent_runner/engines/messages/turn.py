@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from agent_runner.engines import tasks
 from agent_runner.engines.engine import Host, Task, TurnCancelled, TurnCut
 from agent_runner.engines.messages import attachments, models, prompt
 from agent_runner.engines.messages.answer import Answer
@@ -25,7 +26,7 @@ from agent_runner.engines.messages.speech import Speech
 from agent_runner.engines.messages.tool_box import ToolBox, failed
 from agent_runner.engines.messages.window import FULL_AT_START, Window
 from agent_runner.tools import ToolUse
-from openclaw.errors import OpenClawError
+from openclaw.errors import CallRefused, OpenClawError
 from openclaw.message import Record
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ MARGIN: Final = 2.0
 turn a tenth. A tool that waits for a subagent returns some seconds earlier, and its result is to be told."""
 
 _FRESH: Final = "A fresh session begins: what was said before is kept in conversations/ and plays no part any more."
+_TASKS: Final = "/tasks"
 _CUT: Final = "(The answer was cut off here: it is longer than the model may answer at once. Ask for the rest.)"
 _FULL: Final = "(The answer was cut off here: the model's window is full. Send /new to begin a fresh session.)"
 _REFUSED: Final = "(The model declined to go on with this. Nothing of it is kept in the session; ask in another way.)"
@@ -68,6 +70,8 @@ def answer(parts: Parts, task: Task, host: Host) -> str:
         host.record(Record([], new=True))
         host.delta(_FRESH)
         return _FRESH
+    if task.assignment is None and not new and text.split(maxsplit=1)[0] == _TASKS:
+        return _of_tasks(text, host)
     keeps = task.assignment is None
     history = parts.histories.of(task.message.session, task.message.id) if keeps and not new else History([])
     turn = _Turn(parts, task, host, history, parts.prompts.profile(task))
@@ -95,6 +99,16 @@ def _fresh(task: Task) -> tuple[str, bool]:
     if task.assignment is not None or word != "/new":
         return text, False
     return "".join(rest).strip(), True
+
+
+def _of_tasks(text: str, host: Host) -> str:
+    """`/tasks`, which costs no call of the model and leaves nothing to the session."""
+    try:
+        said = tasks.command(host, text.partition(_TASKS)[2]) or f"Use: {_TASKS} {tasks.ARGUMENTS}"
+    except CallRefused as refused:
+        said = f"The host refused: {refused}"
+    host.delta(said)
+    return said
 
 
 class _Turn:
