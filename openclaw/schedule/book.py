@@ -139,8 +139,8 @@ class Book:
 
     def surplus(self) -> list[Task]:
         """Tasks that are over and of which there are too many, the oldest."""
-        over = [task for task in self.all() if task.status == "finished" and task.open_run() is None]
-        return sorted(over, key=lambda task: task.anchor)[: max(0, len(over) - MAX_FINISHED)]
+        over = [task for task in self.all() if task.status == "finished" and task.runs and task.open_run() is None]
+        return sorted(over, key=lambda task: task.runs[-1].at)[: max(0, len(over) - MAX_FINISHED)]
 
 
 def _started(task: Task, now: int) -> Task:

@@ -115,8 +115,9 @@ class Task:
 
     def with_run(self, run: Run) -> Task:
         """With one more run, or with the one of the same due time as it is now."""
-        others = tuple(one for one in self.runs if one.due != run.due)
-        return replace(self, runs=(*others, run)[-MAX_RUNS:])
+        if any(one.due == run.due for one in self.runs):
+            return replace(self, runs=tuple(run if one.due == run.due else one for one in self.runs))
+        return replace(self, runs=(*self.runs, run)[-MAX_RUNS:])
 
     def message(self, run: Run) -> Message:
         """What a run asks. It says when nobody has written it at this moment; a command stays as it is."""

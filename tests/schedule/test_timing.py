@@ -175,7 +175,8 @@ def test_once_is_at_a_local_time_or_at_one_with_an_offset_or_from_now(value: str
     ("value", "said"),
     [
         ("tomorrow", '"once" takes a local time'), ("", '"once" takes a local time'), ("25:00", "takes a local time"),
-        ("0001-01-01T00:00+23:00", "takes a local time"), ("9999-12-31T23:59", "days ahead"), ("2037-01-01", "days ahead"),
+        ("0001-01-01T00:00+23:00", "takes a local time"), ("9999-12-31T23:59", "days ahead"),
+        ("2037-01-01", "days ahead"),
         ("+", "a time from now"), ("+1w", "a time from now"), (f"+{LONGEST + 1}s", "a time from now"),
     ],
 )  # fmt: skip

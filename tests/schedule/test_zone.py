@@ -65,7 +65,9 @@ def test_people_are_shown_the_day_and_the_zone() -> None:
     assert from_seconds(to_seconds(datetime(1969, 12, 31, 23, 59, 59))) == datetime(1969, 12, 31, 23, 59, 59)
 
 
-@pytest.mark.parametrize("name", ["Berlin", "Europe", "../../etc/passwd", "/etc/localtime", "", "CET-1CEST", "Europe/Berlin\0"])
+@pytest.mark.parametrize(
+    "name", ["Berlin", "Europe", "../../etc/passwd", "/etc/localtime", "", "CET-1CEST", "Europe/Berlin\0"]
+)
 def test_a_zone_that_there_is_not_is_refused(name: str) -> None:
     with pytest.raises(InvalidTask, match="there is no time zone"):
         Zone(name)
