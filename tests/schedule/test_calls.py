@@ -30,7 +30,7 @@ class Agent:
         self.turn = Turn(Message("hello", message_id, group, session), 1, 0.0, 0.0)
         self.turn.attachment = bare_attachment("c1")
 
-    def ask(self, tool: str, number: int = 0, **arguments: Any) -> dict[str, Any]:
+    def ask(self, tool: str, number: int = 0, /, **arguments: Any) -> dict[str, Any]:
         """What is answered."""
         self._number = number or self._number + 1
         answers: queue.Queue[dict[str, Any]] = queue.Queue()

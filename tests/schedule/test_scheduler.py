@@ -98,6 +98,7 @@ def at(world: World, local: str) -> float:
 def test_without_a_task_no_timer_runs_and_nothing_wakes_the_thread(running: Running) -> None:
     assert running.armed() is None
     assert running.alarm.armed.empty()
+    assert running.scheduler._set_alarm() is None  # so long it sleeps: for ever
 
 
 def test_it_waits_for_the_next_due_time_and_has_it_run(running: Running) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
 import select
@@ -82,8 +83,8 @@ def test_a_clock_that_is_set_while_it_is_armed_is_told(timer: TimerFd, monkeypat
             return -1
 
     monkeypatch.setattr(timerfd, "_libc", Libc)
-    monkeypatch.setattr(timerfd.ctypes, "get_errno", lambda: errno.ECANCELED)
+    monkeypatch.setattr(ctypes, "get_errno", lambda: errno.ECANCELED)
     assert not timer.arm(5.0)
-    monkeypatch.setattr(timerfd.ctypes, "get_errno", lambda: errno.EINVAL)
+    monkeypatch.setattr(ctypes, "get_errno", lambda: errno.EINVAL)
     with pytest.raises(OSError, match="Invalid argument"):
         timer.arm(5.0)

@@ -80,6 +80,9 @@ class RunningService:
     def post(self, message: dict[str, Any], query: str = "?wait=30") -> requests.Response:
         return self._session.post(f"{self.url}/messages{query}", json=message, timeout=_BOUND)
 
+    def post_to(self, path: str, body: dict[str, Any]) -> requests.Response:
+        return self._session.post(f"{self.url}{path}", json=body, timeout=_BOUND)
+
     def get(self, path: str) -> requests.Response:
         return self._session.get(f"{self.url}{path}", timeout=_BOUND)
 

@@ -20,6 +20,11 @@ from agent_runner.tools.tool import Tool, ToolFailed, ToolUse
 from openclaw.errors import OpenClawError
 from tests.support.agent_host import HandHost
 
+TASK_TOOLS = [
+    *("mcp__openclaw__schedule_task", "mcp__openclaw__list_tasks", "mcp__openclaw__update_task"),
+    *("mcp__openclaw__pause_task", "mcp__openclaw__resume_task", "mcp__openclaw__cancel_task"),
+]
+
 
 @pytest.fixture
 def host() -> HandHost:
@@ -44,9 +49,10 @@ def test_the_tools_bear_the_names_of_the_contract() -> None:
     assert list(tools) == [
         "mcp__openclaw__spawn_subagent", "mcp__openclaw__list_subagents", "mcp__openclaw__get_subagent",
         "mcp__openclaw__cancel_subagent", "mcp__openclaw__send_message", "mcp__openclaw__register_group",
+        *TASK_TOOLS,
     ]  # fmt: skip
     assert [name for name, tool in tools.items() if tool.read_only] == [
-        "mcp__openclaw__list_subagents", "mcp__openclaw__get_subagent"
+        "mcp__openclaw__list_subagents", "mcp__openclaw__get_subagent", "mcp__openclaw__list_tasks"
     ]  # fmt: skip
     for tool in tools.values():
         assert set(tool.definition) == {"name", "description", "input_schema"}
@@ -54,7 +60,7 @@ def test_the_tools_bear_the_names_of_the_contract() -> None:
 
 def test_a_turn_is_given_what_the_host_lets_it_use() -> None:
     assert [tool.definition["name"] for tool in openclaw_tools(main=False, subagent=False)] == [
-        "mcp__openclaw__send_message"
+        "mcp__openclaw__send_message", *TASK_TOOLS
     ]  # fmt: skip
     assert openclaw_tools(main=True, subagent=True) == ()
 

@@ -38,6 +38,7 @@ from tests.container.model_stub import (
 def user_said(body: dict[str, Any], number: int = -1) -> str:
     """What one of the user's messages in a request says."""
     return texts([message for message in body["messages"] if message["role"] == "user"][number])
+from tests.support.agent_host import HandHost
 
 
 def results(body: dict[str, Any]) -> list[dict[str, Any]]:
@@ -432,6 +433,20 @@ def test_what_only_looks_like_it_is_a_message(bench: Bench, said: str) -> None:
     bench.ask(said)
 
     assert not bench.record.new
+
+
+def test_the_scheduled_tasks_are_told_without_the_model_and_without_a_trace(bench: Bench) -> None:
+    bench.keep_turn("a", "hello", "hi")
+    bench.host = HandHost(list_tasks=lambda _: {"tasks": []}, pause_task=lambda asked: asked | {"status": "paused"})
+
+    assert bench.ask("/tasks") == "No task is scheduled."
+    assert bench.ask(" /tasks pause t1 ") == "t1 is paused."
+    assert bench.ask("/tasks resume t1") == "The host refused: no resume_task today"
+    assert bench.ask("/tasks what") == "Use: /tasks [pause|resume|cancel ID]"
+
+    assert "".join(bench.host.deltas).startswith("No task is scheduled.t1 is paused.")
+    assert bench.host.records == []
+    assert bench.requests() == []
 
 
 def test_a_damaged_history_is_said_first_and_the_answer_follows(bench: Bench) -> None:
