@@ -62,7 +62,7 @@ class Scheduler:
         self._keeper = keeper
         self._alarm = alarm
         self._clock = clock
-        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()  # audit: ok 6.2 see MAX_ASKED
         self._lock = threading.Lock()
         # Guarded by _lock: how many asked and wait, whether it is closed, and the descriptor _wake_fd, so that nobody
         # writes to a number that `close` has given back.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from openclaw.schedule.task import Status
@@ -55,7 +56,7 @@ def times(task: Task) -> list[str]:
 
 def schedule(task: Task) -> str:
     """When a task is due, for a line of the log."""
-    following = "nothing" if task.next is None else Zone(task.timezone).words(task.next)
+    following = "never" if task.next is None else Zone(task.timezone).words(task.next)
     return f"{task.schedule_type} {task.schedule_value!r} in {task.timezone}, next {following}"
 
 
@@ -75,7 +76,8 @@ def next_of(book: Book) -> str:
 def status(book: Book) -> dict[str, Any]:
     """How many there are; which one is due next, and when, where one is."""
     tasks = book.all()
-    value: dict[str, Any] = {name: sum(task.status == name for task in tasks) for name in get_args(Status)}
+    counts = Counter(task.status for task in tasks)
+    value: dict[str, Any] = {name: counts[name] for name in get_args(Status)}
     value["running"] = sum(task.open_run() is not None for task in tasks)
     for task in book.waiting()[:1]:
         value["next"] = {"id": task.id, "at": times(task)[0]}

@@ -33,12 +33,12 @@ from tests.container.model_stub import (
     uses,
     waits,
 )  # fmt: skip
+from tests.support.agent_host import HandHost
 
 
 def user_said(body: dict[str, Any], number: int = -1) -> str:
     """What one of the user's messages in a request says."""
     return texts([message for message in body["messages"] if message["role"] == "user"][number])
-from tests.support.agent_host import HandHost
 
 
 def results(body: dict[str, Any]) -> list[dict[str, Any]]:
