@@ -142,6 +142,11 @@ class SessionFile:
         with self._opened(ARCHIVE) as directory:
             self._publish(directory, name, data)
 
+    def remove(self) -> None:
+        """Take it away; one that is not there is no error."""
+        with suppress(FileNotFoundError), self._opened(FOLDER, make=False) as directory:
+            os.unlink(self._name, dir_fd=directory)
+
     def set_aside(self, mark: str) -> str:
         """Keep what lies there under a name of its own beside it, which ends with `mark`; that name.
 

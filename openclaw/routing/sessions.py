@@ -112,6 +112,12 @@ class Sessions:
         entries = self._entries(known.session, turn_id, results, record)
         return self._begin(file, known, entries, turn_id) if entries else _nothing
 
+    def forget(self, group: str, session: str) -> None:
+        """Nobody will speak in this session again: its file goes. Raises OSError."""
+        with self._lock:
+            self._known.pop((group, session), None)
+        self._file(group, session).remove()
+
     def _entries(self, known: Session, turn_id: str, results: list[str], record: Record | None) -> list[Entry]:
         """The lines that are missing."""
         at = round(self._clock.time())

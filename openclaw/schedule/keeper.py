@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import secrets
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -60,6 +61,10 @@ class Ways(Protocol):
 
     def reply(self, message_id: str, /) -> dict[str, Any] | None:
         """The reply of an answered message, None where there is none."""
+        ...
+
+    def forget(self, group: str, sessions: list[str], /) -> None:
+        """Nobody will speak in these sessions again; only hands over."""
         ...
 
     def tell(self, reply: Reply, /) -> Future[None]:
@@ -116,6 +121,8 @@ class Keeper:
                 log.error("The task %s is due and cannot be claimed: %s; it is tried again", claim.id, error)
                 continue
             self.book.put(claim)
+            known = {run.due for run in claim.runs}
+            self._forget(task, [run for run in task.runs if run.due not in known])
             run = claim.open_run()
             if run is not None and run.due == task.next:
                 self._unsent[run.id] = run
@@ -164,6 +171,7 @@ class Keeper:
         self._store.remove(task.id)
         self.book.drop(task.id)
         log.info("The task %s of the group %s is cancelled", task.id, task.group)
+        self._forget(task, task.runs)
         running = task.open_run()
         return {"id": task.id, "status": "cancelled", **({"running": running.id} if running is not None else {})}
 
@@ -298,6 +306,13 @@ class Keeper:
             except SchedulerBusy as error:
                 log.error("%s", error)
             self.book.drop(task.id)
+            self._forget(task, task.runs)
+
+    def _forget(self, task: Task, runs: Iterable[Run]) -> None:
+        """These runs are remembered no longer: neither are the sessions that were theirs alone."""
+        over = [run.id for run in runs if run.status in ("done", "failed", "cancelled")]
+        if task.context_mode == "isolated" and over:
+            self._ways.forget(task.group, over)
 
 
 def _with_next(task: Task, following: int | None) -> Task:

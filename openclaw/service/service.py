@@ -328,7 +328,9 @@ class Service:
     def _make_scheduler(self) -> Scheduler:
         book = Book(zone=lambda: machine_zone(self._config.tz), check_group=self._groups.config)
         store = TaskStore(self._home.directory("tasks"), self._committer)
-        ways = ScheduleWays(self._router, self._reservations, self._ledger)
+        ways = ScheduleWays(
+            self._router, self._reservations, self._ledger, self._sessions, hand_over=self._outbox.call
+        )
         return Scheduler(Keeper(book, store, ways, self._clock), TimerFd(), self._clock)
 
     def _recover(self, turns: dict[str, Turn]) -> None:

@@ -420,3 +420,15 @@ def test_lines_behind_such_a_line_are_not_taken_for_safe_either(
     assert kept(tmp_path) == []
     keep(sessions, "b", said("then"))
     assert kept(tmp_path) == [("messages", "b")]
+
+
+def test_a_session_in_which_nobody_will_speak_again_leaves_nothing(sessions: Sessions, tmp_path: Path) -> None:
+    keep(sessions, "a", said("hello"))
+
+    sessions.forget("main", "default")
+    sessions.forget("main", "default")
+    sessions.forget("main", "never-was")
+
+    assert not list((tmp_path / "main/sessions").iterdir())
+    keep(sessions, "b", said("hello"))
+    assert kept(tmp_path) == [("messages", "b")]

@@ -297,6 +297,24 @@ def test_the_history_is_bounded(world: World) -> None:
     assert len(world.ways.accepted) == MAX_RUNS + 5
 
 
+@pytest.mark.parametrize("context_mode", ["isolated", "group"])
+def test_what_is_remembered_no_longer_takes_its_session_with_it_where_that_was_its_own(
+    world: World, context_mode: str
+) -> None:
+    task_id = world.add(schedule_type="interval", schedule_value="60s", context_mode=context_mode)
+    for _ in range(MAX_RUNS + 2):
+        world.clock.advance(60)
+        assert world.go_on()
+        world.answer()
+    oldest = [("main", message.id) for message in world.ways.accepted]
+
+    assert world.ways.forgotten == (oldest[:2] if context_mode == "isolated" else [])
+    world.clock.advance(60)
+    assert world.go_on()  # this one is not over, and somebody may speak in its session
+    world.keeper.cancel(task_id, None)
+    assert world.ways.forgotten == (oldest if context_mode == "isolated" else [])
+
+
 # Cut off
 
 

@@ -34,6 +34,7 @@ class FakeWays:
         self.flight: set[str] = set()
         self.replies: dict[str, dict[str, Any]] = {}
         self.told: dict[str, Reply] = {}
+        self.forgotten: list[tuple[str, str]] = []
         self.refusal: MessageRefused | None = None
         self.dies = ""  # "before" or "after" the next messages are accepted
 
@@ -59,6 +60,9 @@ class FakeWays:
 
     def reply(self, message_id: str, /) -> dict[str, Any] | None:
         return self.replies.get(message_id)
+
+    def forget(self, group: str, sessions: list[str], /) -> None:
+        self.forgotten += [(group, session) for session in sessions]
 
     def tell(self, reply: Reply, /) -> Future[None]:
         stored: Future[None] = Future()
