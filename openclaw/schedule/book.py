@@ -69,7 +69,9 @@ class Book:
 
     # What may be done; each gives the task as it would be
 
-    def new(self, task_id: str, given: dict[str, Any], now: int, call: tuple[str, str, int] | None) -> Task:
+    def new(
+        self, task_id: str, given: dict[str, Any], now: int, call: tuple[str, str, int] | None = None, sender: str = ""
+    ) -> Task:
         """Raises TaskRefused."""
         given = check(given, KEYS, NEEDED)
         group = given.get("group", "main")
@@ -79,13 +81,15 @@ class Book:
         values.setdefault("timezone", "")
         values["timezone"] = values["timezone"] or self._zone()
         session = given.get("session", "default")
-        return _started(Task(task_id, group, session, created=now, anchor=now, call=call, **values), now)
+        return _started(Task(task_id, group, session, created=now, anchor=now, call=call, sender=sender, **values), now)
 
-    def changed(self, task: Task, given: dict[str, Any], now: int) -> Task:
-        """With other words, or another schedule, which then begins anew. Raises TaskRefused."""
+    def changed(self, task: Task, given: dict[str, Any], now: int, sender: str = "") -> Task:
+        """With other words, which are `sender`'s, or another schedule, which then begins anew. Raises TaskRefused."""
         changes: dict[str, Any] = dict(check(given, CHANGEABLE))
         if not changes:
             raise InvalidTask(f"say what is to change: {', '.join(CHANGEABLE)}")
+        if "prompt" in changes:
+            changes["sender"] = sender
         if "timezone" in changes:
             changes["timezone"] = changes["timezone"] or self._zone()
         if not changes.keys() & set(_SCHEDULE):

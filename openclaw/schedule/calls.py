@@ -54,7 +54,7 @@ class TaskCalls:
         key = (turn.attachment.channel.cid, turn.id, call.number)
         session = turn.message.session if group == own and not _is_of_a_run(turn) else "default"
         given = {**arguments, "group": group, "session": session}
-        _answer(self._scheduler.ask(lambda keeper: keeper.add(given, key)), answer)
+        _answer(self._scheduler.ask(lambda keeper: keeper.add(given, key, turn.message.sender)), answer)
 
     def _list(self, turn: Turn, _call: Frame, arguments: dict[str, Any], answer: Answer) -> None:
         whose = _rights(turn)
@@ -68,7 +68,7 @@ class TaskCalls:
         task_id = given.pop("id", None)
         if not isinstance(task_id, str):
             raise CallRefused(f'update_task takes "id", as in list_tasks, and what changes: {", ".join(CHANGEABLE)}')
-        _answer(self._scheduler.ask(lambda keeper: keeper.change(task_id, given, whose)), answer)
+        _answer(self._scheduler.ask(lambda keeper: keeper.change(task_id, given, whose, turn.message.sender)), answer)
 
     def _pause(self, turn: Turn, _call: Frame, arguments: dict[str, Any], answer: Answer) -> None:
         whose, task_id = _rights(turn), _only_id(arguments)

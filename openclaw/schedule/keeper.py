@@ -140,18 +140,21 @@ class Keeper:
 
     # What people and agents ask; each raises TaskRefused, and then nothing has changed
 
-    def add(self, given: dict[str, Any], call: tuple[str, str, int] | None = None) -> dict[str, Any]:
-        """Make a task. The same call again gives the same one."""
+    def add(
+        self, given: dict[str, Any], call: tuple[str, str, int] | None = None, sender: str = ""
+    ) -> dict[str, Any]:
+        """Make a task, whose prompt `sender` wants asked. The same call again gives the same one."""
         made = next((task for task in self.book.all() if call is not None and task.call == call), None)
         if made is None:
             task_id = f"t{hashlib.sha256(repr(call).encode()).hexdigest()[:10] if call else secrets.token_hex(5)}"
-            made = self._stored(self.book.new(task_id, given, self._now(), call))
+            made = self._stored(self.book.new(task_id, given, self._now(), call, sender))
             log.info("The group %s has the new task %s: %s", made.group, made.id, shown.schedule(made))
         return shown.answer(made)
 
-    def change(self, task_id: str, given: dict[str, Any], whose: str | None) -> dict[str, Any]:
-        """Give a task other words or another schedule."""
-        return shown.answer(self._stored(self.book.changed(self.book.get(task_id, whose), given, self._now())))
+    def change(self, task_id: str, given: dict[str, Any], whose: str | None, sender: str = "") -> dict[str, Any]:
+        """Give a task other words, which are `sender`'s then, or another schedule."""
+        changed = self.book.changed(self.book.get(task_id, whose), given, self._now(), sender)
+        return shown.answer(self._stored(changed))
 
     def pause(self, task_id: str, whose: str | None) -> dict[str, Any]:
         """Have a task run no more until it is resumed; what runs goes on."""

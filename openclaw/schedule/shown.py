@@ -32,8 +32,9 @@ def short(task: Task) -> dict[str, Any]:
     value: dict[str, Any] = {key: getattr(task, key) for key in _SHOWN}
     value["prompt"] = brief(task.prompt)
     value["next"] = [] if task.next is None else [zone.text(task.next)]
-    if task.reason:
-        value["reason"] = task.reason
+    for key in ("sender", "reason"):
+        if getattr(task, key):
+            value[key] = getattr(task, key)
     if task.runs:
         value["last"] = _run(task.runs[-1], zone)
     return value

@@ -1,7 +1,7 @@
 """Task: something to be asked again and again, or once, with its last runs; as it is in its file.
 
     {"id", "group", "session", "prompt", "schedule_type", "schedule_value", "timezone", "context_mode", "missed",
-     "created", "anchor", "status", "next"?, "reason"?, "failures"?, "call"?,
+     "created", "anchor", "status", "sender"?, "next"?, "reason"?, "failures"?, "call"?,
      "runs": [{"due", "id", "status", "at", "ended"?, "error"?}]}
 
 A task never changes; what is done to it gives another one. Moments are whole seconds since 1970.
@@ -89,6 +89,8 @@ class Task:
     """Why it is paused, where that was not asked for."""
     failures: int = 0
     """Runs that have failed since the last that was done."""
+    sender: str = ""
+    """Whose words the prompt is: of the message for which an agent wrote it; empty for the user of this machine."""
     call: tuple[str, str, int] | None = None
     """The container, the turn and the number of the call that made it; heard twice, it is one task."""
     runs: tuple[Run, ...] = ()
@@ -126,12 +128,12 @@ class Task:
             when = Zone(self.timezone).words(run.due)
             text = f"{text}\n\n(This is the scheduled task {self.id}, due {when}. Do it now; nobody may be waiting.)"
         session = run.id if self.context_mode == "isolated" else self.session
-        return Message(text, run.id, self.group, session)
+        return Message(text, run.id, self.group, session, self.sender)
 
     def to_json(self) -> dict[str, Any]:
         """As it is in its file."""
         value: dict[str, Any] = {key: getattr(self, key) for key in _ALWAYS}
-        for key in ("next", "reason", "failures", "call"):
+        for key in ("sender", "next", "reason", "failures", "call"):
             if getattr(self, key) not in (None, "", 0):
                 value[key] = getattr(self, key)
         value["runs"] = [run.to_json() for run in self.runs]
@@ -152,7 +154,7 @@ class Task:
             task_id, value["group"], value["session"], str(value["prompt"]), value["schedule_type"],
             str(value["schedule_value"]), str(value["timezone"]), int(value["created"]), int(value["anchor"]),
             value["context_mode"], value["missed"], value["status"], None if following is None else int(following),
-            str(value.get("reason", "")), int(value.get("failures", 0)),
+            str(value.get("reason", "")), int(value.get("failures", 0)), str(value.get("sender", "")),
             None if call is None else (str(call[0]), str(call[1]), int(call[2])),
             tuple(Run.from_json(run) for run in value["runs"]),
         )  # fmt: skip

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from openclaw.message import Frame, Message
 from openclaw.routing.agent_calls import AgentCalls
 from openclaw.schedule.calls import TaskCalls
 from openclaw.schedule.scheduler import Scheduler
+from openclaw.schedule.task import Run
 from tests.schedule.test_scheduler import HandAlarm
 from tests.schedule.world import NINE, World
 from tests.support.bare_attachment import bare_attachment
@@ -122,6 +124,24 @@ def test_a_subagent_has_no_part_in_it(subagent: Agent, tool: str) -> None:
 )
 def test_what_makes_no_sense_is_said(main: Agent, tool: str, arguments: dict[str, Any], said: str) -> None:
     assert said in main.ask(tool, **arguments)["error"]
+
+
+def test_words_stay_those_of_the_sender_for_whom_they_were_written(
+    calls: AgentCalls, friend: Agent, world: World
+) -> None:
+    anns = Agent(calls, "f2", "friends", "default")
+    anns.turn.message = replace(anns.turn.message, sender="ann")
+    task_id = anns.ask("schedule_task", **NINE)["value"]["id"]
+    assert world.book.get(task_id).sender == "ann"
+
+    friend.ask("update_task", id=task_id, schedule_value="0 8 * * *")
+    assert world.book.get(task_id).sender == "ann"
+    friend.ask("update_task", id=task_id, prompt="what the user wants")
+    assert world.book.get(task_id).sender == ""
+    anns.ask("update_task", id=task_id, prompt="what ann wants")
+
+    task = world.book.get(task_id)
+    assert task.message(Run(0, "x", "running", 0)).sender == task.sender == "ann"
 
 
 def test_for_a_cancelled_message_nothing_is_scheduled(main: Agent, world: World) -> None:

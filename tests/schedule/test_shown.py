@@ -26,6 +26,7 @@ def test_a_list_has_the_beginning_of_a_prompt_the_next_time_and_the_last_run() -
     assert entry["prompt"] == "x" * 200 + "…"
     assert entry["next"] == ["2026-11-28T09:00:00+01:00"]
     assert entry["last"]["status"] == "running"
+    assert entry["sender"] == "ann"
     assert "runs" not in entry
     assert "call" not in entry
 

@@ -16,7 +16,7 @@ ID = "t0123456789"
 NINE = Zone("Europe/Berlin").moment(datetime(2026, 11, 28, 9))
 TASK = Task(
     ID, "main", "s", "good\nmorning", "cron", "0 9 * * *", "Europe/Berlin", NINE - 100, NINE - 50, "isolated", "skip",
-    "paused", None, "its last runs have failed", 5, ("c1", "m1", 3),
+    "paused", None, "its last runs have failed", 5, "ann", ("c1", "m1", 3),
     (Run(NINE, run_id(ID, NINE), "failed", NINE, NINE + 1, "no model"), Run(NINE + 86_400, "x", "running", NINE)),
 )  # fmt: skip
 
