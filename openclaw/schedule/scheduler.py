@@ -112,7 +112,7 @@ class Scheduler:
             return
         with self._lock:
             if not self._closed:  # else the next start finds the reply
-                self._jobs.put(lambda: self._keeper.finished(message_id, reply))
+                self._jobs.put(lambda: self._keeper.runs.finished(message_id, reply))
                 os.eventfd_write(self._wake_fd, 1)
 
     def status(self) -> dict[str, Any]:
@@ -162,20 +162,20 @@ class Scheduler:
             return max(0.0, self._again_at - self._clock.monotonic()) * 1000
         if self._alarm.arm(self._keeper.book.next_due()):
             return None
-        self._keeper.clock_set()
+        self._keeper.runs.clock_set()
         return 0
 
     def _hear(self) -> None:
         if self._alarm.heard() == "clock set":
             log.info("The clock was set; the times of scheduled tasks are looked at again")
-            self._keeper.clock_set()
+            self._keeper.runs.clock_set()
 
     def _claim(self) -> None:
         if self._again_at is not None and self._clock.monotonic() < self._again_at:
             return
         self._pause = min(2 * self._pause, LONGEST_PAUSE) or FIRST_PAUSE
         self._again_at = self._clock.monotonic() + self._pause  # also where claiming fails on a bug of ours
-        if self._keeper.claim_due():
+        if self._keeper.runs.claim_due():
             self._pause, self._again_at = 0.0, None
 
     def _do_jobs(self) -> None:

@@ -27,7 +27,7 @@ _OURS: Final = ("scheduler", 0)
 
 
 class ScheduleWays:
-    """The keeper's Ways."""
+    """The runs' Ways."""
 
     def __init__(
         self,

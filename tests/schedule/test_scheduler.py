@@ -180,7 +180,7 @@ def test_a_failure_of_ours_while_claiming_is_tried_again_and_no_spin(
     running.add(schedule_type="interval", schedule_value="10m")
     assert running.armed() is not None
     with monkeypatch.context() as patched:
-        patched.setattr(running.world.keeper, "claim_due", lambda: 1 / 0)
+        patched.setattr(running.world.keeper.runs, "claim_due", lambda: 1 / 0)
         running.world.clock.advance(600)
         running.alarm.ring()
         assert running.armed() is None
@@ -249,7 +249,7 @@ def test_tasks_that_cannot_be_read_at_all_are_said_and_the_thread_lives(
     def unreadable() -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(world.keeper._store, "load", unreadable)
+    monkeypatch.setattr(world.store, "load", unreadable)
     running = Running(world)
     with closing(running.scheduler):
         running.idle()

@@ -7,12 +7,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from openclaw.errors import MessageRefused, NameTaken, UnknownGroup
+import pytest
+
+from openclaw.errors import MessageRefused, NameTaken, SchedulerBusy, UnknownGroup
 from openclaw.message import Message, Reply
 from openclaw.routing.desk import Receipt
 from openclaw.schedule.book import Book
 from openclaw.schedule.keeper import Keeper
 from openclaw.schedule.store import TaskStore
+from openclaw.schedule.task import Task
 from openclaw.schedule.zone import Zone
 from openclaw.spool import Committer, DropDir
 from tests.support.clock import FakeClock
@@ -90,7 +93,8 @@ class World:
         self.ways.dies = ""
         self.directory = DropDir(self.folder)
         self.book = Book(zone=lambda: "Europe/Berlin", check_group=self._check_group)
-        self.keeper = Keeper(self.book, TaskStore(self.directory, self._committer), self.ways, self.clock)
+        self.store = TaskStore(self.directory, self._committer)
+        self.keeper = Keeper(self.book, self.store, self.ways, self.clock)
         self.keeper.begin()
 
     def set_date(self, local: str) -> None:
@@ -107,14 +111,14 @@ class World:
         """What the thread does at a moment; whether all was taken."""
         if local:
             self.set_date(local)
-        return self.keeper.claim_due()
+        return self.keeper.runs.claim_due()
 
     def answer(self, status: str = "done", error: str = "", message_id: str = "") -> None:
         """The message that runs, or this one, has its reply."""
         message_id = message_id or self.ways.accepted[-1].id
         self.ways.flight.discard(message_id)
         self.ways.replies[message_id] = {"status": status, "error": error}
-        self.keeper.finished(message_id, self.ways.replies[message_id])
+        self.keeper.runs.finished(message_id, self.ways.replies[message_id])
 
     def runs(self, task_id: str) -> list[tuple[str, str]]:
         """Each due time that something has become of, and what."""
@@ -132,3 +136,14 @@ class World:
     def _check_group(self, group: str) -> None:
         if group not in GROUPS:
             raise UnknownGroup(f"there is no group {group!r}")
+
+
+def refuse_all(world: World) -> pytest.MonkeyPatch:
+    """From now on the disk takes no task, until this is undone."""
+
+    def full(tasks: list[Task]) -> list[SchedulerBusy]:
+        return [SchedulerBusy("the disk is full") for _ in tasks]
+
+    patched = pytest.MonkeyPatch()
+    patched.setattr(world.store, "save", full)
+    return patched
