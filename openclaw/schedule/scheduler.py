@@ -39,6 +39,7 @@ LONGEST_PAUSE: Final = 60.0
 """Seconds until what was not taken is tried again."""
 
 T = TypeVar("T")
+Job = Callable[[], None]
 
 _STOPPING: Final = "the service is stopping; ask again once it is back"
 
@@ -62,7 +63,7 @@ class Scheduler:
         self._keeper = keeper
         self._alarm = alarm
         self._clock = clock
-        self._jobs: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()  # audit: ok 6.2 see MAX_ASKED
+        self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()  # audit: ok 6.2 bounded by MAX_ASKED and runs
         self._lock = threading.Lock()
         # Guarded by _lock: how many asked and wait, whether it is closed, and the descriptor _wake_fd, so that nobody
         # writes to a number that `close` has given back.
