@@ -82,10 +82,7 @@ class DockerRuntime:
             returned=self._ends.removals.start_returned,
         )  # fmt: skip
         self._deaths = Deaths(cli, self._looks, self._roster, self._tell)
-        self._events = EngineEvents(
-            cli, clock, installation,
-            on_event=self._roster.heard, on_connected=self._connected, on_image=self._image_named,
-        )  # fmt: skip
+        self._events = EngineEvents(cli, clock, installation, self._roster.heard, self._connected)
         self._on_exit: Callable[[Exit], None] = _ignore
         self._on_engine_up: Callable[[], None] = _ignore_up
         self._on_image_changed: Callable[[], None] = _ignore_up
@@ -173,7 +170,7 @@ class DockerRuntime:
             self._looked(self._roster.look())
         except RuntimeFailure as error:
             if not self._closed:
-                log.warning("The engine's list cannot be read: %s", error)
+                log.warning("What the engine has cannot be looked at: %s", error)
 
     def _connected(self, again: bool) -> None:
         """The events are followed, on whose thread this is. Raises RuntimeFailure."""
@@ -191,11 +188,6 @@ class DockerRuntime:
             self._image.forget()  # nothing is there that would tell that the name has moved
         if self._image.found() and not self._closed:
             self._on_engine_up()
-
-    def _image_named(self) -> None:
-        """Some image has got a name; it may be the one that is missing."""
-        if self._image.problem:
-            self.look_soon()
 
     # What the roster tells
 

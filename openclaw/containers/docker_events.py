@@ -1,4 +1,4 @@
-"""EngineEvents: one `docker events` process for all containers and the image, and the thread that reads it.
+"""EngineEvents: one `docker events` process for all containers of the installation, and the thread that reads it.
 
 The thread "docker-events" spawns it, looks at the list once it is up (so that nothing falls between), reads lines
 until the engine or the CLI goes away, and tries again after 0.5 to 5 s. It sleeps in a read and wakes for nothing
@@ -27,11 +27,6 @@ MAX_DELAY: Final = 5.0
 MAX_LINE: Final = 64 * 1024
 """Bytes of one event; ours have about 600."""
 
-_ENDS: Final = ("die", "oom")
-_ARRIVALS: Final = ("tag", "load", "import", "pull")
-"""What the engine tells of an image that has come: `docker build` tells `tag`. With BuildKit Docker 20.10 tells
-nothing, and the next health tick finds it."""
-
 
 class Event(NamedTuple):
     """Something that happened to a container."""
@@ -48,8 +43,6 @@ class Event(NamedTuple):
 class EngineEvents:
     """Tells `on_event` of every end, and calls `on_connected(again)` whenever the engine has been reached.
 
-    `on_image` is called when some image has come or got a name.
-
     `on_connected` raises RuntimeFailure where the engine does not answer after all.
     """
 
@@ -58,17 +51,14 @@ class EngineEvents:
         cli: Cli,
         clock: Clock,
         installation: str,
-        *,
         on_event: Callable[[Event], None],
         on_connected: Callable[[bool], None],
-        on_image: Callable[[], None],
     ) -> None:
         self._cli = cli
         self._clock = clock
         self._installation = installation
         self._on_event = on_event
         self._on_connected = on_connected
-        self._on_image = on_image
         self._since = int(clock.time())  # whole seconds: what is replayed twice is told once all the same
         self._changed = threading.Condition()
         # Guarded by _changed: _closed, _process.
@@ -134,8 +124,9 @@ class EngineEvents:
             "events",
             f"--since={self._since}",
             "--filter=type=container",
-            "--filter=type=image",
-            *(f"--filter=event={action}" for action in (*_ENDS, *_ARRIVALS)),
+            "--filter=event=die",
+            "--filter=event=oom",
+            f"--filter=label=openclaw.installation={self._installation}",
             "--format={{json .}}",
         ]
 
@@ -143,13 +134,8 @@ class EngineEvents:
         while line := stream.readline(MAX_LINE):
             try:
                 value = json.loads(line)
-                self._since = int(value["time"])
-                if value["Type"] == "image":
-                    self._on_image()
-                    continue
-                if value["Actor"]["Attributes"].get("openclaw.installation") != self._installation:
-                    continue  # a filter for labels would keep images away, which have none of ours
                 event = _parse(value)
+                self._since = int(value["time"])
             except (ValueError, KeyError, TypeError) as error:
                 log.warning("An event of the engine is not understood (%s): %.200r", error, line)
                 continue

@@ -54,7 +54,7 @@ class DockerImage:
             known, self._missing = self._missing, error
             self._id = ""
         if known is None:
-            log.error("No container can be started: %s. What is accepted meanwhile waits for it", error)
+            log.error("No container can be started: %s. What is accepted waits for it; each health check looks", error)
 
     def found(self) -> bool:
         """Whether it has come since it was `lost`; only then the engine is asked. Blocks; raises RuntimeFailure."""

@@ -92,6 +92,8 @@ class Starts:
             except Exception as error:  # whatever it is belongs to the caller
                 self._roster.not_started(spec.cid)
                 done.set_exception(error)
+                if isinstance(error, ImageMissing):
+                    self._image.lost(error)  # now, so that nobody is told of its coming before he knows that it is gone
                 self._failed()
             else:
                 done.set_result(None)
@@ -114,9 +116,6 @@ class Starts:
         except EngineUnavailable as error:
             if not self._closed:
                 self._health.unavailable(str(error))
-            raise
-        except ImageMissing as error:
-            self._image.lost(error)
             raise
         self._health.started()
         self._changes.trust()

@@ -194,22 +194,7 @@ def test_a_missing_image_says_how_to_make_it(runtime: DockerRuntime, fake: FakeD
     assert "make image" in runtime.problem()
 
 
-def test_an_image_that_comes_is_noticed_at_once_and_the_engine_not_asked_meanwhile(
-    runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
-) -> None:
-    fake.knob("image", "")
-    with closing(FileEvents(fake.state)) as events:
-        with pytest.raises(ImageMissing):
-            runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
-        events.until(lambda: len([call for call in fake.calls() if call[0] == "image"]) == 2)  # the start, then a look
-        assert runtime.start_delay() == 0, "no engine is away"
-        fake.build()
-        exits.engine_up()
-    assert runtime.problem() == ""
-    runtime.start(make_spec(tmp_path, "c1", runtime.container_uid)).result(WAIT)
-
-
-def test_an_image_that_comes_unheard_is_found_by_the_next_look(
+def test_an_image_that_comes_is_found_by_the_next_look(
     runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
 ) -> None:
     fake.knob("image", "")
@@ -220,6 +205,28 @@ def test_an_image_that_comes_unheard_is_found_by_the_next_look(
     runtime.look()
 
     exits.engine_up()
+    assert runtime.problem() == ""
+
+
+def test_nobody_is_told_of_an_image_that_comes_before_its_start_has_failed(
+    runtime: DockerRuntime, fake: FakeDocker, exits: Exits, tmp_path: Path
+) -> None:
+    """Whoever is told by the start afterwards would wait for a word that has come already."""
+    fake.knob("image", "")
+    start = runtime.start(make_spec(tmp_path, "c1", runtime.container_uid))
+    failed: list[bool] = []
+
+    def told(_: object) -> None:
+        fake.knob("image")
+        runtime.look()  # it is there by now, and nobody has said that it was lost
+        failed.append(exits.ups.empty())
+
+    start.add_done_callback(told)
+    with pytest.raises(ImageMissing):
+        start.result(WAIT)
+    exits.engine_up()  # by the look that follows
+
+    assert failed in ([True], [])
     assert runtime.problem() == ""
 
 

@@ -70,18 +70,19 @@ class Unbuilt(RunningService):
     may_log_errors = True
 
 
-def test_without_the_image_messages_wait_and_are_answered_as_soon_as_it_is_there(
+def test_without_the_image_messages_wait_and_are_answered_at_the_next_look_once_it_is_there(
     tmp_path: Path, engine: Cli, settings: dict[str, str]
 ) -> None:
     there = settings["CONTAINER_IMAGE"]
     missing = f"openclaw-not-there:{os.getpid()}"
+    often = {"PERSISTENT_HEALTH_CHECK_INTERVAL": "1000"}
     home = tmp_path / "home"
     home.mkdir()
     (home / "logs").mkdir()
     (home / "logs/app.log").touch()
     with (
         closing(LogLines(home / "logs/app.log")) as lines,
-        Unbuilt(home, **{**settings, "CONTAINER_IMAGE": missing}) as service,
+        Unbuilt(home, **{**settings, **often, "CONTAINER_IMAGE": missing}) as service,
     ):
         assert service.post({"text": "hello", "id": "a"}, "").status_code == 202
         lines.find("run `make image`")
@@ -89,7 +90,7 @@ def test_without_the_image_messages_wait_and_are_answered_as_soon_as_it_is_there
         assert (ready.status_code, "make image" in ready.text) == (503, True)
         try:
             engine.run(["tag", there, missing])
-            reply = service.get("/messages/a?wait=25").json()  # less than the health tick's 30 s
+            reply = service.get("/messages/a?wait=60").json()
         finally:
             engine.run(["rmi", missing])
     assert (reply["status"], reply["attempt"], reply["route"]) == ("done", 1, "persistent")

@@ -21,7 +21,8 @@ class Unbuilt(RunningService):
 
     def __init__(self, home: Path, fake: FakeDocker, **settings: str) -> None:
         engine = {name: fake.environ()[name] for name in ("PATH", "FAKE_DOCKER_STATE")}
-        super().__init__(home, CONTAINER_RUNTIME="docker", **engine, **settings)
+        often = {"PERSISTENT_HEALTH_CHECK_INTERVAL": "1000"}
+        super().__init__(home, CONTAINER_RUNTIME="docker", **engine, **often, **settings)
 
 
 @pytest.fixture

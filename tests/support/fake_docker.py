@@ -73,9 +73,6 @@ class FakeDocker:
     def build(self, image_id: str = "") -> None:
         """The image is there from now on."""
         self.knob("image", image_id or DEFAULT_IMAGE)
-        state = _State(self.state)
-        with state.locked():
-            state.tell("image", "tag", image_id or DEFAULT_IMAGE, {"name": "openclaw-agent:latest"})
 
     def go_down(self) -> None:
         """The engine dies: no call reaches it, and `events` ends."""
@@ -165,17 +162,13 @@ class _State:
 
     def event(self, action: str, container: dict[str, Any], **extra: str) -> None:
         """Append an event and hand it to every listener. Called with the lock held."""
-        attributes = {**container["labels"], "name": container["name"], "image": container["image"], **extra}
-        self.tell("container", action, container["id"], attributes)
-
-    def tell(self, kind: str, action: str, engine_id: str, attributes: dict[str, str]) -> None:
-        """Append an event and hand it to every listener. Called with the lock held."""
         now = time.time_ns()
+        attributes = {**container["labels"], "name": container["name"], "image": container["image"], **extra}
         line = json.dumps(
             {
-                "Type": kind,
+                "Type": "container",
                 "Action": action,
-                "Actor": {"ID": engine_id, "Attributes": attributes},
+                "Actor": {"ID": container["id"], "Attributes": attributes},
                 "time": now // 10**9,
                 "timeNano": now,
             }
@@ -423,14 +416,13 @@ def _logs(state: _State, args: _Args) -> None:
 def _events(state: _State, args: _Args) -> None:
     """Replay what is younger than --since, then what comes through a FIFO of its own."""
     wanted = [value.partition("=")[2] for value in args.all("filter") if value.startswith("label=")]
-    kinds = [value.partition("=")[2] for value in args.all("filter") if value.startswith("type=")]
     actions = [value.partition("=")[2] for value in args.all("filter") if value.startswith("event=")]
     fifo = state.path / "listeners" / str(os.getpid())
 
     def show(line: str) -> None:
         event = json.loads(line)
         labels = [f"{name}={value}" for name, value in event["Actor"]["Attributes"].items()]
-        if event["Type"] in kinds and event["Action"] in actions and all(label in labels for label in wanted):
+        if event["Action"] in actions and all(label in labels for label in wanted):
             print(line, flush=True)
 
     with state.locked():
