@@ -252,6 +252,22 @@ class Expressions:
             )
             if listed:
                 self._store(node.lineno, "", "[0]", value, None)
+        cls = self._typer.class_of(self._typer.of(node.value, self._function)) if self._module.classes else None
+        if cls is not None and "__getitem__" in cls.methods and isinstance(node.ctx, ast.Load):
+            self._function.calls.append(
+                Call(
+                    self._function,
+                    node.lineno,
+                    f"{self._module.name}.{cls.name}.__getitem__",
+                    None,
+                    model.USE_OTHER,
+                    "",
+                    self._loop,
+                    self._lock,
+                    self._place | model.AS_ATTRIBUTE,
+                    receiver=text(node.value),
+                )
+            )
         self._children(node, model.USE_OTHER)
 
     def _compare(self, node: ast.Compare) -> None:

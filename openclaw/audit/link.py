@@ -88,6 +88,8 @@ class Project:
         """Whether objects of a class are only ever made for one call of something: what they gather goes with them."""
         if any(base.rpartition(".")[2] in _VISITORS for base in self.bases(cls)):
             return True
+        if any(loop.endless and not loop.leaves and loop.kind == "while" for loop in _loops(cls)):
+            return False  # it lives as long as its loop goes round
         made = self._made.get(cls, ())
         return bool(made) and all(
             call.use in (model.USE_CHAINED, model.USE_WITH)
@@ -224,6 +226,12 @@ class Project:
 
 _VISITORS = frozenset({"HTMLParser", "NodeVisitor", "NodeTransformer", "ContentHandler"})
 """Bases of what goes through one document and is let go of."""
+
+
+def _loops(cls: Class) -> Iterator[Loop]:
+    """The loops of a class's methods."""
+    for method in cls.methods.values():
+        yield from method.loops
 
 
 def _is_property(found: Function | None) -> bool:

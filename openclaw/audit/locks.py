@@ -42,6 +42,8 @@ class Locks(Expressions):
                 return "file"
             if self._flocks(name):
                 return "file"
+            if self._yields_locked(name):
+                return "thread"
             return "thread" if _LOCK_NAME.search(name) and not name.startswith("builtins.") else ""
         return "thread" if self._is_lock(node) else ""
 
@@ -53,6 +55,19 @@ class Locks(Expressions):
             return False
         return any(
             isinstance(node, ast.Attribute) and node.attr in ("flock", "lockf", "O_EXCL") for node in walk(found.node)
+        )
+
+    def _yields_locked(self, name: str) -> bool:
+        """Whether a context manager of this module yields while it holds a lock: its caller's body is under it."""
+        own = name.removeprefix(f"{self._module.name}.")
+        found = self._module.by_name.get(own)
+        if found is None or found.node is None or own == name or not any("contextmanager" in d for d in found.decorators):
+            return False
+        return any(
+            isinstance(node, ast.With)
+            and any(_LOCK_NAME.search(root(item.context_expr)) for item in node.items)
+            and any(isinstance(inner, ast.Yield) for inner in walk(node))
+            for node in walk(found.node)
         )
 
     def _is_lock(self, node: ast.expr) -> bool:

@@ -94,6 +94,9 @@ def rewritten(project: Project, function: Function) -> Iterator[Finding]:
         return
     readers: dict[str, Call] = {}
     for call in function.calls:
+        if _in_place(call, function):
+            yield found(function, call.line, "rewritten", "7.5", path=source(path_of(call)))
+            return
         path, bits = _touched(project, call)
         if path is None or call.place & model.IN_GUARD:
             continue
@@ -102,6 +105,24 @@ def rewritten(project: Project, function: Function) -> Iterator[Finding]:
         elif bits & fx.WRITE and path in readers and (call.loop is None or call.loop is readers[path].loop):
             yield found(function, call.line, "rewritten", "7.5", path=path)
             return
+
+
+def _in_place(call: Call, function: Function) -> bool:
+    """`open(path, "r+")` of a fixed path, read and written through the one handle."""
+    if call.name not in fx.OPENERS or call.node is None or "+" not in mode_of(call) or call.loop is not None:
+        return False
+    path = path_of(call)
+    if path is None or not fixed(path, function) or not call.target:
+        return False
+    done = {other.method for other in function.calls if other.receiver == call.target}
+    given = {
+        other.method
+        for other in function.calls
+        if other.name in ("json.load", "json.dump") and other.node is not None
+        for arg in other.node.args
+        if text(arg) == call.target
+    }
+    return bool({"read", "load", "readline"} & (done | given)) and bool({"write", "dump"} & (done | given))
 
 
 def _touched(project: Project, call: Call) -> tuple[str | None, int]:

@@ -83,6 +83,8 @@ def _listing(project: Project, call: Call, function: Function) -> Iterator[Findi
     facts = {"call": source(call.node)}
     if loop is not None:
         if loop.kind == "while" and not loop.parent:
+            if call.place & model.IN_HEADER and call.target == "builtins.len":
+                yield found(function, call.line, "listing_in_loop", "4.4", facts=facts)
             return
         invariant = not any(names(arg) & {*loop.targets, *loop.assigned} for arg in [*call.node.args, call.node.func])
         if invariant or (function.heat & model.HANDLER and not _walks(loop)):

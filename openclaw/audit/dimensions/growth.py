@@ -19,6 +19,8 @@ _GROWS = frozenset({"append", "appendleft", "add", "extend", "insert", "[]=", "+
 _REGISTERS = re.compile(
     r"^(_?register\w*|subscribe\w*|add_(handler|route|listener|hook|plugin|source|observer)\w*|route|use|on|configure\w*|_?load\w*|setup|start|open|connect|__init__|__enter__|reload|_?init\w*|_?scan|install)$"
 )
+_BEGINS = frozenset({"start", "open", "connect"})
+"""What is done once for a service, or again and again for each of its many: who calls it decides."""
 _LISTENS = re.compile(r"^_?(listener|callback|handler|hook|observer|plugin|route|sink|subscriber|cb|fn|func)$")
 """What an object is given once for each of its few users."""
 _KEYS = re.compile(
@@ -51,7 +53,8 @@ def growth(project: Project, store: Store, seen: set[tuple[str, int]]) -> Iterat
     if where is None:
         return
     kind, shared = where
-    if function.name in ("<module>", "main") or registers(function):
+    again = function.heat & (model.HANDLER | model.ITEM | model.CYCLE) and function.name in _BEGINS
+    if function.name in ("<module>", "main") or (registers(function) and not again):
         itself = function.name == "__init__" and shared and text(store.value) == "self"
         if not itself and not (store.loop is not None and store.loop.within_endless()):
             return

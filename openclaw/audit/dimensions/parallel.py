@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from openclaw.audit import effects as fx
 from openclaw.audit import model
+from openclaw.audit.dimensions.commands import INSTEAD, command_of
 from openclaw.audit.finding import Finding, Severity, found
 from openclaw.audit.link import Project
 from openclaw.audit.model import Call, Function, Hint, Loop, Module
@@ -75,6 +76,8 @@ def _serial(project: Project, loop: Loop) -> Iterator[Finding]:
         if not depends(call, loop):
             bits = project.effects(call)
             http = bits & fx.HTTP
+            if bits & fx.PROCESS and not http and command_of(call, loop.function) in INSTEAD:
+                return  # without the command there is nothing to wait for
             rule = "serial_http" if http else "serial_process" if bits & fx.PROCESS else "serial_wait"
             yield found(
                 loop.function,
@@ -122,12 +125,21 @@ def _waits(project: Project, call: Call) -> bool:
     if call.method in ("Popen", "Process", "fork", "Thread", "Timer") and call.effects:
         return False
     bits = project.effects(call)
+    callee = project.callee(call)
+    if callee is not None and not bits & (_WAITING & ~fx.PROCESS) and _only_starts(callee):
+        return False
     if bits & _WAITING:
         return True
     if call.name in ("subprocess.Popen.wait", "subprocess.Popen.communicate") and call.loop is not None:
         return any(other.method == "Popen" for other in loop_calls(call.loop))
-    callee = project.callee(call)
     return callee is not None and bool(bits & fx.SLEEP) and bool(bits & (fx.STAT | fx.LIST | fx.READ))
+
+
+def _only_starts(function: Function) -> bool:
+    """Whether a function starts a child and lets it run: nobody waits for it there."""
+    started = [call for call in function.calls if call.effects & fx.PROCESS]
+    waited = any(call.method in ("wait", "communicate", "join", "readline", "read") for call in function.calls)
+    return bool(started) and not waited and all(call.method in ("Popen", "Process", "fork") for call in started)
 
 
 def _files(project: Project, loop: Loop, inside: list[Call]) -> Iterator[Finding]:

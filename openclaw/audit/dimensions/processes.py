@@ -19,7 +19,8 @@ from openclaw.audit.typer import Typer
 _WAITS = frozenset(["subprocess.run", "subprocess.call", "subprocess.check_call", "subprocess.check_output"])
 _SHELLS = frozenset({"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"})
 
-_KILLS = frozenset({"kill", "terminate", "send_signal"})
+_KILLS = frozenset({"kill", "killpg"})
+"""What a child cannot ignore; a `terminate` it can, and then a wait without a limit has no end."""
 
 
 def local(_module: Module, _typer: Typer, _function: Function) -> Iterator[Hint]:

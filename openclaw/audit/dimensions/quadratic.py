@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from openclaw.audit.dimensions.lists import base, is_list, tests
 from openclaw.audit.model import Call, Function, Hint, Loop, Store
-from openclaw.audit.syntax import calls, constant, names, source, text
+from openclaw.audit.places import is_short
+from openclaw.audit.syntax import calls, constant, names, source, text, walk
 from openclaw.audit.typer import Typer
 
 
@@ -118,7 +119,12 @@ def membership(store: Store, typer: Typer, function: Function) -> Iterator[Hint]
     node: ast.expr = ast.Name(owner.split(".")[0])
     for part in owner.split(".")[1:]:
         node = ast.Attribute(node, part)
-    if typer.of(node, function) not in ("list", "deque"):
+    kind = typer.of(node, function)
+    if owner in function.params and owner not in store.loop.assigned and owner not in function.values:
+        if kind in ("", "list") and not any(is_short(loop) for loop in store.loop.chain()[:1]):
+            yield Hint("given_membership", store.line, function, store.loop, {"name": owner, "kind": kind})
+            return
+    if kind not in ("list", "deque"):
         return
     grows = any(
         other.owner == owner and other.how in ("append", "extend", "insert", "+=") and other.loop is not None
@@ -134,6 +140,28 @@ def membership(store: Store, typer: Typer, function: Function) -> Iterator[Hint]
     if not grows and (owner in function.params or owner in store.loop.assigned):
         return  # short, or its caller's
     yield Hint("list_membership", store.line, function, store.loop, {"name": owner})
+
+
+def cut_off(loop: Loop, function: Function) -> Iterator[Hint]:
+    """`while data: … data = data[n:]`: what is left of a text, of bytes or of a list is copied in each turn."""
+    if loop.kind != "while" or loop.test is None or not isinstance(loop.node, ast.While):
+        return
+    tested = {text(found) for found in walk(loop.test)} - {""}
+    for node in walk(loop.node):
+        if not isinstance(node, ast.Assign) or not isinstance(node.value, ast.Subscript):
+            continue
+        cut, name = node.value.slice, text(node.targets[0])
+        rest = isinstance(cut, ast.Slice) and cut.lower is not None and cut.upper is None and cut.step is None
+        if rest and name and name in tested and text(node.value.value) == name and not _viewed(name, function):
+            yield Hint("list_shift", node.lineno, function, loop, {"name": name, "call": source(node)})
+
+
+def _viewed(name: str, function: Function) -> bool:
+    """Whether a name is a view of bytes, whose slices copy nothing."""
+    given = function.values.get(name)
+    return "memoryview" in source(given) or any(
+        call.name == "builtins.memoryview" and call.target == name for call in function.calls
+    )
 
 
 _SHIFTS = frozenset({"list.index", "list.remove", "list.count", "list.insert", "list.pop", "?.pop", "?.insert"})

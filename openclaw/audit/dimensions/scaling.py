@@ -36,6 +36,7 @@ def local(module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
         yield from nested
         yield from scans.filtered(loop, typer, function)
         yield from quadratic.selected(loop, function)
+        yield from quadratic.cut_off(loop, function)
     for store in function.stores:
         if store.how == "in" and store.loop is not None:
             yield from quadratic.membership(store, typer, function)
@@ -50,7 +51,10 @@ def local(module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
 def project(project: Project) -> Iterator[Finding]:
     for function in project.functions:
         for hint in function.hints:
-            yield from _told(hint, function)
+            if hint.rule == "given_membership":
+                yield from _given_list(project, hint, function)
+            else:
+                yield from _told(hint, function)
         for lock in function.locks:
             yield from contention.under(project, lock, function)
         yield from contention.rewritten(project, function)
@@ -93,6 +97,28 @@ def _goes_through_same(hint: Hint, call: Call, loop: Loop) -> bool:
     name = text(given)
     carried = {found for around in loop.chain() for found in (*around.targets, *around.assigned)}
     return bool(name) and name.split(".")[0] not in carried
+
+
+def _given_list(project: Project, hint: Hint, function: Function) -> Iterator[Finding]:
+    """`x in given`, in a loop, where the parameter is a list: as its annotation says, or all its callers' arguments."""
+    name = hint.facts["name"]
+    params = [param for param in function.params if param not in ("self", "cls")]
+    callers = [caller for caller in project.callers.get(function, ()) if caller.node is not None]
+    if not hint.facts["kind"]:
+        kinds = {_kind_given(caller, params.index(name), name) for caller in callers}
+        if kinds != {"list"}:
+            return
+    yield found(function, hint.line, "list_membership", "7.4", "7.3", facts={"name": name})
+
+
+def _kind_given(call: Call, at: int, name: str) -> str:
+    assert call.node is not None
+    given = argument(call.node, at, name)
+    typer = Typer(call.function.module)
+    literal = isinstance(given, ast.List) or (
+        isinstance(given, ast.Name) and isinstance(call.function.module.values.get(given.id), ast.List)
+    )
+    return "written out" if literal else typer.of(given, call.function)
 
 
 _HINTS = {
@@ -212,12 +238,11 @@ def _threads(call: Call, function: Function) -> Iterator[Finding]:
 
 
 def _joined(call: Call, function: Function) -> bool:
-    """Whether the function itself waits for the thread, with a limit: there is one for each request at most."""
+    """Whether the function itself waits for the thread, so that there is one for each request at most."""
     return any(
         other.method == "join"
         and other.receiver == call.target != ""
         and other.node is not None
-        and bool(other.node.args or other.node.keywords)
         for other in function.calls
     )
 

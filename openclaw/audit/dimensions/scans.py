@@ -25,7 +25,7 @@ def scan(loop: Loop, typer: Typer, function: Function) -> Iterator[Hint]:
     if _within(loop, function):
         yield Hint("linear_scan", loop.line, function, loop, {"name": source(iterable), "test": source(_first(loop))})
         return
-    if not owner or not is_list(owner, typer, function):
+    if not owner or not (is_list(owner, typer, function) or _records(owner, typer, function)):
         return
     node = loop.node
     if isinstance(node, ast.For):
@@ -42,6 +42,12 @@ def scan(loop: Loop, typer: Typer, function: Function) -> Iterator[Hint]:
             yield Hint("linear_scan", loop.line, function, loop, {"name": owner, "test": source(tests[0])})
         elif isinstance(node, ast.GeneratorExp) and isinstance(node.elt, ast.Compare) and _by_key(node.elt, loop):
             yield Hint("linear_scan", loop.line, function, loop, {"name": owner, "test": source(node.elt)})
+
+
+def _records(owner: str, typer: Typer, function: Function) -> bool:
+    """Whether a name of the module is what a file of JSON held: a list of records, as it is gone through."""
+    given = function.module.values.get(owner) if owner not in function.types and owner not in function.params else None
+    return isinstance(given, ast.Call) and typer.name(given.func, function) in ("json.load", "json.loads")
 
 
 def _within(loop: Loop, function: Function) -> bool:

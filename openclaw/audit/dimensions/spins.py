@@ -83,12 +83,43 @@ def spins(node: ast.While, loop: Loop, typer: Typer, function: Function) -> bool
         typer.name(call.func, function) == "select.select" and _zero(argument(call, 3, "timeout")) for call in inner
     ):
         return True
+    if any(_polls_selector(call, typer, function) for call in inner):
+        return True
     if _turned_away(body):
+        return True
+    if _reads_the_end(body, typer, function):
         return True
     refused = any(isinstance(part, ast.Try) and _would_block(part) for part in body)
     if any(_blocks(call) and not (refused and _reads(call)) for call in inner):
         return False
     return any(_gives_up(statement) for statement in body)
+
+
+def _polls_selector(call: ast.Call, typer: Typer, function: Function) -> bool:
+    """`selector.select(timeout=0)`, `poll.poll(0)`: asked whether something is ready, and asked again at once."""
+    name = typer.name(call.func, function)
+    if not name.startswith(("selectors.", "select.")) or name.rpartition(".")[2] not in ("select", "poll"):
+        return False
+    return name != "select.select" and _zero(argument(call, 0, "timeout"))
+
+
+def _reads_the_end(body: list[ast.stmt], typer: Typer, function: Function) -> bool:
+    """`line = file.readline()`, `if not line: continue`: at a file's end a read returns at once, with nothing."""
+    read = ""
+    for part in body:
+        if isinstance(part, ast.Assign) and isinstance(part.value, ast.Call):
+            name = typer.name(part.value.func, function)
+            if name in ("file.readline", "file.read", "binary.readline", "binary.read", "file.readlines"):
+                read = text(part.targets[0])
+                continue
+        if not read:
+            return False
+        if any(_blocks(call) for call in calls(part)):
+            return False
+        if isinstance(part, ast.If) and all(_idle(statement) for statement in part.body) and not part.orelse:
+            test = part.test
+            return isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not) and text(test.operand) == read
+    return False
 
 
 def _turned_away(body: list[ast.stmt]) -> bool:
