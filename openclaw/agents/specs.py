@@ -20,6 +20,7 @@ from openclaw.agents.given_paths import GivenPaths
 from openclaw.agents.group_config import GroupConfig
 from openclaw.agents.mount_allowlist import MountAllowlist
 from openclaw.agents.settings_copies import SettingsCopies
+from openclaw.audit import costs
 from openclaw.config import Config
 from openclaw.containers.runtime import GLOBAL_DIR, GROUP_DIR, ContainerSpec, Mount, Role
 from openclaw.errors import OpenClawError, StartFailed
@@ -198,6 +199,8 @@ class Specs:
             env["OPENCLAW_UNSANDBOXED"] = "yes" if self._config.allow_unsandboxed_tools else "no"
         if self._config.tz:
             env["TZ"] = self._config.tz
+        if measured := costs.handed_on(costs.default_file(os.environ)):
+            env[costs.HANDED_ON] = measured
         return env
 
 

@@ -56,7 +56,7 @@ def run(arguments: argparse.Namespace, environ: Mapping[str, str]) -> int:
         if not os.path.exists(path):
             raise WrongUse(f"there is no {path}")
     try:
-        costs = store.load(kept)
+        costs = store.current(environ)
     except ValueError as error:
         raise WrongUse(str(error)) from None
     known = _known(arguments.baseline) if arguments.baseline else set()

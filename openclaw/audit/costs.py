@@ -1,7 +1,8 @@
 """What the reference operations cost, in ms: the specification's figures, or this machine's after a calibration.
 
 Cost is not linear: each operation has a figure for one alone and one for a hundred threads at once, per operation. A
-calibration is kept in a file of its own, below the user's cache directory, for it tells of this machine only.
+calibration is kept in a file of its own, below the user's cache directory, for it tells of this machine only. Containers
+on it get what it holds in an environment variable: they have no such file.
 """
 
 from __future__ import annotations
@@ -80,22 +81,53 @@ class Costs:
         return self._costs[key]
 
 
+HANDED_ON = "OPENCLAW_AUDIT_COSTS"
+"""The environment variable by which a container is told of its machine's calibration: the file's JSON, on one line."""
+
+
 def default_file(environ: Mapping[str, str]) -> str:
     """Where the calibration of this machine is kept."""
     cache = environ.get("XDG_CACHE_HOME") or os.path.join(environ.get("HOME", "/tmp"), ".cache")
     return os.path.join(cache, "openclaw", "audit-costs.json")
 
 
+def current(environ: Mapping[str, str]) -> Costs:
+    """The costs to estimate with here: of the calibration that is kept, else of the one that was handed on.
+
+    Raises ValueError for one that is damaged.
+    """
+    kept = load(default_file(environ))
+    if kept.calibrated or not environ.get(HANDED_ON):
+        return kept
+    return Costs(_measured(environ[HANDED_ON], HANDED_ON))
+
+
 def load(path: str) -> Costs:
     """The costs of a calibration file; the reference where there is none. Raises ValueError for one that is damaged."""
     try:
         with open(path, encoding="utf-8") as file:
-            kept = json.load(file)
-        return Costs({str(key): (float(one), float(hundred)) for key, (one, hundred) in kept["ms"].items()})
+            return Costs(_measured(file.read(), path))
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return Costs()
+
+
+def handed_on(path: str) -> str:
+    """What a container is told of the calibration in `path`; empty where there is none that can be used. Never raises."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            measured = _measured(file.read(), path)
+    except (OSError, ValueError):
+        return ""
+    return json.dumps({"ms": {key: measured[key] for key in REFERENCE if key in measured}}, separators=(",", ":"))
+
+
+def _measured(text: str, source: str) -> dict[str, tuple[float, float]]:
+    """Operation → its two figures. Raises ValueError, which names `source`."""
+    try:
+        given = json.loads(text)["ms"]
+        return {str(key): (float(one), float(hundred)) for key, (one, hundred) in given.items()}
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise ValueError(f"{path} is no calibration: remove it, or run the calibration again") from None
+        raise ValueError(f"{source} is no calibration: remove it, or run the calibration again") from None
 
 
 def save(path: str, measured: Mapping[str, tuple[float, float]], date: str) -> None:

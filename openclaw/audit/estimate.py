@@ -11,9 +11,9 @@ from openclaw.audit.advice.model import Effect
 from openclaw.audit.costs import ASSUMED, Costs
 from openclaw.audit.finding import Estimate, Finding, Severity
 
-CRITICAL_MS = 1000.0
+CRITICAL_MS = 10_000.0
 """Of all agents' work for one round; from here on they wait for each other."""
-IMPORTANT_MS = 10.0
+IMPORTANT_MS = 20.0
 
 _EACH = frozenset({"s"})
 """Units that are told for each agent, not for all together."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from openclaw.agents.group_config import GroupConfig
 from openclaw.agents.mount_allowlist import MountAllowlist
 from openclaw.agents.specs import Specs
+from openclaw.audit import costs
 from openclaw.config import load
 from openclaw.containers.runtime import ContainerSpec, Mount
 from openclaw.errors import DamagedGroup, MountRefused, StartFailed, UnknownGroup
@@ -82,6 +84,20 @@ def test_a_runner_is_told_its_engine_and_the_model_and_no_key(tmp_path: Path) ->
     assert (env["OPENCLAW_ENGINE"], env["OPENCLAW_MODEL"]) == ("messages", "a-model")
     assert (env["OPENCLAW_MAX_TOKENS"], env["OPENCLAW_CONTEXT_TOKENS"]) == ("1000", "200000")
     assert "sk-1" not in str(env)
+
+
+def test_a_runner_is_told_what_the_audits_calibration_measured_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", f"{tmp_path}/cache")
+    made = make_specs(load({"OPENCLAW_HOME": f"{tmp_path}/home"}), tmp_path / "ipc/channels")
+    assert costs.HANDED_ON not in made.main("c1").env
+
+    costs.save(costs.default_file(os.environ), {"fsync": (1.5, 40.0)}, "2026-01-01")
+
+    told = (made.main("c1"), made.standby("c2"), made.subagent("c3", "m1"))
+    assert {spec.env[costs.HANDED_ON] for spec in told} == {'{"ms":{"fsync":[1.5,40.0]}}'}
+    assert costs.current(told[0].env | {"HOME": f"{tmp_path}/inside"})["fsync"].calibrated
 
 
 def test_of_other_groups_it_has_nothing(home: Path) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from openclaw.audit.costs import REFERENCE, Costs, load, save
+from openclaw.audit.costs import HANDED_ON, REFERENCE, Costs, current, default_file, handed_on, load, save
 from openclaw.audit.estimate import weigh
 from openclaw.audit.finding import Finding, Severity
 
@@ -16,7 +18,7 @@ def weighed(rule: str, agents: int, costs: Costs | None = None) -> Finding:
 
 
 def test_the_same_code_is_minor_for_one_agent_and_critical_for_a_thousand() -> None:
-    severities = [weighed("read_twice", agents).severity for agents in (1, 100, 10_000)]
+    severities = [weighed("read_twice", agents).severity for agents in (1, 100, 100_000)]
 
     assert severities == [Severity.MINOR, Severity.IMPORTANT, Severity.CRITICAL]
 
@@ -57,3 +59,25 @@ def test_a_calibration_is_kept_in_a_file_and_a_damaged_one_is_refused(tmp_path: 
         file.write("[]")
     with pytest.raises(ValueError, match=r"costs.json is no calibration"):
         load(path)
+
+
+def test_a_calibration_is_handed_on_to_where_its_file_is_not_and_a_file_of_ones_own_goes_before(tmp_path: Path) -> None:
+    host, inside = {"HOME": f"{tmp_path}/host"}, {"HOME": f"{tmp_path}/inside"}
+    assert handed_on(default_file(host)) == ""
+    save(default_file(host), {"fsync": (1.0, 2.0), "unknown": (1.0, 1.0)}, "2026-01-01")
+
+    told = handed_on(default_file(host))
+
+    assert told == '{"ms":{"fsync":[1.0,2.0]}}'
+    assert current({**inside, HANDED_ON: told})["fsync"].at(100) == 2.0
+    assert not current(inside).calibrated
+    save(default_file(inside), {"fsync": (5.0, 5.0)}, "2026-01-01")
+    assert current({**inside, HANDED_ON: told})["fsync"].at(100) == 5.0
+
+
+def test_what_is_handed_on_damaged_is_refused_and_a_damaged_file_is_not_handed_on(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="OPENCLAW_AUDIT_COSTS is no calibration"):
+        current({"HOME": str(tmp_path), HANDED_ON: "[]"})
+    path = tmp_path / "costs.json"
+    path.write_text("[]", encoding="utf-8")
+    assert handed_on(str(path)) == ""

@@ -89,7 +89,7 @@ ADVICE = {
         ),
         ("el dato puede tener hasta 30 s de edad", "the value may be up to 30 s old"),
         "if clock.monotonic() - self._at > 30:\n    self._value, self._at = measure(), clock.monotonic()",
-        Effect(1, 0.02, "subprocess"),
+        Effect(1, 0.02, "subprocess", fact="count"),
         ADVANCED,
     ),
 }
