@@ -1,8 +1,8 @@
 """What the reference operations cost, in ms: the specification's figures, or this machine's after a calibration.
 
 Cost is not linear: each operation has a figure for one alone and one for a hundred threads at once, per operation. A
-calibration is kept in a file of its own, below the user's cache directory, for it tells of this machine only. Containers
-on it get what it holds in an environment variable: they have no such file.
+calibration is kept in a file of its own, below the user's cache directory, for it tells of this machine only. To its
+containers, which have no such file, an environment variable tells what it holds.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def load(path: str) -> Costs:
 
 
 def handed_on(path: str) -> str:
-    """What a container is told of the calibration in `path`; empty where there is none that can be used. Never raises."""
+    """What a container is told of the calibration in `path`; empty where none can be used. Never raises."""
     try:
         with open(path, encoding="utf-8") as file:
             measured = _measured(file.read(), path)

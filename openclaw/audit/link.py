@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from openclaw.audit import effects as fx
 from openclaw.audit import model
 from openclaw.audit.methods import PLAIN_METHODS
-from openclaw.audit.model import Call, Class, Function, Module
+from openclaw.audit.model import Call, Class, Function, Loop, Module
 from openclaw.audit.once import is_once
 
 ITEMS = 20
@@ -235,7 +235,12 @@ def _loops(cls: Class) -> Iterator[Loop]:
 
 
 def _is_property(found: Function | None) -> bool:
-    return found is not None and found.owner is not None and found.name in found.owner.properties
+    """Whether what stands there as an attribute or a subscript runs a method."""
+    return (
+        found is not None
+        and found.owner is not None
+        and (found.name in found.owner.properties or found.name == "__getitem__")
+    )
 
 
 def _weight(function: Function) -> int:

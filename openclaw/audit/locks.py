@@ -61,7 +61,9 @@ class Locks(Expressions):
         """Whether a context manager of this module yields while it holds a lock: its caller's body is under it."""
         own = name.removeprefix(f"{self._module.name}.")
         found = self._module.by_name.get(own)
-        if found is None or found.node is None or own == name or not any("contextmanager" in d for d in found.decorators):
+        if found is None or found.node is None or own == name:
+            return False
+        if not any("contextmanager" in decorator for decorator in found.decorators):
             return False
         return any(
             isinstance(node, ast.With)

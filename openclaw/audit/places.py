@@ -90,7 +90,9 @@ def is_retry(loop: Loop) -> bool:
         return bool(_RETRY.search(source(loop.test)))
     node = loop.iterable
     counted = isinstance(node, ast.Call) and text(node.func) in ("range", "itertools.count", "count", "backoff")
-    return (counted and loop.leaves > 0) or any(_RETRY.search(name) for name in loop.targets)
+    return (counted and loop.leaves > 0) or any(
+        _RETRY.search(name) for name in loop.targets if name != "_" or len(loop.targets) == 1
+    )
 
 
 def is_counted(loop: Loop) -> bool:

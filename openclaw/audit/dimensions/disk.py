@@ -81,10 +81,11 @@ def _listing(project: Project, call: Call, function: Function) -> Iterator[Findi
         return
     loop = items_loop(call)
     facts = {"call": source(call.node)}
+    if _counted_down(project, call):
+        yield found(function, call.line, "listing_in_loop", "4.4", facts=facts)
+        return
     if loop is not None:
         if loop.kind == "while" and not loop.parent:
-            if call.place & model.IN_HEADER and call.target == "builtins.len":
-                yield found(function, call.line, "listing_in_loop", "4.4", facts=facts)
             return
         invariant = not any(names(arg) & {*loop.targets, *loop.assigned} for arg in [*call.node.args, call.node.func])
         if invariant or (function.heat & model.HANDLER and not _walks(loop)):
@@ -97,6 +98,18 @@ def _listing(project: Project, call: Call, function: Function) -> Iterator[Findi
         yield found(function, call.line, "listing_hot", "4.4", facts=facts)
     elif function.heat & model.ENTRY and call.use == model.USE_ARGUMENT and call.target == "builtins.len":
         yield found(function, call.line, "listing_hot", "4.4", severity=Severity.MINOR, facts=facts)
+
+
+def _counted_down(project: Project, call: Call) -> bool:
+    """`while len(os.listdir(folder)) > most:` listed anew for each file that is removed."""
+    loop = call.loop
+    return (
+        loop is not None
+        and loop.kind == "while"
+        and bool(call.place & model.IN_HEADER)
+        and call.target == "builtins.len"
+        and sleep_of(project, loop) is None
+    )
 
 
 def _for_one(call: Call) -> bool:

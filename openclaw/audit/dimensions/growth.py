@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from openclaw.audit import model
 from openclaw.audit.finding import Finding, Severity, found
 from openclaw.audit.link import Project
-from openclaw.audit.model import Call, Function, Loop, Store
+from openclaw.audit.model import Call, Function, Hint, Loop, Store
 from openclaw.audit.places import is_counted
-from openclaw.audit.syntax import argument, calls, constant, source, text
+from openclaw.audit.syntax import FUNCTIONS, argument, calls, constant, source, text, walk
 from openclaw.audit.values import definition
 
 _CONTAINERS = ("list", "dict", "set", "deque", "bytearray")
@@ -62,7 +62,7 @@ def growth(project: Project, store: Store, seen: set[tuple[str, int]]) -> Iterat
         return
     if store.how == "+=" and kind not in ("list", "bytearray"):
         return
-    if store.how == "update" and kind == "dict" and not shared:
+    if store.how == "update" and kind == "dict" and (not shared or isinstance(store.value, ast.Call)):
         return
     if store.loop is not None and any(is_counted(loop) or _few(loop, store) for loop in store.loop.chain()):
         return
@@ -168,6 +168,69 @@ def _long_lived(project: Project, store: Store) -> tuple[str, bool] | None:
     if kind in _CONTAINERS and head not in function.module.evicted:
         return kind, True
     return None
+
+
+def lasting(function: Function) -> Iterator[Hint]:
+    """Lists that outlive a function though their names do not: a mapping's, or a closure's that is given back."""
+    for store in function.stores:
+        if store.how in _ADDS and (held := _held(store)):
+            yield Hint("kept_within", store.line, function, store.loop, {"name": store.owner, "held": held})
+    given = _given_back(function)
+    for inner in function.module.functions:
+        if given and inner.outer is function:
+            for store in inner.stores:
+                own = store.owner in inner.types or store.owner in inner.params or store.owner in inner.values
+                if store.how in _ADDS and not own and function.types.get(store.owner) in _CONTAINERS:
+                    yield Hint("kept_within", store.line, inner, store.loop, {"name": store.owner, "held": store.owner})
+
+
+_ADDS = ("append", "add", "extend", "appendleft")
+
+
+def _held(store: Store) -> str:
+    """The lasting mapping that a local name is an entry of: `entry = self.table.setdefault(key, …)`."""
+    function = store.function
+    given = function.values.get(store.owner)
+    if isinstance(given, ast.Call) and isinstance(given.func, ast.Attribute) and given.func.attr == "setdefault":
+        held = text(given.func.value)
+    elif isinstance(given, ast.Subscript) and not isinstance(given.slice, ast.Slice):
+        held = text(given.value)
+    else:
+        return ""
+    head, _, rest = held.partition(".")
+    if head == "self" and function.owner is not None:
+        return held if function.owner.attributes.get(rest) == "dict" else ""
+    return held if function.module.types.get(held) == "dict" and held not in function.types else ""
+
+
+def _given_back(function: Function) -> bool:
+    """Whether a function gives back a function of its own, or several in a tuple or a mapping."""
+    if not isinstance(function.node, FUNCTIONS):
+        return False
+    inner = {found.name for found in function.module.functions if found.outer is function}
+    if not inner:
+        return False
+    for node in walk(function.node):
+        value = node.value if isinstance(node, ast.Return) else None
+        parts = (
+            value.elts if isinstance(value, ast.Tuple) else value.values if isinstance(value, ast.Dict) else [value]
+        )
+        if any(isinstance(part, ast.Name) and part.id in inner for part in parts):
+            return True
+    return False
+
+
+def kept_within(hint: Hint, seen: set[tuple[str, int]]) -> Iterator[Finding]:
+    """What `lasting` saw, where nothing in the module takes away from it."""
+    function, name = hint.function, hint.facts["name"]
+    held = hint.facts["held"].rpartition(".")[2]
+    evicted = function.module.evicted | (function.owner.evicted if function.owner is not None else set())
+    if {name, held} & evicted or registers(function) or (function.module.path, hint.line) in seen:
+        return
+    if hint.loop is not None and any(is_counted(loop) for loop in hint.loop.chain()):
+        return
+    seen.add((function.module.path, hint.line))
+    yield found(function, hint.line, "growth", "6.2", severity=Severity.IMPORTANT, name=name, kind="list")
 
 
 def _handler_instance(project: Project, function: Function) -> bool:

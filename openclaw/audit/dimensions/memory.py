@@ -41,6 +41,7 @@ def local(_module: Module, typer: Typer, function: Function) -> Iterator[Hint]:
     elif function.name == "<module>" and function.module.classes:
         yield from _field_weights(function)
     yield from _caches(function)
+    yield from growth.lasting(function)
 
 
 def _caches(function: Function) -> Iterator[Hint]:
@@ -119,7 +120,16 @@ def _kind(owner: str, typer: Typer, function: Function) -> str:
     node: ast.expr = ast.Name(owner.split(".", maxsplit=1)[0])
     for part in owner.split(".")[1:]:
         node = ast.Attribute(node, part)
-    return typer.of(node, function)
+    return typer.of(node, function) or _attribute_kind(owner, function)
+
+
+def _attribute_kind(owner: str, function: Function) -> str:
+    """`str` or `bytes` where each class of the module that has an attribute of this name begins it as such a one."""
+    head, _, last = owner.rpartition(".")
+    if head not in function.params:
+        return ""
+    kinds = {cls.attributes[last] for cls in function.module.classes.values() if cls.attributes.get(last)}
+    return next(iter(kinds)) if len(kinds) == 1 and kinds <= {"str", "bytes"} else ""
 
 
 def _generator(call: Call, function: Function) -> Iterator[Hint]:
@@ -190,7 +200,10 @@ def project(project: Project) -> Iterator[Finding]:
     seen: set[tuple[str, int]] = set()
     for function in project.functions:
         for hint in function.hints:
-            yield from _told(project, hint)
+            if hint.rule == "kept_within":
+                yield from growth.kept_within(hint, seen)
+            else:
+                yield from _told(project, hint)
         for store in function.stores:
             yield from growth.growth(project, store, seen)
         for call in function.calls:
@@ -226,6 +239,11 @@ def _told(_project: Project, hint: Hint) -> Iterator[Finding]:
     yield found(hint.function, hint.line, hint.rule, point, severity=severity, facts=hint.facts)
 
 
+def _same_path(path: ast.expr | None, function: Function) -> bool:
+    """Whether each object reads the same file: a fixed one, or a parameter's default."""
+    return fixed(path, function) or (isinstance(path, ast.Name) and path.id in function.defaults)
+
+
 def _loaded(project: Project, call: Call, function: Function) -> Iterator[Finding]:
     """A file loaded into each of many objects of one class."""
     if (
@@ -238,6 +256,9 @@ def _loaded(project: Project, call: Call, function: Function) -> Iterator[Findin
         project.build_counts.get(function.owner.name)
         and call.use == model.USE_ASSIGNED
         and call.target.startswith("self.")
-        and any(other.effects & fx.READ and fixed(path_of(other), function) for other in function.calls if other.node)
+        and any(
+            other.node is not None and other.effects & fx.READ and _same_path(path_of(other), function)
+            for other in function.calls
+        )
     ):
         yield found(function, call.line, "weight", "6.6", call=f"{call.target} = {call.name}(…)", bytes="")

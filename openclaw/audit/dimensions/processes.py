@@ -17,6 +17,7 @@ from openclaw.audit.syntax import argument, changed, constant, has_star, is_true
 from openclaw.audit.typer import Typer
 
 _WAITS = frozenset(["subprocess.run", "subprocess.call", "subprocess.check_call", "subprocess.check_output"])
+_POOLS = frozenset({"multiprocessing.Pool", "concurrent.futures.ProcessPoolExecutor"})
 _SHELLS = frozenset({"os.system", "os.popen", "subprocess.getoutput", "subprocess.getstatusoutput"})
 
 _KILLS = frozenset({"kill", "killpg"})
@@ -32,6 +33,8 @@ def project(project: Project) -> Iterator[Finding]:
         for call in function.calls:
             if call.effects & fx.PROCESS and call.node is not None:
                 yield from _started(project, call, function)
+            elif call.name in _POOLS and call.node is not None:
+                yield from _pooled(call, function)
             elif call.node is not None and call.method in ("wait", "communicate"):
                 yield from _waited(call, function)
             elif (callee := project.callee(call)) is not None and project.effects(call) & fx.PROCESS:
@@ -79,6 +82,14 @@ def _started(project: Project, call: Call, function: Function) -> Iterator[Findi
         command=command,
         instead=INSTEAD.get(command, ""),
     )
+
+
+def _pooled(call: Call, function: Function) -> Iterator[Finding]:
+    """A pool of processes made and ended for each item or request."""
+    loop = items_loop(call)
+    assert call.node is not None
+    if (loop is not None and not is_retry(loop)) or function.heat & model.HANDLER:
+        yield found(function, call.line, "process_pool", "5.6", "5.2", call=source(call.node))
 
 
 def _rule(points: list[str], command: str) -> str:

@@ -120,10 +120,10 @@ def membership(store: Store, typer: Typer, function: Function) -> Iterator[Hint]
     for part in owner.split(".")[1:]:
         node = ast.Attribute(node, part)
     kind = typer.of(node, function)
-    if owner in function.params and owner not in store.loop.assigned and owner not in function.values:
-        if kind in ("", "list") and not any(is_short(loop) for loop in store.loop.chain()[:1]):
-            yield Hint("given_membership", store.line, function, store.loop, {"name": owner, "kind": kind})
-            return
+    given = owner in function.params and owner not in store.loop.assigned and owner not in function.values
+    if given and kind in ("", "list") and not is_short(store.loop):
+        yield Hint("given_membership", store.line, function, store.loop, {"name": owner, "kind": kind})
+        return
     if kind not in ("list", "deque"):
         return
     grows = any(

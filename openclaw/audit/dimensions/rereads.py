@@ -27,7 +27,7 @@ def compared(function: Function) -> Iterator[Hint]:
     """`getmtime(path) > getmtime(best)` in a loop: the best one is asked again in each turn."""
     asked: dict[tuple[int, str], Call] = {}
     for call in function.calls:
-        if call.effects & fx.STAT and call.loop is not None and call.use == model.USE_TESTED and call.node is not None:
+        if call.effects & fx.STAT and call.loop is not None and _asks(call) and call.node is not None:
             before = asked.setdefault((call.line, call.name), call)
             carried = {name for name, line in call.loop.assigned.items() if line >= call.line} - call.loop.targets
             both = names(call.node) | (names(before.node) if before.node is not None else set())
@@ -39,6 +39,11 @@ def compared(function: Function) -> Iterator[Hint]:
                     call.loop,
                     {"path": source(call.node.args[0]) if call.node.args else call.receiver, "count": "2"},
                 )
+
+
+def _asks(call: Call) -> bool:
+    """`getmtime(path) > …`, `os.stat(path).st_mtime > …`."""
+    return call.use == model.USE_TESTED or (call.use == model.USE_CHAINED and call.target.startswith("st_"))
 
 
 def read_again(function: Function) -> Iterator[Finding]:

@@ -33,13 +33,34 @@ _LOADS = re.compile(r"_?(open|load|init|read_all|restore)")
 
 def download(call: Call, function: Function) -> Iterator[Hint]:
     """`file.write(reply.content)`: the whole answer was in memory."""
-    given = call.node.args[-1] if call.node is not None and call.node.args else None
-    if (
-        call.method in ("write", "sha256", "update", "write_bytes")
-        and isinstance(given, ast.Attribute)
-        and given.attr == "content"
+    if call.node is None:
+        return
+    given = call.node.args[-1] if call.node.args else None
+    content = isinstance(given, ast.Attribute) and given.attr == "content"
+    if (content and call.method in ("write", "sha256", "update", "write_bytes")) or (
+        call.method == "read" and call.target and _sent_on(call.node, call.target, function)
     ):
         yield Hint("whole_download", call.line, function, call.loop, {"call": source(call.node)})
+
+
+def _sent_on(read: ast.Call, name: str, function: Function) -> bool:
+    """Whether a handler reads all of another server's answer, and writes it to its own client."""
+    return _of_reply(read, function) and any(
+        text(found.func).endswith("wfile.write") and found.args and text(found.args[0]) == name
+        for found in calls(function.node or read)
+    )
+
+
+def _of_reply(read: ast.Call, function: Function) -> bool:
+    """`reply.read()` of all that another server answers, where it is sent on as it comes."""
+    if not isinstance(read.func, ast.Attribute) or read.func.attr != "read" or read.args:
+        return False
+    given = definition(read.func.value, function)
+    opened = [
+        other.name for other in function.calls if other.use == model.USE_WITH and other.target == text(read.func.value)
+    ]
+    asked = text(given.func) if isinstance(given, ast.Call) else "".join(opened)
+    return asked.endswith((".getresponse", "urlopen"))
 
 
 def contents(typer: Typer, call: Call, function: Function) -> Iterator[Hint]:
@@ -57,6 +78,9 @@ def contents(typer: Typer, call: Call, function: Function) -> Iterator[Hint]:
     opened, binary, steady = _opened_by(call, typer, function)
     words = f"{leaf(opened)} {function.name} {call.receiver} {function.owner.name if function.owner else ''}"
     if call.method == "readlines":
+        held = node.func.value if isinstance(node.func, ast.Attribute) else None
+        if isinstance(held, ast.Call) and text(held.func) == "os.popen":
+            return  # a command's output, no file
         if not CONFIG.search(opened) and not _SMALL.search(opened):
             yield Hint("whole_file", call.line, function, call.loop, facts)
         return
