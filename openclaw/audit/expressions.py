@@ -252,8 +252,11 @@ class Expressions:
             )
             if listed:
                 self._store(node.lineno, "", "[0]", value, None)
-        cls = self._typer.class_of(self._typer.of(node.value, self._function)) if self._module.classes else None
-        if cls is not None and "__getitem__" in cls.methods and isinstance(node.ctx, ast.Load):
+        cls = None
+        subscripted = any("__getitem__" in found.methods for found in self._module.classes.values())
+        if subscripted and isinstance(node.ctx, ast.Load):
+            cls = self._typer.class_of(self._typer.of(node.value, self._function))
+        if cls is not None and "__getitem__" in cls.methods:
             self._function.calls.append(
                 Call(
                     self._function,

@@ -97,7 +97,7 @@ def test_a_runner_is_told_what_the_audits_calibration_measured_here(
 
     told = (made.main("c1"), made.standby("c2"), made.subagent("c3", "m1"))
     assert {spec.env[costs.HANDED_ON] for spec in told} == {'{"ms":{"fsync":[1.5,40.0]}}'}
-    assert costs.current(told[0].env | {"HOME": f"{tmp_path}/inside"})["fsync"].calibrated
+    assert costs.current({**told[0].env, "HOME": f"{tmp_path}/inside"})["fsync"].calibrated
 
 
 def test_of_other_groups_it_has_nothing(home: Path) -> None:

@@ -175,13 +175,13 @@ def lasting(function: Function) -> Iterator[Hint]:
     for store in function.stores:
         if store.how in _ADDS and (held := _held(store)):
             yield Hint("kept_within", store.line, function, store.loop, {"name": store.owner, "held": held})
-    given = _given_back(function)
-    for inner in function.module.functions:
-        if given and inner.outer is function:
-            for store in inner.stores:
-                own = store.owner in inner.types or store.owner in inner.params or store.owner in inner.values
-                if store.how in _ADDS and not own and function.types.get(store.owner) in _CONTAINERS:
-                    yield Hint("kept_within", store.line, inner, store.loop, {"name": store.owner, "held": store.owner})
+    outer = function.outer
+    if outer is None or not _given_back(outer):
+        return
+    for store in function.stores:
+        own = store.owner in function.types or store.owner in function.params or store.owner in function.values
+        if store.how in _ADDS and not own and outer.types.get(store.owner) in _CONTAINERS:
+            yield Hint("kept_within", store.line, function, store.loop, {"name": store.owner, "held": store.owner})
 
 
 _ADDS = ("append", "add", "extend", "appendleft")
@@ -207,9 +207,7 @@ def _given_back(function: Function) -> bool:
     """Whether a function gives back a function of its own, or several in a tuple or a mapping."""
     if not isinstance(function.node, FUNCTIONS):
         return False
-    inner = {found.name for found in function.module.functions if found.outer is function}
-    if not inner:
-        return False
+    inner = {node.name for node in function.node.body if isinstance(node, FUNCTIONS)}
     for node in walk(function.node):
         value = node.value if isinstance(node, ast.Return) else None
         parts = (
