@@ -118,7 +118,8 @@ def handed_on(path: str) -> str:
             measured = _measured(file.read(), path)
     except (OSError, ValueError):
         return ""
-    return json.dumps({"ms": {key: measured[key] for key in REFERENCE if key in measured}}, separators=(",", ":"))
+    short = {key: [float(f"{ms:.4g}") for ms in measured[key]] for key in REFERENCE if key in measured}
+    return json.dumps({"ms": short}, separators=(",", ":"))
 
 
 def _measured(text: str, source: str) -> dict[str, tuple[float, float]]:

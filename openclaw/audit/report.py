@@ -142,7 +142,7 @@ def _impact(groups: list[Group], words: Words) -> Iterator[str]:
         after = quantity(estimate.after, estimate.unit, words)
         better = improvement(estimate, words)
         basis = words.basis[estimate.basis]
-        yield f"| {change} ({first.points[0]}, ×{len(group)}) | {before} ({basis}) | {after} | {better} |"
+        yield f"| {change} ({first.points[0]}, ×{len(group)}) | {before} ({basis}) | {after} ({basis}) | {better} ({basis}) |"
     yield ""
 
 
