@@ -141,8 +141,8 @@ def _impact(groups: list[Group], words: Words) -> Iterator[str]:
         before = quantity(estimate.before, estimate.unit, words)
         after = quantity(estimate.after, estimate.unit, words)
         better = improvement(estimate, words)
-        basis = words.basis[estimate.basis]
-        yield f"| {change} ({first.points[0]}, ×{len(group)}) | {before} ({basis}) | {after} ({basis}) | {better} ({basis}) |"
+        figures = " | ".join(f"{figure} ({words.basis[estimate.basis]})" for figure in (before, after, better))
+        yield f"| {change} ({first.points[0]}, ×{len(group)}) | {figures} |"
     yield ""
 
 
