@@ -34,7 +34,7 @@ ROOMS = (
     {"containers"},
     {"spool", "http"},
     {"audit"},
-    {"config", "message", "profiles", "clock", "errors", "logs", "openclaw"},
+    {"config", "message", "page", "profiles", "clock", "errors", "logs", "openclaw"},
 )
 """From the top down. `openclaw` is the package itself, which holds the version. Leaves may import leaves."""
 

@@ -35,7 +35,8 @@ class MainAgentManager:
     """Main's agent. `submit` takes a turn of group main; `listener` is told what becomes of it.
 
     Turns that cannot run in the persistent container go to `overflow`. `ready` is called each time that Main has begun
-    to serve, in its container or without. `status` is replaced as a whole by the thread and may be read by anybody.
+    to serve, in its container or without. `status` is replaced as a whole by the thread and may be read by anybody;
+    `changed` is called when it is another one, and takes a microsecond.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class MainAgentManager:
         overflow: Callable[[Turn], None],
         listener: TurnListener,
         ready: Callable[[], None],
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         self._alarms = alarms
         self._mailbox: Mailbox[_Event] = Mailbox(
@@ -60,6 +62,7 @@ class MainAgentManager:
             later=self._later, overflow=overflow, listener=listener, ready=ready,
         )  # fmt: skip
         self.status = self._machine.status()
+        self._changed = changed
 
     def make_room(self, turns: int) -> None:
         """An earlier process has left so many turns, whose QUEUE_LIMIT may have been another; before `start`."""
@@ -115,8 +118,14 @@ class MainAgentManager:
         self._machine.in_hand = None
         if event.cid in ("", self._machine.cid):
             event.act(*event.args)
-        self.status = self._machine.status()
+        self._show()
 
     def _recover(self) -> None:
         self._machine.give_up()
-        self.status = self._machine.status()
+        self._show()
+
+    def _show(self) -> None:
+        status = self._machine.status()
+        if status != self.status:
+            self.status = status
+            self._changed()

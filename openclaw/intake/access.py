@@ -23,6 +23,9 @@ from openclaw.http.framing import RequestHead
 from openclaw.intake.peer import Address, PeerUnknown, uid_of
 from openclaw.intake.problems import Problem
 
+PAGE = "/"
+"""Where the page is."""
+
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 _AUTHORITY = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::([0-9]{1,5}))?", re.ASCII)
 
@@ -74,11 +77,18 @@ class Access:
             " Call as that user, or set OPENCLAW_TOKEN for the service and send it as a bearer token.",
         )
 
-    def check(self, head: RequestHead, caller: Caller) -> None:
-        """Raise Problem (421, 403 or 401) unless `caller` may send this request."""
+    def check(self, head: RequestHead, caller: Caller) -> bool:
+        """Raise Problem (421, 403 or 401) unless `caller` may send this request; whether it has shown who it is.
+
+        Where a token is set anybody may have the page, which asks for it: a browser cannot send one along with the
+        address. The page itself tells nothing of this service.
+        """
         self._check_host(head, caller.local)
         _check_page(head)
+        if self._token and head.path == PAGE and head.method in ("GET", "HEAD"):
+            return self.knows(caller) or self._bears_token(head)
         self._check_caller(head, caller)
+        return True
 
     def _check_host(self, head: RequestHead, local: Address) -> None:
         """HTTP/1.0 may leave the Host out: no browser speaks it, so nothing can be rebound."""

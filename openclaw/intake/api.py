@@ -11,6 +11,7 @@
     GET    /status /healthz /readyz /metrics
     GET PUT DELETE  /groups        see group_api
     GET POST PATCH DELETE  /tasks  see task_api
+    GET    / /events /times, and /failed   see page_api
 
 Holds no state of its own; handlers run on many connection threads at once and reach the service through Front only.
 """
@@ -25,10 +26,11 @@ from typing import Any, Protocol
 from openclaw.errors import InvalidMessage, MessageRefused
 from openclaw.intake.exchange import NO_CONTENT, Handler, Headers, Request, Response, StreamedResponse, json_response
 from openclaw.intake.group_api import GroupApi, GroupFront
+from openclaw.intake.page_api import PageApi, View
 from openclaw.intake.problems import Problem
 from openclaw.intake.streams import EventReader, event_stream
 from openclaw.intake.task_api import TaskApi, TaskFront
-from openclaw.message import Message, is_reply_id, load_object
+from openclaw.message import Message, is_name, is_reply_id, load_object
 from openclaw.routing.desk import Receipt
 
 MAX_WAIT_S = 3600
@@ -38,10 +40,17 @@ _AS_IN = """curl -d '{"text": "hello"}' …, in single quotes, which keep the do
 _GROUPS = "/groups"
 _TASKS = "/tasks"
 _STOPPING = {"detail": "the service is stopping; the message is kept and answered after the next start"}
+_FAILED = "/failed"
+_SESSIONS = "/sessions"
 
 
 class Front(GroupFront, Protocol):
     """The service as the API sees it. Every method may be called from many threads at once."""
+
+    @property
+    def view(self) -> View:
+        """What the page is shown."""
+        ...
 
     def accept(self, message: Message, /) -> Receipt:
         """Accept a message; blocks until it is durable. Raises MessageRefused."""
@@ -104,6 +113,7 @@ class Api:
         self._front = front
         self._groups = GroupApi(front)
         self._tasks = TaskApi(front.tasks)
+        self._page = PageApi(front.view)
         self._routes: dict[str, dict[str, Handler]] = {
             _MESSAGES: {"POST": self._accept},
             "/status": {"GET": self._status},
@@ -114,6 +124,7 @@ class Api:
             "/metrics": {"GET": self._metrics},
             _GROUPS: {"GET": self._groups.list},
             _TASKS: self._tasks.collection,
+            **self._page.routes(),
         }
 
     def route(self, method: str, path: str) -> Handler:
@@ -135,6 +146,11 @@ class Api:
             return self._groups.handlers(name)
         if parent == _TASKS and name:
             return self._tasks.handlers(name)
+        if parent == _FAILED and name:
+            return self._page.failed_handlers(name)
+        if parent.startswith(_GROUPS + "/") and parent.endswith(_SESSIONS) and is_name(name):
+            group = parent[len(_GROUPS) + 1 : -len(_SESSIONS)]
+            return self._page.session_handlers(group, name)
         try:
             return self._routes[path]
         except KeyError:

@@ -138,15 +138,15 @@ class Connection:
 
     def _admit(self, head: RequestHead) -> tuple[Request, Handler]:
         """The whole request; its body is read only once its sender and its aim are known to be good."""
-        self._site.access.check(head, self._caller)
-        self._site.registry.trust(self._sock)
+        if self._site.access.check(head, self._caller):
+            self._site.registry.trust(self._sock)
         handler = self._site.application.route(head.method, head.path)
         length = body_length(head, MAX_BODY)
         if length and head.expects_continue:
             self._timed.send_all(_CONTINUE, self._site.limits.write_s)
         body = read_body(self._stream, length)
-        last_event = head.field("last-event-id") or ""
-        return Request(head.method, head.path, head.query, body, self._watch_hangup, last_event), handler
+        last_event, tags = head.field("last-event-id") or "", head.field("if-none-match") or ""
+        return Request(head.method, head.path, head.query, body, self._watch_hangup, last_event, tags), handler
 
     def _watch_hangup(self, *, endless: bool = False) -> AbstractContextManager[Hangup]:
         return self._site.hangups.watch(self._sock, endless=endless)

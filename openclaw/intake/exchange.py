@@ -43,6 +43,8 @@ class Request:
     watch_hangup: WatchHangup
     last_event_id: str = ""
     """Where a reader of events was when its connection broke."""
+    if_none_match: str = ""
+    """The tags of what the caller has already."""
 
 
 class Response(NamedTuple):
@@ -75,7 +77,7 @@ def json_response(status: int, value: dict[str, Any], headers: Headers = ()) -> 
 
 def render(response: Response, *, now: float, close: bool, head_only: bool = False) -> bytes:
     """The bytes of `response`: in one piece, so that they leave in one segment where they fit. `now` is Unix time."""
-    length = f"Content-Length: {len(response.body)}" if response.status != 204 else ""  # RFC 9110, 8.6
+    length = f"Content-Length: {len(response.body)}" if response.status not in (204, 304) else ""  # RFC 9110, 8.6
     head = _head(response, length, now=now, close=close)
     return head if head_only else head + response.body
 
@@ -101,7 +103,7 @@ def _head(response: Response | StreamedResponse, length: str, *, now: float, clo
         f"Date: {_date(int(now))}",
         f"Content-Type: {response.content_type}",
         *([length] if length else []),
-        "Cache-Control: no-store",
+        *([] if any(name == "Cache-Control" for name, _ in response.headers) else ["Cache-Control: no-store"]),
         "X-Content-Type-Options: nosniff",
         *(f"{name}: {value}" for name, value in response.headers),
     ]

@@ -23,9 +23,9 @@ from openclaw.spool.syscalls import rename_new
 
 log = logging.getLogger(__name__)
 
-_REASON = ".reason.json"
+REASON = ".reason.json"
 _NUMBERED = 99  # names tried one by one before one is made that cannot be taken
-_ROOM = NAME_MAX - len(_REASON) - len("-") - len(str(2**64))
+_ROOM = NAME_MAX - len(REASON) - len("-") - len(str(2**64))
 
 
 class FailedFiles:
@@ -43,17 +43,17 @@ class FailedFiles:
         reason = dump_bytes(self._reason(original, error))
         for stem in self._stems(original):
             try:
-                self._failed.place(stem + _REASON, reason, 0o600, replace=False)
+                self._failed.place(stem + REASON, reason, 0o600, replace=False)
             except FileExistsError:
                 continue
             try:
                 rename_new(name, f"{stem}.json", src_dir_fd=source.fd, dst_dir_fd=self._failed.fd)
             except OSError as moving:
-                self._failed.remove(stem + _REASON)
+                self._failed.remove(stem + REASON)
                 if isinstance(moving, FileExistsError):
                     continue
                 raise
-            log.warning("ipc/inbox: %r is not taken, see ipc/failed: %r: %s", original, stem + _REASON, error)
+            log.warning("ipc/inbox: %r is not taken, see ipc/failed: %r: %s", original, stem + REASON, error)
             return
 
     def _reason(self, original: str, error: FileRefused | MessageRefused) -> dict[str, str | int]:

@@ -11,7 +11,7 @@ import json
 import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
@@ -58,9 +58,11 @@ class _Read(NamedTuple):
 class Groups:
     """The registered groups: Main, and every folder that has a group.json. Main may have one too."""
 
-    def __init__(self, guard: SettingsGuard) -> None:
+    def __init__(self, guard: SettingsGuard, changed: Callable[[], None] = lambda: None) -> None:
+        """`changed` is called when there is another group, one less, or one with other settings."""
         self._guard = guard
         self._root = guard.root
+        self._changed = changed
         self._lock = threading.Lock()
         self._known: dict[str, _Read] = {}  # guarded by _lock; by group
 
@@ -133,11 +135,13 @@ class Groups:
         if group == MAIN and not replace:
             raise GroupTaken(f"{MAIN} is there from the start")
         try:
-            return self._guard.publish(group, data, replace=replace) and group != MAIN
+            new = self._guard.publish(group, data, replace=replace) and group != MAIN
         except FileExistsError as error:
             raise GroupTaken(f"there is a group {group} already") from error
         except OSError as error:
             raise _not_written(group, error) from error
+        self._changed()
+        return new
 
     def remove(self, group: str) -> None:
         """Take a group's settings away, so that nobody can speak to it; its folder and files stay.
@@ -154,6 +158,7 @@ class Groups:
             raise self._unknown(group) from None
         except OSError as error:
             raise _not_written(group, error) from error
+        self._changed()
 
     def _current(self, group: str) -> _Read:
         """What holds now, read only where group.json is another one than before. Raises OSError, FileRefused."""

@@ -162,9 +162,12 @@ class Reservations:
 
     def begun(self) -> list[str]:
         """The ids of what agents are working on, oldest first."""
+        return [turn.id for turn in self.turns() if turn.begun is not None]
+
+    def turns(self) -> list[Turn]:
+        """What is in flight, oldest first."""
         with self._lock:
-            turns = [place.turn for place in self._flight.values()]
-        return [turn.id for turn in turns if turn.begun is not None]
+            return [place.turn for place in self._flight.values()]
 
     def settled(self, turn: Turn) -> None:
         """Nothing of the turn is left to do: its place is free."""

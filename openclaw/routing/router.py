@@ -52,13 +52,18 @@ class Router:
         *,
         deliver: Callable[[Turn, Answer], None],
         hand_over: Callable[[Callable[[], None]], None],
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
-        """`hand_over` has delivery's thread call a function, which may wait for the disk; it never waits itself."""
+        """`hand_over` has delivery's thread call a function, which may wait for the disk; it never waits itself.
+
+        `changed` is called when there are more turns than before; it takes a microsecond.
+        """
         self._reservations = reservations
         self._ledger = ledger
         self._sessions = sessions
         self._deliver = deliver
         self._hand_over = hand_over
+        self._changed = changed
         self._agents: Agents | None = None
         self._lock = threading.Lock()
         # Guarded by _lock: the lanes, the state of each turn in them, whether turns are dispatched; and those that an
@@ -249,6 +254,7 @@ class Router:
         with self._lock:
             ready = [turn for turn in turns if self._lanes.join(turn)]
         self._dispatch(ready)
+        self._changed()
 
     def _dispatch(self, turns: list[Turn]) -> None:
         """Hand turns that are first in their lanes to the agents; before `open` and after `close` they wait.

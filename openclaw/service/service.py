@@ -70,6 +70,7 @@ from openclaw.service.recovery_tries import ENGINE_AWAY, RecoveryTries
 from openclaw.service.schedule_front import ScheduleFront
 from openclaw.service.schedule_ways import ScheduleWays
 from openclaw.service.tick import Tick
+from openclaw.service.view import SiteView
 from openclaw.service.watchdog import Watchdog
 from openclaw.spool import Committer, Watcher
 
@@ -169,6 +170,7 @@ class Service:
         self._tries.begin()
         self._run(self._inbox)
         self._run(self._scheduler)
+        self._run(self.view)
         self.http.start()
         self._started.append(lambda: self.http.close(HTTP_GRACE))
         if self._manager.watchdog_s:
@@ -231,7 +233,7 @@ class Service:
         self._ledger = Ledger(work, outbox, self._committer, self._clock)
         self._retention = Retention((outbox, failed), config.outbox_retention_days, self._clock)
         guard = SettingsGuard(self._home.groups)
-        self._groups = Groups(guard)
+        self._groups = Groups(guard, self._groups_changed)
         self._profiles = Profiles(self._home.groups)
         self._waiters = Waiters(self._ledger.reply)
         self._metrics = Metrics()
@@ -241,14 +243,21 @@ class Service:
         self._reservations = Reservations(self._ledger, self._clock, admit=self._admit, limit=config.queue_limit)
         self._outbox = Outbox(
             self._ledger, self._waiters, self._callbacks, self._clock, self._alarms,
-            remember=self._remember, settled=self._reservations.settled,
+            remember=self._remember, settled=self._settled,
             told=self._published,
+        )  # fmt: skip
+        self.view = SiteView(
+            self._reservations, self._clock, self._alarms,
+            status=self.status, check=self._groups.config, groups=self._home.groups,
+            failed=failed, inbox=inbox, watcher=self._watcher,
         )  # fmt: skip
         self._runtime = runtime_choice.choose(config, self._clock, self._home.installation, self._stop.wait)
         self._sessions = Sessions(self._home.groups, self._clock, self._runtime.container_uid)
         self._router = Router(
-            self._reservations, self._ledger, self._sessions, deliver=self._outbox.deliver, hand_over=self._outbox.call
-        )
+            self._reservations, self._ledger, self._sessions,
+            deliver=self._outbox.deliver, hand_over=self._outbox.call,
+            changed=self.view.changed,
+        )  # fmt: skip
         self._events = EventHub(self._ledger.reply, self._reservations.holds)
         specs = Specs(
             config, self._home.channels, config_of=self._groups.config, allowlist=MountAllowlist(config.home),
@@ -266,7 +275,7 @@ class Service:
         calls = AgentCalls({
             **self._subagents.tools, **sent.tools, **GroupCalls(self._groups).tools, **TaskCalls(self._scheduler).tools,
         })  # fmt: skip
-        listener = Listener(self._router, calls, self._events)
+        listener = Listener(self._router, calls, self._events, self.view.changed)
         self._gateway = self._make_gateway() if config.engine == "messages" else None
         uid = self._runtime.container_uid
         channels = self._channels = Channels(self._home.channels, self._watcher, uid, self._gateway)
@@ -274,11 +283,12 @@ class Service:
         self._dedicated = DedicatedAgents(
             config=config, runtime=self._runtime, channels=channels, specs=specs,
             clock=self._clock, alarms=self._alarms, watch=watch, listener=listener,
+            changed=self.view.changed,
         )  # fmt: skip
         self._main = MainAgentManager(
             config=config, runtime=self._runtime, channels=channels, specs=specs,
             clock=self._clock, alarms=self._alarms, overflow=self._dedicated.submit, listener=listener,
-            ready=self._dedicated.keep_standby,
+            ready=self._dedicated.keep_standby, changed=self.view.changed,
         )  # fmt: skip
         self._recovery = Recovery(
             self._runtime, channels, specs, self._main, self._dedicated,
@@ -499,6 +509,14 @@ class Service:
 
         return remembered
 
+    def _groups_changed(self) -> None:
+        self.view.groups_changed()
+
+    def _settled(self, turn: Turn) -> None:
+        """Nothing of a turn is left to do. On delivery's thread."""
+        self._reservations.settled(turn)
+        self.view.changed()
+
     def _published(self, turn: Turn, reply: dict[str, Any]) -> None:
         """A reply is durable: tell whom it concerns. On delivery's thread. Raises NotDurable before anybody is told."""
         if not reply:  # damaged, which the ledger has said
@@ -512,6 +530,7 @@ class Service:
             log.error("the session of %s could not be written: %s", turn.id, error)
         for name, milliseconds in reply["timing"].items():
             self._totals.observe(milliseconds, name, reply["route"])
+        self.view.answered(turn, reply)
         self._subagents.finished(turn, reply)
         self._scheduler.finished(turn.id, reply)
         self._events.done(turn.id)

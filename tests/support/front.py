@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from openclaw.agents.group_config import GroupConfig
 from openclaw.agents.settings_guard import SettingsGuard
+from openclaw.clock import SystemClock, Timers
 from openclaw.delivery.events import EventHub, Reader
-from openclaw.errors import MessageRefused, TaskRefused
+from openclaw.errors import MessageRefused, TaskRefused, UnknownGroup
 from openclaw.message import Message, Reply, Timing
+from openclaw.observe.live import Live, LiveReader
 from openclaw.routing.desk import Receipt
 from openclaw.routing.groups import Groups
 
@@ -50,6 +53,48 @@ class FakeTasks:
         return {"id": what[1], "status": what[0]}
 
 
+class FakeView:
+    """Shows what a test puts there; `live` is a reader of the test's own."""
+
+    def __init__(self) -> None:
+        self.timers = Timers(SystemClock())
+        self.topics: dict[str, dict[str, Any]] = {"now": {}, "failed": {}}
+        self.live_state = Live({name: partial(self._topic, name) for name in self.topics}, self.timers, SystemClock())
+        self.lists: dict[str, Any] = {"failed": [], "more": 0}
+        self.retried: list[str] = []
+        self.removed: list[str] = []
+        self.refusal: OSError | None = None
+
+    def _topic(self, name: str) -> dict[str, Any]:
+        return self.topics[name]
+
+    def live(self) -> LiveReader:
+        return self.live_state.open()
+
+    def times(self) -> dict[str, Any]:
+        return {"period_s": 300, "now": 0, "rows": []}
+
+    def failed(self) -> dict[str, Any]:
+        return self.lists
+
+    def failed_retry(self, key: str, /) -> bool:
+        return self._acted(self.retried, key)
+
+    def failed_remove(self, key: str, /) -> bool:
+        return self._acted(self.removed, key)
+
+    def session(self, group: str, session: str, /) -> dict[str, Any]:
+        if group != "main":
+            raise UnknownGroup(f"there is no group {group!r}")
+        return {"group": group, "session": session, "turns": [], "whole": True}
+
+    def _acted(self, on: list[str], key: str) -> bool:
+        if self.refusal is not None:
+            raise self.refusal
+        on.append(key)
+        return key != "gone.json"
+
+
 class FakeFront:
     """Remembers what it is asked. `refusal` is raised by accept; `answer` finishes a message for those who wait.
 
@@ -57,6 +102,7 @@ class FakeFront:
     """
 
     def __init__(self, groups_root: Path = Path("/nonexistent")) -> None:
+        self.view = FakeView()
         self._groups = Groups(SettingsGuard(groups_root))
         self.hub = EventHub(self.reply, lambda message_id: self.progress(message_id) is not None)
         self.accepted: list[Message] = []
