@@ -34,7 +34,9 @@ async function ask(path, options = {}) {
     if (token) headers.Authorization = `Bearer ${token}`;
     const response = await fetch(path, { ...options, headers, cache: "no-store" });
     if (response.status !== 401) return response;
-    if (token && token === sessionStorage.getItem(TOKEN)) sessionStorage.removeItem(TOKEN);
+    const now = sessionStorage.getItem(TOKEN);
+    if (now && now !== token) continue; // another one was given meanwhile
+    sessionStorage.removeItem(TOKEN);
     await askToken();
   }
 }

@@ -72,12 +72,15 @@ class Item {
   /** Text comes in many small pieces: the document is touched once a frame. */
   write(text) {
     this.text = text;
-    this.due ??= requestAnimationFrame(() => {
-      this.due = undefined;
-      const low = atEnd();
-      this.answer.replaceChildren(...fenced(this.text));
-      if (low) scrollDown();
-    });
+    this.due ??= requestAnimationFrame(() => this.render());
+  }
+
+  render() {
+    cancelAnimationFrame(this.due);
+    this.due = undefined;
+    const low = atEnd();
+    this.answer.replaceChildren(...fenced(this.text));
+    if (low) scrollDown();
   }
 
   tool({ name, detail }) {
@@ -114,7 +117,8 @@ class Item {
 
   finish(reply) {
     this.status = reply.status;
-    this.write(reply.text + (reply.error ? `${reply.text ? "\n\n" : ""}${reply.error}` : ""));
+    this.text = reply.text + (reply.error ? `${reply.text ? "\n\n" : ""}${reply.error}` : "");
+    this.render(); // before it is no longer busy: then it is read out
     const { timing, usage = {}, route, attempt } = reply;
     const tokens = (usage.input_tokens || 0) + (usage.output_tokens || 0);
     this.footer.textContent = [

@@ -4,7 +4,8 @@
 
 const ROUTES = ["persistent", "dedicated", "subagent"];
 const KINDS = { totalTime: "Total: from the question to the reply", prepTime: "Preparation: until the agent begins", agentTime: "Agent: its own time" };
-const WIDE = 640, HIGH = 200, LEFT = 52, RIGHT = 8, TOP = 10, BOTTOM = 24;
+let WIDE = 640; // as many units as the picture has pixels, so that its text is as large as any other
+const HIGH = 200, LEFT = 52, RIGHT = 8, TOP = 10, BOTTOM = 24;
 const times = { rows: new Map(), period: 300, now: 0 };
 
 async function loadTimes() {
@@ -26,6 +27,8 @@ function drawTimes() {
   const from = Math.floor((times.now - hours * 3600) / times.period) * times.period;
   const rows = [...times.rows.values()].filter((row) => row.at >= from).sort((a, b) => a.at - b.at);
   const open = $("pictures").querySelector("details")?.open;
+  const width = $("pictures").clientWidth;
+  WIDE = Math.max(260, width / Math.max(1, Math.floor((width + 16) / 432)) - 42);
   if (!rows.length) {
     $("pictures").replaceChildren(make("p", { className: "hint", textContent: "No reply in this time." }));
     return;
@@ -36,6 +39,8 @@ function drawTimes() {
   $("pictures").replaceChildren(legend(), besides(rows),
     ...Object.entries(KINDS).map(([kind, title]) => lines(rows, kind, title, span)), tokens(rows, span), table);
 }
+
+new ResizeObserver(() => drawTimes()).observe($("pictures"));
 
 function legend() {
   return make("p", { className: "legend" }, ...ROUTES.map((route) => make("span", { data: { route }, textContent: route })),
@@ -55,7 +60,7 @@ const label = (x, y, text, anchor = "middle") => {
 };
 
 function hoursBelow(span) {
-  const step = [600, 1800, 3600, 7200].find((seconds) => (span.to - span.from) / seconds <= 7) || 7200;
+  const step = [600, 1800, 3600, 7200].find((seconds) => (span.to - span.from) / seconds <= WIDE / 85) || 10800;
   const found = [];
   for (let at = Math.ceil(span.from / step) * step; at <= span.to; at += step) {
     const date = new Date(at * 1000);

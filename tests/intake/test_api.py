@@ -226,10 +226,10 @@ class TestPaths:
     @pytest.mark.parametrize(
         "path",
         [
-            *("/", "//", "/nowhere", "/messages/", "//messages", "/messages//", "/Messages", "/%6dessages"),
+            *("//", "/page.js", "/nowhere", "/messages/", "//messages", "/messages//", "/Messages", "/%6dessages"),
             *("/messages/a.b", "/messages/a.s0", "/messages/a.s1.m1", "/messages/-a", "/messages/" + "a" * 65),
             *("/messages/..", "/messages/../status", "/messages/%2e%2e", "/messages/a%00", "/./healthz", "/healthz/"),
-            *("/messages;x", "/messages/a/", "/messages/a/events/", "/messages/a/b/events", "/events", "/status/x"),
+            *("/messages;x", "/messages/a/", "/messages/a/events/", "/messages/a/b/events", "/events/", "/status/x"),
             "/" + "x" * 5000,
         ],
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import itertools
 import json
 import os
@@ -42,23 +43,35 @@ def program() -> str | None:
     return next((found for name in PROGRAMS if (found := shutil.which(name))), None)
 
 
-class Chromium:
-    """One browser; `tab` opens a page in it."""
+def _pipe() -> tuple[int, int]:
+    """A pipe whose numbers are none of those that the browser looks at."""
+    low = os.pipe()
+    ends = [fcntl.fcntl(end, fcntl.F_DUPFD_CLOEXEC, 10) for end in low]
+    for end in low:
+        os.close(end)
+    return ends[0], ends[1]
 
-    def __init__(self, executable: str, folder: Path) -> None:
-        to_read, self._write = os.pipe()
-        self._read, to_write = os.pipe()
+
+class Chromium:
+    """One browser, which keeps in `folder` what it has to keep; `tab` opens a page in it.
+
+    Only root may have it run as another `uid`.
+    """
+
+    def __init__(self, executable: str, folder: Path, *, uid: int | None = None) -> None:
+        to_read, self._write = _pipe()
+        self._read, to_write = _pipe()
         self._log = (folder / "chromium.log").open("wb")
         command = [
             executable, "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--no-first-run",
             "--disable-extensions", "--disable-background-networking", "--disable-component-update", "--mute-audio",
             f"--user-data-dir={folder / 'profile'}", "--remote-debugging-pipe", "about:blank",
         ]  # fmt: skip
-        # The shell puts the pipe's ends where the browser looks for them, whatever numbers they have here.
+        # The shell puts the pipes' ends where the browser looks for them.
         self._process = subprocess.Popen(
-            ["/bin/sh", "-c", f'exec "$@" 3<&{to_read} 4>&{to_write}', "sh", *command],
+            ["/bin/bash", "-c", f'exec "$@" 3<&{to_read} 4>&{to_write}', "bash", *command],
             pass_fds=(to_read, to_write), stdin=subprocess.DEVNULL, stdout=self._log, stderr=self._log,
-            start_new_session=True, env={**os.environ, "HOME": str(folder)},
+            start_new_session=True, env={**os.environ, "HOME": str(folder)}, user=uid, cwd=folder,
         )  # fmt: skip
         os.close(to_read)
         os.close(to_write)

@@ -9,13 +9,13 @@ from typing import Any
 
 from openclaw.agents.group_config import GroupConfig
 from openclaw.agents.settings_guard import SettingsGuard
-from openclaw.clock import SystemClock, Timers
 from openclaw.delivery.events import EventHub, Reader
 from openclaw.errors import MessageRefused, TaskRefused, UnknownGroup
 from openclaw.message import Message, Reply, Timing
 from openclaw.observe.live import Live, LiveReader
 from openclaw.routing.desk import Receipt
 from openclaw.routing.groups import Groups
+from tests.support.clock import FakeClock, ManualTimers
 
 
 class FakeTasks:
@@ -57,9 +57,10 @@ class FakeView:
     """Shows what a test puts there; `live` is a reader of the test's own."""
 
     def __init__(self) -> None:
-        self.timers = Timers(SystemClock())
+        self.timers = ManualTimers(FakeClock())
         self.topics: dict[str, dict[str, Any]] = {"now": {}, "failed": {}}
-        self.live_state = Live({name: partial(self._topic, name) for name in self.topics}, self.timers, SystemClock())
+        topics = {name: partial(self._topic, name) for name in self.topics}
+        self.live_state = Live(topics, self.timers, self.timers.clock)
         self.lists: dict[str, Any] = {"failed": [], "more": 0}
         self.retried: list[str] = []
         self.removed: list[str] = []
