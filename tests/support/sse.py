@@ -8,8 +8,8 @@ import socket
 from types import TracebackType
 from typing import Any, NamedTuple
 
-NAMES = ("queued", "started", "delta", "tool", "subagent", "done")
-_BLOCK = re.compile(rf"id: (?:[2-9]-)?[0-9]+\.[0-9]+\nevent: (?:{'|'.join(NAMES)})\ndata: {{[^\r\n]*}}")
+NAMES = ("queued", "started", "delta", "tool", "subagent", "done", "now", "times", "failed", "groups")
+_BLOCK = re.compile(rf"id: (?:[2-9]-)?[0-9]+(?:\.[0-9]+)?\nevent: (?:{'|'.join(NAMES)})\ndata: {{[^\r\n]*}}")
 _TIMEOUT = 10.0
 
 
