@@ -50,10 +50,13 @@ class TestThePage:
 
     @AS_ROOT
     def test_having_it_makes_nobody_known(self, front: FakeFront) -> None:
-        with http_service(front, token="secret", max_connections=8) as server:
-            with RawClient(server.port, uid=NOBODY) as one, RawClient(server.port, uid=NOBODY) as two:
-                assert one.request("GET", "/").status == 200
-                assert two.response().status == 503  # an eighth of them is one, and that one is still a stranger's
+        with (
+            http_service(front, token="secret", max_connections=8) as server,
+            RawClient(server.port, uid=NOBODY) as one,
+        ):
+            assert one.request("GET", "/").status == 200
+            with RawClient(server.port, uid=NOBODY) as two:
+                assert two.response().status == 503  # an eighth of them is one, and that is still a stranger's
 
 
 class TestEvents:
