@@ -146,6 +146,8 @@ class Api:
             return self._groups.handlers(name)
         if parent == _TASKS and name:
             return self._tasks.handlers(name)
+        if name == _SESSIONS[1:] and parent.startswith(_GROUPS + "/") and is_name(parent[len(_GROUPS) + 1 :]):
+            return self._page.session_handlers(parent[len(_GROUPS) + 1 :], None)
         if parent == _FAILED and name:
             return self._page.failed_handlers(name)
         if parent.startswith(_GROUPS + "/") and parent.endswith(_SESSIONS) and is_name(name):

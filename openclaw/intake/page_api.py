@@ -7,6 +7,7 @@
     GET    /failed         200 {"failed": [{"key", "file", "title", "status", "detail", "at", "size"?}, …], "more"}
     POST   /failed/KEY     202 {"key", "status": "retried"}: back in ipc/inbox; 404; 409
     DELETE /failed/KEY     200 {"key", "status": "removed"}; 404; 409
+    GET    /groups/NAME/sessions            200 {"group", "sessions": [{"session", "at"}, …]}, the latest first
     GET    /groups/NAME/sessions/SESSION
                            200 {"group", "session", "turns": [{"id", "at", "asked", "text"}, …], "whole"}
 
@@ -19,11 +20,12 @@ Holds no state of its own; handlers run on many connection threads at once.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Protocol
 
 from openclaw import page
-from openclaw.errors import UnknownGroup
+from openclaw.errors import MessageRefused
 from openclaw.intake.exchange import Handler, Request, Response, StreamedResponse, json_response
 from openclaw.intake.problems import Problem
 from openclaw.intake.streams import EventReader, event_stream
@@ -52,8 +54,12 @@ class View(Protocol):
         """Throw one away; whether it was there. Raises OSError."""
         ...
 
+    def sessions(self, group: str, /) -> dict[str, Any]:
+        """Which sessions a group keeps. Raises MessageRefused, or OSError."""
+        ...
+
     def session(self, group: str, session: str, /) -> dict[str, Any]:
-        """What a session keeps. Raises UnknownGroup, or OSError."""
+        """What a session keeps. Raises MessageRefused, or OSError."""
         ...
 
 
@@ -76,9 +82,11 @@ class PageApi:
         """By method, what handles /failed/KEY."""
         return {"POST": partial(self._retry, key), "DELETE": partial(self._remove, key)}
 
-    def session_handlers(self, group: str, session: str) -> dict[str, Handler]:
-        """By method, what handles /groups/NAME/sessions/SESSION."""
-        return {"GET": partial(self._session, group, session)}
+    def session_handlers(self, group: str, session: str | None) -> dict[str, Handler]:
+        """By method, what handles /groups/NAME/sessions/SESSION, or all of them without one."""
+        if session is None:
+            return {"GET": partial(_read, partial(self._view.sessions, group))}
+        return {"GET": partial(_read, partial(self._view.session, group, session))}
 
     def _events(self, request: Request) -> StreamedResponse:
         return event_stream(self._view.live(), request)
@@ -107,13 +115,14 @@ class PageApi:
             raise _gone()
         return json_response(200, {"key": key, "status": "removed"})
 
-    def _session(self, group: str, session: str, _request: Request) -> Response:
-        try:
-            return json_response(200, self._view.session(group, session))
-        except UnknownGroup as unknown:
-            raise Problem.of(unknown) from None
-        except OSError as error:
-            raise Problem(500, f"The session cannot be read: {_why(error)}.") from None
+
+def _read(read: Callable[[], dict[str, Any]], _request: Request) -> Response:
+    try:
+        return json_response(200, read())
+    except MessageRefused as refused:
+        raise Problem.of(refused) from None
+    except OSError as error:
+        raise Problem(500, f"The group's sessions cannot be read: {_why(error)}.") from None
 
 
 def _page(request: Request) -> Response:

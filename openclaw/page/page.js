@@ -63,7 +63,6 @@ function otherTalk() {
     say(new Error("A session's name has letters, digits, - and _, at most 64."));
     return;
   }
-  $("sessions").append(make("option", { value: session }));
   openTalk($("group").value, session).catch(say);
 }
 

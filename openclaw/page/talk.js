@@ -101,10 +101,12 @@ class Item {
       this.children.append(make("li", {}, make("details", {}, child.line, child.text)));
     }
     if (RANK[status] <= RANK[child.status]) return; // what is told again, or late, takes nothing back
+    const low = atEnd();
     child.status = status;
     child.line.textContent = `Subagent ${id.slice(this.id.length + 1)}: ${status}`;
     this.show();
-    if (status in ENDS) this.fetchChild(id, child);
+    if (low) scrollDown();
+    if (status in ENDS) this.fetchChild(id, child).catch(say);
   }
 
   async fetchChild(id, child) {
@@ -219,10 +221,15 @@ async function openTalk(group, session) {
   Object.assign(talk, { group, session });
   talk.items.clear();
   $("log").replaceChildren();
+  $("sessions").replaceChildren();
   const said = new Map(memory.read());
   let past = { turns: [], whole: true };
   try {
-    past = await call("GET", `/groups/${group}/sessions/${session}`);
+    const [kept, { sessions }] = await Promise.all([
+      call("GET", `/groups/${group}/sessions/${session}`), call("GET", `/groups/${group}/sessions`),
+    ]);
+    past = kept;
+    if (turn === talk.opened) sessions.map(({ session: name }) => name).forEach(offer);
     say(null);
   } catch (error) {
     say(error);
@@ -241,9 +248,16 @@ async function openTalk(group, session) {
   followNext();
 }
 
+/** Offer a session of this group where its name is written. */
+function offer(session) {
+  const known = [...$("sessions").children];
+  if (known.length < 100 && !known.some(({ value }) => value === session)) $("sessions").append(make("option", { value: session }));
+}
+
 /** What runs now, and what was answered last: what concerns this conversation is taken in. */
 function meetNow({ turns, more, recent }) {
   const mine = (entry) => entry.group === talk.group && entry.session === talk.session;
+  for (const entry of [...turns, ...recent]) if (entry.group === talk.group) offer(entry.session);
   const flying = new Map(turns.map((entry) => [entry.id, entry]));
   for (const entry of recent) {
     if (mine(entry) && !talk.items.has(entry.id)) addItem(entry.id, entry.text).refresh().catch(say);
@@ -261,7 +275,7 @@ function meetNow({ turns, more, recent }) {
   for (const item of talk.items.values()) {
     if (item.open && item !== talk.followed && !flying.has(item.id)) item.refresh().catch(say);
     for (const [id, child] of item.subagents) {
-      if (!(child.status in ENDS) && !flying.has(id)) item.fetchChild(id, child);
+      if (!(child.status in ENDS) && !flying.has(id)) item.fetchChild(id, child).catch(say);
     }
   }
   followNext();

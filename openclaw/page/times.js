@@ -27,7 +27,7 @@ function drawTimes() {
   const from = Math.floor((times.now - hours * 3600) / times.period) * times.period;
   const rows = [...times.rows.values()].filter((row) => row.at >= from).sort((a, b) => a.at - b.at);
   const open = $("pictures").querySelector("details")?.open;
-  const width = $("pictures").clientWidth;
+  const width = drawnFor = $("pictures").clientWidth;
   WIDE = Math.max(260, width / Math.max(1, Math.floor((width + 16) / 432)) - 42);
   if (!rows.length) {
     $("pictures").replaceChildren(make("p", { className: "hint", textContent: "No reply in this time." }));
@@ -40,7 +40,8 @@ function drawTimes() {
     ...Object.entries(KINDS).map(([kind, title]) => lines(rows, kind, title, span)), tokens(rows, span), table);
 }
 
-new ResizeObserver(() => drawTimes()).observe($("pictures"));
+let drawnFor = 0; // the width for which they were drawn last
+new ResizeObserver(() => { if ($("pictures").clientWidth !== drawnFor) drawTimes(); }).observe($("pictures"));
 
 function legend() {
   return make("p", { className: "legend" }, ...ROUTES.map((route) => make("span", { data: { route }, textContent: route })),
@@ -117,11 +118,11 @@ function besides(rows) {
       label(0, y + 14, route, "start"), label(0, y + 30, `${count} ${count === 1 ? "reply" : "replies"}`, "start"),
       draw("rect", { x: 110, y, width: width(prep), height: 20, class: `bar prep ${route}` }),
       draw("rect", { x: 110 + width(prep), y, width: width(agent), height: 20, class: `bar ${route}` }),
-      label(110, y + 36, `${duration(prep)} to prepare, ${duration(agent)} of the agent`, "start"),
+      label(110, y + 36, `${duration(prep)} + ${duration(agent)}`, "start"),
     ];
   });
   const words = found.map(({ route, prep, agent }) => `${route}: ${duration(prep)} to prepare, ${duration(agent)} of the agent`).join("; ");
-  return figure("Side by side (means of the periods' medians; pale: preparation)", words, bars, TOP + found.length * 56);
+  return figure("Side by side: preparation (pale) + agent, means of the periods' medians", words, bars, TOP + found.length * 56);
 }
 
 function tokens(rows, span) {

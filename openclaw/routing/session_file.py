@@ -11,9 +11,11 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import islice
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from openclaw.message import is_name
 from openclaw.message.session import MAX_READ, read_lines
 from openclaw.spool.syscalls import start_writeback
 
@@ -72,6 +74,32 @@ class Appended:
             os.close(self._fd)
             if self._folder >= 0:
                 os.close(self._folder)
+
+
+def listed(folder: Path, limit: int) -> list[tuple[str, float]]:
+    """The sessions in a group's folder that have a file, as (name, when it was written in seconds since 1970).
+
+    The latest first; at most `limit` entries are looked at. No link is followed. Raises OSError.
+    """
+    try:
+        group = os.open(folder, _DIRECTORY)
+        try:
+            directory = os.open(FOLDER, _DIRECTORY | os.O_NOFOLLOW, dir_fd=group)
+        finally:
+            os.close(group)
+    except FileNotFoundError:
+        return []
+    found = []
+    try:
+        with os.scandir(directory) as entries:
+            for entry in islice(entries, limit):
+                name = entry.name.removesuffix(".jsonl")
+                if name != entry.name and is_name(name) and entry.is_file(follow_symlinks=False):
+                    with suppress(FileNotFoundError):
+                        found.append((name, entry.stat(follow_symlinks=False).st_mtime))
+    finally:
+        os.close(directory)
+    return sorted(found, key=lambda one: -one[1])
 
 
 class SessionFile:

@@ -19,7 +19,7 @@ from openclaw.message.session import Session, read_lines
 from openclaw.observe.live import Live, LiveReader
 from openclaw.observe.times import Times
 from openclaw.routing.groups import GLOBAL
-from openclaw.routing.session_file import SessionFile
+from openclaw.routing.session_file import SessionFile, listed
 from openclaw.spool import DROPPED
 from openclaw.spool.inotify import IN_DELETE, IN_MOVED_FROM
 
@@ -37,6 +37,11 @@ MAX_TEXT: Final = 200
 
 MAX_RECENT: Final = 20
 """Messages that were answered last and are told with what runs: some are over before they were ever shown."""
+
+MAX_SESSIONS: Final = 100
+"""Sessions of a group that are listed, of at most MAX_LOOKED_AT files."""
+
+MAX_LOOKED_AT: Final = 10_000
 
 MAX_PAST: Final = 50
 """Turns of a session that are shown."""
@@ -127,9 +132,7 @@ class SiteView:
 
     def session(self, group: str, session: str, /) -> dict[str, Any]:
         """{"group", "session", "turns", "whole"}: the last turns, and whether nothing was before them."""
-        if group == GLOBAL:
-            raise UnknownGroup(f"{GLOBAL} has no sessions")
-        self._check(group)
+        self._check_group(group)
         content = SessionFile(self._groups / group, session, os.getuid()).read()
         kept = Session()
         lines = read_lines(content.data, whole=content.whole).entries if content is not None else []
@@ -139,6 +142,17 @@ class SiteView:
         whole = len(turns) <= MAX_PAST and kept.summary is None and (content is None or content.whole)
         past = [_past(turn) for turn in turns[-MAX_PAST:]]
         return {"group": group, "session": session, "turns": past, "whole": whole}
+
+    def sessions(self, group: str, /) -> dict[str, Any]:
+        """{"group", "sessions": [{"session", "at"}, …]}, the latest first."""
+        self._check_group(group)
+        found = listed(self._groups / group, MAX_LOOKED_AT)[:MAX_SESSIONS]
+        return {"group": group, "sessions": [{"session": name, "at": round(at)} for name, at in found]}
+
+    def _check_group(self, group: str) -> None:
+        if group == GLOBAL:
+            raise UnknownGroup(f"{GLOBAL} has no sessions")
+        self._check(group)
 
     def _now(self) -> dict[str, Any]:
         now = self._clock.monotonic()

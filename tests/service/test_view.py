@@ -110,6 +110,8 @@ def test_a_session_is_shown_as_its_file_has_it(service: RunningService) -> None:
     assert shown["turns"] == [{"id": "t1", "at": 7, "asked": "what?", "text": "this\n\nand that"}]
     assert shown["whole"] is True
     assert service.get("/groups/main/sessions/none").json()["turns"] == []
+    [listed] = service.get("/groups/main/sessions").json()["sessions"]
+    assert (listed["session"], listed["at"] > 0) == ("work", True)
     assert service.get("/groups/global/sessions/none").status_code == 404
 
 
@@ -120,3 +122,4 @@ def test_a_session_that_is_a_link_is_not_followed(service: RunningService, tmp_p
     (folder / "work.jsonl").symlink_to(tmp_path / "secret")
 
     assert service.get("/groups/main/sessions/work").status_code == 500
+    assert service.get("/groups/main/sessions").json()["sessions"] == []

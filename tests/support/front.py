@@ -84,6 +84,9 @@ class FakeView:
     def failed_remove(self, key: str, /) -> bool:
         return self._acted(self.removed, key)
 
+    def sessions(self, group: str, /) -> dict[str, Any]:
+        return {"group": group, "sessions": []}
+
     def session(self, group: str, session: str, /) -> dict[str, Any]:
         if group != "main":
             raise UnknownGroup(f"there is no group {group!r}")
