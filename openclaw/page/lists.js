@@ -42,8 +42,9 @@ function buildGroup({ name, folder, damaged, in_doubt: doubt, network, memory_mb
   const talkTo = button("Talk", `Talk to ${name}`, async () => {
     $("group").value = name;
     location.hash = "/talk";
-    await openTalk(name, talk.session);
+    showView(); // now, not when the browser tells of the hash: a hidden field takes no focus
     $("text").focus();
+    await openTalk(name, talk.session);
   });
   const remove = button("Remove", `Remove the group ${name}`, async () => {
     if (confirm(`Nobody can speak to ${name} any more; its files stay. Remove it?`)) await call("DELETE", `/groups/${name}`);

@@ -103,5 +103,6 @@ addEventListener("pagehide", end);
 addEventListener("pageshow", (event) => { if (event.persisted) begin(); });
 
 showView();
+if (document.body.dataset.view === "talk") $("text").focus();
 openTalk("main", "default").catch(say);
 if (!document.hidden) begin();
