@@ -79,7 +79,7 @@ function scale(values) {
   const grid = [];
   for (let power = low; power <= high; power++) {
     const at = y(10 ** power);
-    grid.push(draw("line", { x1: LEFT, x2: WIDE - RIGHT, y1: at, y2: at, class: "grid" }), label(LEFT - 6, at + 4, duration(10 ** power).replace(".0", ""), "end"));
+    grid.push(draw("line", { x1: LEFT, x2: WIDE - RIGHT, y1: at, y2: at, class: "grid" }), label(LEFT - 6, at + 4, power < 3 ? `${10 ** power} ms` : `${10 ** (power - 3)} s`, "end"));
   }
   return { y, grid };
 }
@@ -96,7 +96,8 @@ function lines(rows, kind, title, span) {
     for (const share of ["p95", "p50"]) {
       const points = mine.map((row) => [across(row.at + times.period / 2, span), y(row[kind][share])]);
       drawn.push(draw("polyline", { points: points.map((point) => point.join(",")).join(" "), class: `${share} ${route}` }));
-      for (const [cx, cy] of points) drawn.push(draw("circle", { cx, cy, r: share === "p50" ? 3 : 2, class: `${share} ${route}` }));
+      const dots = points.length > 12 ? points.slice(-1) : points; // a line of many is seen without them
+      for (const [cx, cy] of dots) drawn.push(draw("circle", { cx, cy, r: share === "p50" ? 3 : 2, class: `${share} ${route}` }));
     }
   }
   return figure(title, words.join("; "), [...grid, ...hoursBelow(span), ...drawn]);

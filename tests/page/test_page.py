@@ -225,6 +225,31 @@ class TestGroups:
         assert "dedicated" in tab.text(".turn .meta")
 
 
+class TestTasks:
+    ANSWERS = """
+        ((real) => { window.fetch = (path, options) => path !== "/tasks" ? real(path, options)
+            : Promise.resolve(new Response(JSON.stringify(ANSWER), {status: STATUS})); })(window.fetch)
+    """
+
+    def answer(self, tab: Tab, status: int, value: object) -> None:
+        tab.run(self.ANSWERS.replace("ANSWER", json.dumps(value)).replace("STATUS", str(status)))
+        tab.run("loadTasks()")
+
+    def test_their_view_is_there_where_the_service_has_tasks(self, tab: Tab) -> None:
+        task = {"id": "t1", "prompt": "<b>water</b>", "schedule_type": "cron", "schedule_value": "0 9 * * *"}
+        self.answer(tab, 200, {"tasks": [task]})
+        show(tab, "tasks")
+
+        assert "cron 0 9 * * *" in tab.text("#task-list")
+        assert "<b>water</b>" in tab.text("#task-list")
+
+    def test_where_it_has_none_their_view_is_not_there(self, tab: Tab) -> None:
+        self.answer(tab, 404, {"detail": "There is no /tasks"})
+
+        assert tab.run("document.getElementById('tasks-link').hidden") is True
+        assert tab.run("document.getElementById('problem').hidden") is True
+
+
 class TestTimes:
     def test_times_are_drawn_and_told_in_words(self, tab: Tab, service: RunningService) -> None:
         service.post({"text": "hello", "session": "timed"})
