@@ -10,7 +10,7 @@ let ticking = 0;
 function showRuns({ status, turns, more }) {
   const { main, dedicated } = status;
   const lines = [
-    ["Main", [STATES[main.state] || main.state, main.container, main.turns ? `${main.turns} at work` : "", main.waiting ? `${main.waiting} wait` : "", main.crashes ? `${main.crashes} crashes` : "", main.reason]],
+    ["Main", [STATES[main.state] || main.state, main.container || (main.process ? `process ${main.process}` : ""), main.turns ? `${main.turns} at work` : "", main.waiting ? `${main.waiting} wait` : "", main.crashes ? `${main.crashes} crashes` : "", main.reason]],
     ["Single-use", [`${dedicated.running} at work`, dedicated.waiting ? `${dedicated.waiting} wait` : ""]],
     ["Subagents", [dedicated.subagents_waiting ? `${dedicated.subagents_waiting} wait` : "none waits", `${dedicated.standby} stand by`]],
     ["In flight", [String(status.in_flight)]],

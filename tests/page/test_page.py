@@ -147,7 +147,7 @@ class TestRunning:
         assert service.get(f"/messages/{message}?wait=10").json()["status"] == "cancelled"
 
     def test_main_is_shown_with_its_state(self, tab: Tab) -> None:
-        assert "ready, openclaw-main-persistent" in tab.text("#state")
+        tab.until("document.querySelector('#state').innerText.includes('ready, process pid ')")
 
 
 class TestHostileText:
