@@ -4,8 +4,8 @@
     ~/projects/x, /srv/data       on the host: a mount of its own, if the user's allowlist has it
 
 A container may have put a link anywhere in the group's folder, and may put one there a moment after we have looked. So
-links are followed before anything is decided, and nothing below the group's folder is the source of a mount. Reads the
-disk; any thread.
+links are followed within that folder only, and of one that leads out the answer is the same whatever is there; nothing
+below the folder is the source of a mount. Reads the disk; any thread.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from openclaw.agents.blocked_places import credentials_in
 from openclaw.agents.group_config import mount_name, readonly_requests
+from openclaw.agents.link_walk import Parts, Root, follow, parts_of, starts_with
 from openclaw.agents.mount_allowlist import MountAllowlist
 from openclaw.containers.runtime import EXTRA_DIR, GROUP_DIR, Mount
 from openclaw.errors import MountRefused
@@ -51,21 +52,29 @@ def resolve(paths: Sequence[str], folder: Path, taken: Collection[str], allowlis
 
 
 def _inside(path: str, folder: Path, allowlist: MountAllowlist) -> str | None:
-    """Where in the group's folder a path leads, None where it leads out of it. Raises MountRefused."""
-    if path == GROUP_DIR or path.startswith(f"{GROUP_DIR}/"):
-        path = path.removeprefix(GROUP_DIR).lstrip("/") or os.curdir
-    relative = not path.startswith(("/", "~/"))
-    real = allowlist.real(str(folder / path) if relative else path)
-    root = Path(os.path.realpath(folder))
-    if real is None or not real.is_relative_to(root):
-        if relative:
-            # By where a link would lead, whether anything is there or not: links are made by containers.
-            leads_to = allowlist.leads_to(str(folder / path))
-            within = leads_to is not None and leads_to.is_relative_to(root)
-            why = "there is no such file or folder in the" if within else "it leads out of the"
-            raise MountRefused(f"{path} cannot be read: {why} group's folder; a path of the host begins with / or ~/")
+    """Where in the group's folder a path leads, None for one of the host. Raises MountRefused."""
+    named = _named_inside(path, folder, allowlist)
+    if named is None:
         return None
-    inside = real.relative_to(root)
+    if os.pardir in named:
+        raise MountRefused(f"{path} cannot be read: name it without ..")
+    root = parts_of(os.path.realpath(folder))
+    real, out = follow((*root, *named), [Root(root)], between=False)
+    if real is None:
+        why = "it leads out of the" if out else "there is no such file or folder in the"
+        raise MountRefused(f"{path} cannot be read: {why} group's folder; a path of the host begins with / or ~/")
+    inside = real.relative_to(Path("/", *root))
     if where := credentials_in(inside):
         raise MountRefused(f"{path} cannot be read: credentials are kept in {where}")
     return str(inside)
+
+
+def _named_inside(path: str, folder: Path, allowlist: MountAllowlist) -> Parts | None:
+    """What a path names in the group's folder, None where it names a place on the host."""
+    if not path.startswith(("/", "~/")):
+        return parts_of(path)
+    parts = allowlist.parts(path)
+    for start in (GROUP_DIR, folder, os.path.realpath(folder)):
+        if starts_with(parts, parts_of(start)):
+            return parts[len(parts_of(start)) :]
+    return None

@@ -3,8 +3,9 @@
     ~/.config/openclaw/mount-allowlist.json     {"allow": [{"path": "~/projects", "readonly": true}]}
 
 The file is the user's own and lies where no container can write. It is read each time that a mount is asked for; where
-it is missing nothing is allowed. No state beyond two paths; any thread may call. Reads the disk and follows links,
-so that a source on a file server that hangs holds its caller up.
+it is missing nothing is allowed. No state beyond two paths; any thread may call. What lies in no allowed folder by its
+name, or by a link's, is refused without a look at it. Of what is allowed it reads the disk, so that an allowed folder
+on a file server that hangs holds its caller up.
 
 What is checked here is checked once. The engine is given the resolved path, opens it some milliseconds later, and
 follows links again: who may write to a folder on the way to a source can lead it elsewhere in between. A container that
@@ -24,6 +25,7 @@ from typing import Any, Final, NamedTuple
 
 from openclaw.agents.blocked_places import BlockedPlaces
 from openclaw.agents.group_config import MountRequest, is_host_path
+from openclaw.agents.link_walk import Parts, Root, follow, parts_of, starts_with
 from openclaw.containers.process import CHECKOUT
 from openclaw.containers.runtime import EXTRA_DIR, Mount
 from openclaw.errors import InvalidMessage, MountRefused
@@ -34,10 +36,11 @@ _SHAPE: Final = '{"allow": [{"path": "~/projects", "readonly": true}]}'
 
 
 class _Entry(NamedTuple):
-    """One allowed folder, resolved."""
+    """One allowed folder, resolved, and what it is called beside that."""
 
     root: Path
     readonly: bool
+    names: tuple[Parts, ...]
 
 
 class MountAllowlist:
@@ -62,10 +65,11 @@ class MountAllowlist:
         if entries is None:
             why = f"there is no {self.path}, and only what that allows is mounted. To allow a folder write into it,"
             raise self._refusal(request, f"{why} with yours in place of ~/projects: {_SHAPE}")
-        source = self.real(request.path)
-        leads_to = self.leads_to(request.path)
-        covering = [entry for entry in entries if leads_to is not None and leads_to.is_relative_to(entry.root)]
-        if not covering:
+        parts = self.parts(request.path)
+        if os.pardir in parts:
+            raise self._refusal(request, "name it without ..")
+        source, out = follow(parts, [Root(parts_of(one.root), one.names) for one in entries], between=True)
+        if out:
             # Whether it is there or not: an agent that asks must not learn what else there is on the host.
             why = f'it lies in no folder that {self.path} allows; what "allow" names there holds at once'
             raise self._refusal(request, why)
@@ -76,6 +80,7 @@ class MountAllowlist:
             raise self._refusal(request, why)
         if not source.is_dir() and not source.is_file():
             raise self._refusal(request, "only folders and regular files can be")
+        covering = [entry for entry in entries if source.is_relative_to(entry.root)]
         nearest = max(covering, key=lambda entry: len(entry.root.parts))
         if nearest.readonly and not request.readonly:
             why = f'{self.path} allows it to be read only; ask for that, or say "readonly": false there'
@@ -85,19 +90,23 @@ class MountAllowlist:
     def _refusal(self, request: MountRequest, why: str) -> MountRefused:
         return MountRefused(f"{request.path} cannot be mounted: {why}")
 
-    def real(self, path: str) -> Path | None:
-        """Where a path leads in the end, None where it leads nowhere or may not be looked at."""
+    def parts(self, path: str) -> Parts:
+        """What a path is by its name: nothing is looked at."""
+        return parts_of(self._user_home / path.removeprefix("~/"))
+
+    def _real(self, path: str) -> Path | None:
+        """Where an entry's path leads, None where it leads nowhere or may not be looked at."""
         try:
             return Path(os.path.realpath(self._user_home / path.removeprefix("~/"), strict=True))
         except (OSError, ValueError):
             return None
 
-    def leads_to(self, path: str) -> Path | None:
-        """Where a path leads, or would if what is missing of it were there; None for what can be no path."""
-        try:
-            return Path(os.path.realpath(self._user_home / path.removeprefix("~/")))
-        except (OSError, ValueError):
-            return None
+    def _names(self, path: str) -> tuple[Parts, ...]:
+        """What an entry's path is by its name; where the home is reached by a link, in either way."""
+        parts = self.parts(path)
+        homes = parts_of(self._user_home), parts_of(os.path.realpath(self._user_home))
+        others = [(*to, *parts[len(home) :]) for home, to in (homes, homes[::-1]) if starts_with(parts, home)]
+        return (parts, *others)
 
     # The file
 
@@ -114,8 +123,11 @@ class MountAllowlist:
         if value.keys() != {"allow"} or not isinstance(value["allow"], list):
             raise self._unusable(f'it takes the one key "allow", a list, as in {_SHAPE}')
         given = [self._entry(number, entry) for number, entry in enumerate(value["allow"], 1)]
-        roots = [(self.real(entry["path"]), entry.get("readonly", True)) for entry in given]
-        entries = [_Entry(root, readonly) for root, readonly in roots if root is not None]
+        found = [(self._real(entry["path"]), entry) for entry in given]
+        entries = [
+            _Entry(root, entry.get("readonly", True), self._names(entry["path"]))
+            for root, entry in found if root is not None
+        ]  # fmt: skip
         self._check_place(entries)
         return entries
 

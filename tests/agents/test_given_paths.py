@@ -58,10 +58,10 @@ def test_a_place_of_the_host_is_a_mount_of_its_own_by_the_allowlist(ground: Grou
 
 def test_a_link_is_followed_before_it_is_decided(ground: Ground) -> None:
     (ground.group / "inner").symlink_to("src")
-    (ground.user / "projects/inward").symlink_to(ground.group / "src")
+    (ground.group / "src/up").symlink_to("../src/./app.py")
     (ground.user / "projects/outward").symlink_to(ground.user / "secrets")
 
-    assert ground.given("inner", "~/projects/inward").places == ("/workspace/extra/main/src",) * 2
+    assert ground.given("inner", "src/up").places == ("/workspace/extra/main/src", "/workspace/extra/main/src/app.py")
     with pytest.raises(MountRefused):
         ground.given("~/projects/outward")
 
@@ -71,16 +71,50 @@ def test_what_is_not_in_the_groups_folder_is_said_to_be_missing(ground: Ground) 
         ground.given("missing/x")
 
 
-@pytest.mark.parametrize("name", ["../../../user/secrets", "out", "gone", "/workspace/group/../friends"])
+@pytest.mark.parametrize("name", ["out", "gone", "out/site", "gone/site", "back", "home", "chain"])
 def test_what_leads_out_of_the_groups_folder_is_refused_alike_whether_anything_is_there_or_not(
     ground: Ground, name: str
 ) -> None:
     (ground.group / "out").symlink_to(ground.user / "projects")
     (ground.group / "gone").symlink_to(ground.user / "nothing")
-    (ground.group.parent / "friends").mkdir()
+    (ground.group / "back").symlink_to("../main/src")
+    (ground.group / "home").symlink_to(ground.group / "src")
+    (ground.group / "chain").symlink_to("gone")
 
     with pytest.raises(MountRefused, match=r" cannot be read: it leads out of the group's folder"):
         ground.given(name)
+    with pytest.raises(MountRefused, match=r" cannot be read: it leads out of the group's folder"):
+        ground.given(str(ground.group / name))
+
+
+@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("start", ["HOST", "../../../user"])
+def test_a_link_that_comes_back_does_not_tell_what_it_has_passed(ground: Ground, there: bool, start: str) -> None:
+    if there:
+        (ground.user / "id_key").mkdir()
+    way = f"{start.replace('HOST', str(ground.user))}/id_key/../../home/groups/main/src"
+    (ground.group / "a").symlink_to(way)
+    (ground.group / "b").symlink_to("a/app.py")
+
+    for name in ("a", "a/app.py", "b"):
+        with pytest.raises(MountRefused, match=f"^{name} cannot be read: it leads out of the group's folder"):
+            ground.given(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["../../../user/secrets", "src/../src", "/workspace/group/../friends", "~/../home/groups/main/src"]
+)
+def test_a_path_is_named_without_dots(ground: Ground, name: str) -> None:
+    with pytest.raises(MountRefused, match=r": name it without \.\.$"):
+        ground.given(name)
+
+
+def test_links_that_lead_in_a_circle_lead_nowhere(ground: Ground) -> None:
+    (ground.group / "one").symlink_to("two")
+    (ground.group / "two").symlink_to("one")
+
+    with pytest.raises(MountRefused, match="there is no such file or folder in the group's folder"):
+        ground.given("one")
 
 
 def test_where_credentials_are_kept_nothing_is_given(ground: Ground) -> None:

@@ -8,6 +8,7 @@ import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,8 +90,9 @@ def test_each_refusal_names_its_one_cause(allowlist: MountAllowlist, allow: Allo
     (user / "projects/out").symlink_to(user / "secrets")
 
     elsewhere = f"lies in no folder that {allowlist.path} allows"
-    for path in ("~/secrets", "~/nothing", "~/projects/../nothing", "~/projects/out", "~/projects/out/nothing"):
+    for path in ("~/secrets", "~/nothing", "~/projects/out", "~/projects/out/nothing"):
         assert elsewhere in refusal(allowlist, read(path)), "and not whether it is there"
+    assert "name it without .." in refusal(allowlist, read("~/projects/../projects"))
     assert "there is no such file or folder" in refusal(allowlist, read("~/projects/nothing"))
     assert "credentials are kept in .ssh" in refusal(allowlist, read("~/projects/.ssh"))
 
@@ -179,10 +181,75 @@ def test_what_is_not_allowed_gets_the_same_answer_whether_it_is_there_or_not(
 
     answers = {
         refusal(allowlist, read(user / name)).replace(name, "NAME")
-        for name in ("secret", "nothing", "loop", "secret/nothing", "secret/\0", "projects/../nothing")
+        for name in ("secret", "nothing", "loop", "secret/nothing", "secret/\0")
     }
 
     assert len(answers) == 1
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_neither_a_link_nor_dots_tell_what_there_is_on_the_host(
+    allowlist: MountAllowlist, allow: Allow, user: Path, there: bool
+) -> None:
+    """The way back to what is allowed leads by way of what may be there."""
+    allow("~/projects")
+    if there:
+        (user / "id_key").mkdir()
+    (user / "projects/absolute").symlink_to(user / "id_key/../projects/site")
+    (user / "projects/relative").symlink_to("../id_key/../projects/site")
+
+    for way in ("absolute", "relative"):
+        assert "it lies in no folder" in refusal(allowlist, read(f"~/projects/{way}"))
+    for path in ("~/id_key/../projects/site", f"{user}/id_key/../projects/site", "~/projects/../projects/site"):
+        assert refusal(allowlist, read(path)) == f"{path} cannot be mounted: name it without .."
+
+
+def test_a_link_may_lead_to_another_place_that_is_allowed(allowlist: MountAllowlist, allow: Allow, user: Path) -> None:
+    (user / "media/site").mkdir(parents=True)
+    allow("~/projects", "~/media")
+    (user / "projects/up").symlink_to("../media/site")
+    (user / "projects/over").symlink_to(user / "media")
+
+    assert allowlist.resolve([read("~/projects/up")])[0].source == user / "media/site"
+    assert allowlist.resolve([read("~/projects/over/site")])[0].source == user / "media/site"
+
+
+def test_where_the_home_is_a_link_its_folders_have_both_names(home: Path, user: Path) -> None:
+    other = user.parent / "other"
+    other.symlink_to(user)
+    allowlist = MountAllowlist(home, other)
+    allowlist.path.parent.mkdir(parents=True)
+    for entry in ("~/projects", f"{user}/projects"):
+        allowlist.path.write_text(json.dumps({"allow": [{"path": entry}]}))
+        for path in ("~/projects/site", f"{user}/projects/site", f"{other}/projects/site"):
+            assert allowlist.resolve([read(path)])[0].source == user / "projects/site"
+
+
+def test_what_is_not_allowed_is_not_even_looked_at(
+    allowlist: MountAllowlist, allow: Allow, user: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file server may be mounted there that does not answer."""
+    allow("~/projects")
+    (user / "projects/out").symlink_to(user / "server/files")
+    looked: list[str] = []
+
+    def record(name: str) -> None:
+        real = getattr(os, name)
+
+        def recorded(path: Any, *rest: Any, **more: Any) -> Any:
+            looked.append(os.fsdecode(path) if isinstance(path, str | bytes | os.PathLike) else "")
+            return real(path, *rest, **more)
+
+        monkeypatch.setattr(os, name, recorded)
+
+    for name in ("open", "stat", "lstat", "readlink", "scandir", "listdir"):
+        record(name)
+
+    refusal(allowlist, read("~/server/files"))
+    refusal(allowlist, read("~/projects/out"))
+
+    assert "out" in looked
+    assert not [path for path in looked if "server" in path or path == "files"]
 
 
 # What nobody is given
