@@ -3,9 +3,12 @@
     call frame → checked → work/PARENT.sN.json durable → a lane of its own → dedicated container → its reply
                                                              └─ "started", or "queued" and where: result frame
 
+Paths are checked on threads for that: later calls may overtake one that names some, which has no number until then.
+
 A subagent is a turn like any other, with a reply of its own; here is what ties it to the message that it works for.
-Called from the agents' threads (tools), the committer's (what is stored), the dedicated agents' (where it is placed),
-delivery's (finished) and HTTP threads (live, status). One lock guards the tables; nothing is done under it.
+Called from the agents' threads (tools), those that check paths (spawn), the committer's (what is stored), the dedicated
+agents' (where it is placed), delivery's (finished) and HTTP threads (live, status). One lock guards the tables; nothing
+is done under it.
 """
 
 from __future__ import annotations
@@ -23,6 +26,7 @@ from openclaw.errors import CallRefused, OpenClawError
 from openclaw.message import Message, subagent_id
 from openclaw.message.names import MAX_SUBAGENT_NUMBER
 from openclaw.routing.groups import MAIN
+from openclaw.routing.path_checks import PathChecks
 from openclaw.routing.spawn_request import SpawnRequest, only_id
 
 if TYPE_CHECKING:
@@ -51,6 +55,12 @@ class _Family:
     last: int = 0
     live: set[str] = field(default_factory=set)
     answered: bool = False  # the message has its reply
+    checking: int = 0  # calls whose paths are looked at
+
+    @property
+    def over(self) -> bool:
+        """Nobody will ask for it any more."""
+        return self.answered and not self.live and not self.checking
 
 
 class Subagents:
@@ -73,7 +83,8 @@ class Subagents:
     ) -> None:
         """`run` takes a turn that is durable; `told(parent, {"id", "status"})` hears what becomes of subagents.
         `find_agent(group, name)` raises an OpenClawError where a group has no such profile, or a damaged one, and
-        `check_paths(group, paths)` where its subagents are not given these.
+        `check_paths(group, paths)` where its subagents are not given these; that one may take long, and is called on
+        threads for it.
 
         `at_once` of them may run; with 0 none would ever, and none is taken.
         """
@@ -85,7 +96,7 @@ class Subagents:
         self._cancel = cancel
         self._told = told
         self._find_agent = find_agent
-        self._check_paths = check_paths
+        self._path_checks = PathChecks(check_paths)
         self._turn_limit = turn_limit
         self._at_once = at_once
         self.tools: dict[str, HostTool] = {
@@ -109,24 +120,54 @@ class Subagents:
             raise CallRefused("there are no subagents here (MAX_SUBAGENTS=0); do it yourself")
         assert turn.attachment is not None
         key = (turn.attachment.channel.cid, call.number)
-        if not self._is_known(turn, key):
-            self._check(turn.message.group, request)
+        known = self._is_known(turn, key)
+        if request.agent and not known:
+            self._check_agent(turn.message.group, request.agent)
+        if request.paths and not known:
+            self._check_paths(turn, key, request, answer)
+        else:
+            self._spawn_checked(turn, key, request, answer)
+
+    def _check_agent(self, group: str, name: str) -> None:
+        """Before anything is made of it. Raises CallRefused, which says what is wrong with the agent."""
+        try:
+            self._find_agent(group, name)
+        except OpenClawError as refused:
+            raise CallRefused(str(refused)) from None
+        except OSError as error:
+            raise CallRefused(f"the agent {name} cannot be looked at: {error.strerror or error}; try again") from None
+
+    def _check_paths(self, turn: Turn, key: tuple[str, int], request: SpawnRequest, answer: Answer) -> None:
+        """Go on when they are checked, on another thread; nothing is made of it before."""
+
+        def checked(refusal: CallRefused | None) -> None:
+            try:
+                if refusal is not None:
+                    raise refusal
+                self._spawn_checked(turn, key, request, answer)
+            except CallRefused as refused:
+                answer({"error": str(refused)})
+            finally:
+                self._end_check(turn.id)
+
+        with self._lock:
+            self._families.setdefault(turn.id, _Family()).checking += 1
+        self._path_checks.begin(turn.message.group, request.paths, checked)
+
+    def _end_check(self, message_id: str) -> None:
+        with self._lock:
+            family = self._families[message_id]
+            family.checking -= 1
+            if family.over:
+                del self._families[message_id]
+
+    def _spawn_checked(self, turn: Turn, key: tuple[str, int], request: SpawnRequest, answer: Answer) -> None:
         known, child_id = self._number(turn, key)
         if not known:
             log.info("Main agent decision: spawn_subagent [%s]", turn.id)
             log.info("Reason: %s [%s]", request.reason or "none given", child_id)
             self._begin(turn, child_id, key, request)
         self._answer_when_placed(turn, child_id, answer, wait=request.wait)
-
-    def _check(self, group: str, request: SpawnRequest) -> None:
-        """Before anything is made of it. Raises CallRefused, which says what is wrong with the agent or the paths."""
-        try:
-            if request.agent:
-                self._find_agent(group, request.agent)
-            if request.paths:
-                self._check_paths(group, request.paths)
-        except OpenClawError as refused:
-            raise CallRefused(str(refused)) from None
 
     def _is_known(self, turn: Turn, key: tuple[str, int]) -> bool:
         with self._lock:
@@ -139,6 +180,8 @@ class Subagents:
             family = self._families.setdefault(turn.id, _Family())
             if key in family.calls:
                 return True, family.calls[key]
+            if family.answered:  # while the paths were looked at
+                raise CallRefused("the message has its reply: nothing more is started for it")
             if turn.cancelled:
                 raise CallRefused("the message is cancelled: nothing more is started for it")
             if len(self._live) >= MAX_LIVE_SUBAGENTS or family.last >= MAX_SUBAGENT_NUMBER:
@@ -291,7 +334,7 @@ class Subagents:
             family = self._families.get(turn.id)
             if family is not None:
                 family.answered = True
-                if not family.live:
+                if family.over:
                     del self._families[turn.id]
 
     def _forget(self, child_id: str) -> list[_Waiting]:
@@ -302,7 +345,7 @@ class Subagents:
             family = self._families.get(parent)
             if family is not None:
                 family.live.discard(child_id)
-                if family.answered and not family.live:
+                if family.over:
                     del self._families[parent]
             return self._waiting.pop(child_id, [])
 

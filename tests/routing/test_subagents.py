@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import queue
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, closing
@@ -45,6 +47,9 @@ class Family:
         self.told: queue.Queue[tuple[str, str, str]] = queue.Queue()
         self.cancelled: list[str] = []
         self.agents = ["reviewer"]
+        self.checked_on: queue.Queue[threading.Thread] = queue.Queue()
+        self.server_answers = threading.Event()
+        stack.callback(self.server_answers.set)
         self.begin()
 
     def begin(self, at_once: int = 100) -> None:
@@ -59,8 +64,13 @@ class Family:
 
     def _check_paths(self, group: str, paths: Sequence[str]) -> None:
         assert group == "main"
+        self.checked_on.put(threading.current_thread())
         if "/etc" in paths:
             raise MountRefused("/etc cannot be mounted")
+        if "/full" in paths:
+            raise OSError(errno.EMFILE, "Too many open files")
+        if "/dead" in paths:
+            assert self.server_answers.wait(30)
 
     def _find_agent(self, group: str, name: str) -> None:
         if name not in self.agents:
@@ -169,6 +179,53 @@ def test_one_whose_paths_are_not_given_is_refused_before_anything_is_made(family
     assert family.answer() == {"error": "/etc cannot be mounted"}
     assert family.runs.empty()
     assert turn.subagents == []
+
+
+def test_paths_that_cannot_be_looked_at_are_told_to_who_asked(family: Family) -> None:
+    turn = family.turn()
+    family.call(turn, "spawn_subagent", task="work", paths=["/full"])
+    assert family.answer() == {"error": "the paths cannot be looked at: Too many open files; try again"}
+    assert family.runs.empty()
+    assert turn.subagents == []
+
+
+def test_a_path_on_a_server_that_does_not_answer_holds_up_nobody_else(family: Family) -> None:
+    turn = family.turn()
+    family.call(turn, "spawn_subagent", 1, task="slow", paths=["/dead"])
+    assert family.checked_on.get(timeout=10) is not threading.current_thread()
+    assert family.spawned(turn, 2).id == "a.s1"
+    assert family.answer()["value"]["id"] == "a.s1"
+    assert family.spawned(turn, 3, paths=["/srv"]).id == "a.s2"
+    assert family.answer()["value"]["id"] == "a.s2"
+
+    family.server_answers.set()
+    family.runs.get(timeout=10).is_placed(0)
+    assert family.answer() == {"value": {"id": "a.s3", "status": "started"}}
+
+
+def test_a_call_heard_twice_while_its_paths_are_looked_at_is_one_subagent(family: Family) -> None:
+    turn = family.turn()
+    for _ in range(2):
+        family.call(turn, "spawn_subagent", 1, task="slow", paths=["/dead"])
+    family.server_answers.set()
+    family.runs.get(timeout=10).is_placed(0)
+    assert [family.answer()["value"]["id"] for _ in range(2)] == ["a.s1"] * 2
+    assert family.runs.empty()
+
+
+@pytest.mark.parametrize("ended", ["cancelled", "answered"])
+def test_a_message_that_is_over_when_the_paths_are_looked_at_gets_no_more(family: Family, ended: str) -> None:
+    turn = family.turn()
+    family.call(turn, "spawn_subagent", task="slow", paths=["/dead"])
+    worker = family.checked_on.get(timeout=10)
+    turn.cancelled = ended == "cancelled"
+    family.subagents.finished(turn, {"status": "done"})
+    family.server_answers.set()
+    worker.join(30)
+    assert "nothing more is started for it" in family.answer()["error"]
+    assert family.runs.empty()
+    assert turn.subagents == []
+    assert family.subagents._families == {}
 
 
 def test_the_decision_is_in_the_log(family: Family, caplog: pytest.LogCaptureFixture) -> None:
