@@ -69,10 +69,11 @@ OF_A_SUBAGENT: Final[Calls] = [
 def of_main(home: Path, secret: Path) -> Calls:
     """What Main's own agent may not have either: other groups' folders, the host's places, settings of its own."""
     masked = (secret, "/etc/passwd", "/", "~", "~/.ssh", "/var/run/docker.sock", home, home / ".env", home / "ipc")
-    groups = (home / "groups/family", "../family", "../../.env", "/workspace/group/../family", "way", "--privileged")
+    groups = (home / "groups/family", "../family", "../../.env", "/workspace/group/../family", "--privileged")
+    links = ("way", "way/x", "back", f"{home}/groups/main/back", f"{secret}/../home/groups/main")
     return [
         *UNKNOWN,
-        *(("spawn_subagent", {"task": "x", "paths": [str(path)]}, "cannot be") for path in (*masked, *groups)),
+        *(("spawn_subagent", {"task": "x", "paths": [str(path)]}, "cannot be") for path in (*masked, *groups, *links)),
         ("spawn_subagent", {"task": "x", "paths": [f"{secret}\n"]}, "printable paths"),
         ("spawn_subagent", {"task": "x", "agent": "../family"}, '"agent" must be'),
         ("spawn_subagent", {"task": "x", "group": "family"}, "has no argument 'group'"),
@@ -128,6 +129,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         folder.mkdir(parents=True)
     (home / "groups/family/group.json").write_text("{}")
     (home / "groups/main/way").symlink_to(secret)
+    (home / "groups/main/back").symlink_to(secret / "../home/groups/main")
     (home / ".env").write_text("ASSISTANT_NAME=Claw\n")
     (user_home / ".config/openclaw/mount-allowlist.json").write_bytes(dump_bytes({"allow": [{"path": str(allowed)}]}))
     with closing(FakeDocker(root / "engine")) as fake:
