@@ -27,10 +27,10 @@ ALONE: Final = "a subagent works alone"
 CHILD: Final = "working.s1"
 """Main's subagent, at work meanwhile."""
 
+TASK: Final = {"prompt": "x", "schedule_type": "once", "schedule_value": "+1h"}
+NO_TASKS: Final = "it may not schedule, see or change tasks"
+
 UNKNOWN: Final[Calls] = [
-    ("schedule_task", {"prompt": "x", "schedule_type": "once", "schedule_value": "x", "group": "main"}, "no tool"),
-    ("list_tasks", {}, "there is no tool"),
-    ("cancel_task", {"id": "t1"}, "there is no tool"),
     ("__class__", {}, "there is no tool"),
     ("Spawn_Subagent", {"task": "x"}, "there is no tool"),
     ("x" * 1000, {}, "there is no tool"),
@@ -53,6 +53,9 @@ OF_ANOTHER_GROUP: Final[Calls] = [
     ("send_message", {"text": "x", "id": "working"}, 'takes "text" and, as you like, "session"'),
     ("send_message", {"text": "x", "session": "../main/default"}, '"session" must be'),
     ("send_message", {"text": "x" * 20_000}, "at most 16384 characters"),
+    ("schedule_task", {**TASK, "group": "main"}, "may schedule tasks for itself only"),
+    ("cancel_task", {"id": "t1"}, "there is no task"),
+    ("update_task", {"id": "../t1", "prompt": "x"}, "there is no task"),
 ]
 
 OF_A_SUBAGENT: Final[Calls] = [
@@ -63,6 +66,9 @@ OF_A_SUBAGENT: Final[Calls] = [
     ("cancel_subagent", {"id": CHILD}, ALONE),
     ("register_group", {"name": "mine"}, "only Main's own agent may register groups"),
     ("send_message", {"text": "x"}, "a subagent does not talk to the user"),
+    ("schedule_task", TASK, NO_TASKS),
+    ("list_tasks", {}, NO_TASKS),
+    ("cancel_task", {"id": "t1"}, NO_TASKS),
 ]
 
 
