@@ -44,7 +44,7 @@ OAUTH_BETA: Final = "oauth-2025-04-20"
 """The `anthropic-beta` without which the API takes no subscription's token."""
 
 _TO_UPSTREAM: Final = ("content-type", "accept", "anthropic-version", "anthropic-beta", "user-agent")
-_TO_CONTAINER: Final = ("content-type", "content-encoding", "retry-after", "request-id", "x-should-retry")
+_TO_CONTAINER: Final = ("content-type", "retry-after", "request-id", "x-should-retry")
 _MIN_SECRET: Final = 6
 """A shorter key is a placeholder for a local model, and would blank out ordinary words."""
 _HINT: Final = {
@@ -118,6 +118,13 @@ class Upstream:
                 f"{self.host} does not answer: {cause(error)}. {_advice(error)}",
             ) from error
         answer = Answer(response, self)
+        if answer.packed and answer.status < 300:  # the key could not be found in it; of an error nothing is shown then
+            answer.close()
+            raise ApiError(
+                502,
+                f"{self.host} packs its answer ({answer.packed}) though it was asked not to, so that it cannot be looked"
+                " through for your key: turn compression off in that server, or in the proxy before it",
+            )
         fault = ""
         if 300 <= answer.status < 400:
             fault = f"with a redirect ({answer.status}), which is not followed"
@@ -173,6 +180,12 @@ def _advice(error: BaseException) -> str:
     return "Check this machine's network and, where it is set, ANTHROPIC_BASE_URL"
 
 
+def _packed(encoding: str) -> str:
+    """What of a Content-Encoding says that the body is not as it reads, on one line; empty: nothing."""
+    names = (name.strip().lower() for name in encoding.split(","))
+    return ", ".join(" ".join(name.split()) for name in names if name not in ("", "identity"))[:40]
+
+
 class Answer:
     """What the API answers, without the key; `read` or `read_error`, then `close`, on one thread."""
 
@@ -182,6 +195,7 @@ class Answer:
         self._redactor = upstream.redactor()
         self.status: Final = response.status_code
         self.content_type: Final = response.headers.get("content-type", "")
+        self.packed: Final = _packed(response.headers.get("content-encoding", ""))
         shown = ((name, response.headers[name]) for name in _TO_CONTAINER if name in response.headers)
         # On one line each: one that was folded would not be a header field any more.
         self.headers: Final[Headers] = tuple((name, " ".join(upstream.redact(value).split())) for name, value in shown)
@@ -203,7 +217,7 @@ class Answer:
         One that is not JSON, or is too long or cut short, is told in the API's form instead.
         """
         data, whole = self._read_bounded()
-        text = "" if "content-encoding" in self._response.headers else self._upstream.redact(data.decode("latin-1"))
+        text = "" if self.packed else self._upstream.redact(data.decode("latin-1"))
         if text and whole and self.content_type.partition(";")[0].strip().lower() == "application/json":
             return text.encode("latin-1"), self.headers
         excerpt = " ".join(text[:1000].encode("latin-1").decode("utf-8", "replace").split())[:300]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import json
 import socket
@@ -244,6 +245,24 @@ class TestErrors:
         with upstream(api.url) as way, closing(ask(way)) as answer:
             body, _ = answer.read_error()
         assert "answers 500: {" in json.loads(body)["error"]["message"]
+
+    @pytest.mark.parametrize("encoding", ["gzip", "identity, BR"])
+    def test_an_answer_that_is_packed_is_not_passed_on_since_the_key_cannot_be_found_in_it(
+        self, api: MessagesApi, encoding: str
+    ) -> None:
+        sent = gzip.compress(KEY.encode())
+        head = f"HTTP/1.1 200 OK\r\nContent-Type: a\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(sent)}"
+        api.answers.append(Raw(head.encode() + b"\r\n\r\n" + sent))
+        with upstream(api.url, api_key=KEY) as way, pytest.raises(ApiError, match="turn compression off") as caught:
+            ask(way)
+        assert caught.value.status == 502
+        assert f"({encoding.rpartition(' ')[2].lower()})" in str(caught.value)
+
+    def test_one_that_says_that_it_is_not_packed_is_passed_on(self, api: MessagesApi) -> None:
+        head = "HTTP/1.1 200 OK\r\nContent-Type: a\r\nContent-Encoding: Identity\r\nContent-Length: 2\r\n\r\n"
+        api.answers.append(Raw(head.encode() + b"ok"))
+        with upstream(api.url, api_key=KEY) as way:
+            assert read(ask(way)) == b"ok"
 
     def test_a_key_in_a_header_is_taken_out_too(self, api: MessagesApi) -> None:
         head = f"HTTP/1.1 200 OK\r\nContent-Type: a\r\nRequest-Id: {KEY}\r\nContent-Length: 0\r\n\r\n"
