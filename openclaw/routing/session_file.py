@@ -43,16 +43,23 @@ class Content(NamedTuple):
     whole: bool
 
 
+class Made(NamedTuple):
+    """Where a new file lies: a descriptor of its folder, and its name there."""
+
+    folder: int
+    name: str
+
+
 class Appended:
     """Lines that were added to a file, and its descriptors, until `sync`, which is called once.
 
-    Others may be added to other files meanwhile: the disk writes them together. `folder` is -1 where the file was not
-    made.
+    Others may be added to other files meanwhile: the disk writes them together. `made` is where the file lies, if they
+    are its first lines; then the file goes with them.
     """
 
-    def __init__(self, fd: int, folder: int, end: int, length: int) -> None:
+    def __init__(self, fd: int, made: Made | None, end: int, length: int) -> None:
         self._fd = fd
-        self._folder = folder
+        self._made = made
         self._end = end
         self._length = length
 
@@ -61,10 +68,10 @@ class Appended:
         try:
             try:
                 os.fsync(self._fd)
-                if self._folder >= 0:
-                    os.fsync(self._folder)
+                if self._made is not None:
+                    os.fsync(self._made.folder)
             except OSError:
-                os.ftruncate(self._fd, self._end)
+                _take_back(self._fd, self._made, self._end)
                 raise
             after = _stamp(os.fstat(self._fd))
             if after.size < self._end + self._length:  # lines before these were taken away
@@ -72,8 +79,8 @@ class Appended:
             return after
         finally:
             os.close(self._fd)
-            if self._folder >= 0:
-                os.close(self._folder)
+            if self._made is not None:
+                os.close(self._made.folder)
 
 
 def listed(folder: Path, limit: int) -> list[tuple[str, float]]:
@@ -146,18 +153,23 @@ class SessionFile:
     def append(self, lines: bytes) -> Appended:
         """Add whole lines at the end, or nothing at all; they are durable when what is returned was synced."""
         with self._opened(FOLDER) as directory:
-            fd, new = self._open_to_append(directory)
+            fd = self._open_to_append(directory)
+            made: Made | None = None
             try:
                 end = _whole_lines(fd)
+                if end == 0:  # as good as new: that it is there at all may not be durable
+                    made = Made(os.dup(directory), self._name)  # before anything is written: descriptors may run out
                 try:
                     _write_all(fd, lines)
                     start_writeback(fd)
                 except OSError:
-                    os.ftruncate(fd, end)  # a part of a line would be taken for damage
+                    _take_back(fd, made, end)  # a part of a line would be taken for damage
                     raise
-                return Appended(fd, os.dup(directory) if new else -1, end, len(lines))
+                return Appended(fd, made, end, len(lines))
             except BaseException:
                 os.close(fd)
+                if made is not None:
+                    os.close(made.folder)
                 raise
 
     def replace(self, data: bytes) -> Stamp:
@@ -213,19 +225,18 @@ class SessionFile:
         finally:
             os.close(directory)
 
-    def _open_to_append(self, directory: int) -> tuple[int, bool]:
-        """The file's descriptor, and whether it was made."""
+    def _open_to_append(self, directory: int) -> int:
         flags = os.O_RDWR | os.O_APPEND | _LOOK
         try:
             fd = os.open(self._name, flags, dir_fd=directory)
         except FileNotFoundError:
             fd = os.open(self._name, flags | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=directory)
             self._give_away(fd)
-            return fd, True
+            return fd
         if not stat.S_ISREG(os.fstat(fd).st_mode):
             os.close(fd)
             raise OSError(0, "it is no regular file")
-        return fd, False
+        return fd
 
     def _publish(self, directory: int, name: str, data: bytes) -> Stamp:
         hidden = f"{_HIDDEN}{name}"
@@ -255,6 +266,18 @@ class SessionFile:
 
 def _stamp(status: os.stat_result) -> Stamp:
     return Stamp(status.st_ino, status.st_size, status.st_mtime_ns)
+
+
+def _take_back(fd: int, made: Made | None, end: int) -> None:
+    """Let the file end where it did before, and be gone where it is new: its folder is synced when it is made anew."""
+    status = os.fstat(fd)
+    if status.st_size > end:  # else lines before these were taken away
+        os.ftruncate(fd, end)
+    if made is not None:
+        with suppress(FileNotFoundError):
+            there = os.stat(made.name, dir_fd=made.folder, follow_symlinks=False)
+            if (there.st_dev, there.st_ino) == (status.st_dev, status.st_ino):  # and not what a container put there
+                os.unlink(made.name, dir_fd=made.folder)
 
 
 def _whole_lines(fd: int) -> int:

@@ -387,7 +387,7 @@ def test_a_line_that_the_disk_did_not_take_for_good_is_taken_away_and_noted_agai
     """After a failed fsync it would be read back from memory, and taken for what is safe."""
     if known:
         keep(sessions, "a", said("hello"))
-    before = kept(tmp_path) if known else []
+    before = file(tmp_path).read_bytes() if known else None
 
     def broken(_: int) -> None:
         raise OSError(errno.EIO, "Input/output error")
@@ -396,9 +396,65 @@ def test_a_line_that_the_disk_did_not_take_for_good_is_taken_away_and_noted_agai
         patched.setattr("os.fsync", broken)
         with pytest.raises(OSError, match="Input/output error"):
             keep(sessions, "b", said("then"))
-    assert kept(tmp_path) == before
+    assert (file(tmp_path).read_bytes() if file(tmp_path).exists() else None) == before
     keep(sessions, "b", said("then"))
-    assert kept(tmp_path) == [*before, ("messages", "b")]
+    assert kept(tmp_path) == [("messages", name) for name in ("ab" if known else "b")]
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_a_new_file_that_the_disk_did_not_take_for_good_is_made_anew_and_so_is_its_entry(
+    sessions: Sessions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    """Else the lines would be safe in a file that a power cut takes out of its folder."""
+    fsync, synced = os.fsync, list[str]()
+
+    def watched(fd: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{fd}"))
+        if len(synced) == failing + 1:
+            raise OSError(errno.EIO, "Input/output error")
+        fsync(fd)
+
+    monkeypatch.setattr("os.fsync", watched)
+    with pytest.raises(OSError, match="Input/output error"):
+        keep(sessions, "a", said("hello"))
+    assert not file(tmp_path).exists()
+    synced.clear()
+    monkeypatch.setattr("os.fsync", lambda fd: synced.append(os.readlink(f"/proc/self/fd/{fd}")))
+    keep(sessions, "a", said("hello"))
+    assert synced == [str(file(tmp_path)), str(file(tmp_path).parent)]
+    keep(sessions, "b", said("then"))
+    assert synced[2:] == [str(file(tmp_path))]
+
+
+def test_where_descriptors_run_out_nothing_is_noted(
+    sessions: Sessions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none_left(_: int) -> int:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.dup", none_left)
+        with pytest.raises(OSError, match="Too many open files"):
+            keep(sessions, "a", said("hello"))
+    assert file(tmp_path).read_bytes() == b""
+    keep(sessions, "a", said("hello"))
+    assert kept(tmp_path) == [("messages", "a")]
+
+
+def test_what_a_container_puts_in_the_place_of_a_new_file_is_not_taken_away_with_it(
+    sessions: Sessions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finish = sessions.add_turn("main", "default", "a", [], said("hello"))
+    file(tmp_path).rename(file(tmp_path).with_name("moved"))
+    file(tmp_path).write_text("{}\n")
+
+    def broken(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("os.fsync", broken)
+    with pytest.raises(OSError, match="Input/output error"):
+        finish()
+    assert file(tmp_path).read_text() == "{}\n"
 
 
 def test_lines_behind_such_a_line_are_not_taken_for_safe_either(
@@ -417,7 +473,7 @@ def test_lines_behind_such_a_line_are_not_taken_for_safe_either(
     for finish in (first, second):
         with pytest.raises(OSError, match=r"Input/output error|were taken away"):
             finish()
-    assert kept(tmp_path) == []
+    assert not file(tmp_path).exists()
     keep(sessions, "b", said("then"))
     assert kept(tmp_path) == [("messages", "b")]
 
