@@ -32,15 +32,29 @@ MAX_TEXT = 256 * 1024
 _FINAL = ("done", "failed", "cancelled")
 
 
+class Told(CallRefused):
+    """A refusal of which the screen has told already."""
+
+
 def run(config: Config, arguments: argparse.Namespace) -> int:
     """Send the message that `arguments` describe. Raises InvalidMessage for wrong use, and what Client raises."""
     message = _message(arguments)
-    with Client.of(config) as client, _attached(config, client, message, arguments.file or []) as message:
-        if not arguments.json and arguments.wait is None and moves(sys.stdout):
+    try:
+        return _run(config, arguments, message)
+    except Told:
+        return 1
+
+
+def _run(config: Config, arguments: argparse.Namespace, message: Message) -> int:
+    streams = not arguments.json and arguments.wait is None and moves(sys.stdout)
+    with Client.of(config) as client:
+        if streams:
             client.get("/healthz")  # where no service is, that is said at once
-            return _stream(config, message)
-        wait_s = DEFAULT_WAIT_S if arguments.wait is None else arguments.wait
-        reply = send(client, message, wait_s, SystemClock())
+        with _attached(config, client, message, arguments.file or []) as whole:
+            if streams:
+                return _stream(config, whole)
+            wait_s = DEFAULT_WAIT_S if arguments.wait is None else arguments.wait
+            reply = send(client, whole, wait_s, SystemClock())
     return _show(reply, arguments, wait_s)
 
 
@@ -83,7 +97,10 @@ def _exchange(client: Client, message: Message, wait_s: float, clock: Clock) -> 
 
 @contextmanager
 def _attached(config: Config, client: Client, message: Message, paths: Sequence[Path]) -> Iterator[Message]:
-    """The message, which names these files, copied where need be; copies are taken away where it is refused."""
+    """The message, which names these files, copied where need be.
+
+    Copies stay where it was accepted, or may have been; a call that Ctrl-C breaks off may have been taken, too.
+    """
     if not paths:
         yield message
         return
@@ -96,15 +113,23 @@ def _attached(config: Config, client: Client, message: Message, paths: Sequence[
     try:
         for path in paths:
             attached.append(attach(path, folder))
+    except BaseException:  # passed on: no message names them, whatever it was
+        _detach(attached, folder)
+        raise
+    try:
         yield replace(message, attachments=tuple(one.name for one in attached))
     except (CallRefused, InvalidMessage):
-        for one in attached:
-            detach(one, folder)
+        _detach(attached, folder)
         raise
 
 
+def _detach(attached: Sequence[Attached], folder: Path) -> None:
+    for one in attached:
+        detach(one, folder)
+
+
 def _stream(config: Config, message: Message) -> int:
-    """Show the reply as it grows. Ctrl-C cancels the message."""
+    """Show the reply as it grows. Ctrl-C cancels the message. Raises Told where the service refuses it."""
     from openclaw.cli.chat.conversation import Conversation
     from openclaw.cli.chat.screen import Terminal
     from openclaw.cli.chat.talk import interrupts_told, leave_tidily, silent
@@ -114,7 +139,10 @@ def _stream(config: Config, message: Message) -> int:
     conversation = Conversation(lambda: Client.of(config), Terminal(sys.stdout), SystemClock(), person=False)
     with silent(), interrupts_told(conversation):
         try:
-            return 0 if conversation.say(message) else 1
+            answered = conversation.say(message)
+            if conversation.refused:
+                raise Told("the message was refused")
+            return 0 if answered else 1
         except Interrupt:
             return INTERRUPTED
         finally:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import re
 import signal
 import socket
@@ -15,9 +17,12 @@ from pathlib import Path
 import pytest
 
 from openclaw.cli import main
+from openclaw.cli.attach import Attached, attach
 from openclaw.cli.client import CallLost, Client, ServiceDown
-from openclaw.cli.send import send
+from openclaw.cli.send import run, send
 from openclaw.clock import SystemClock
+from openclaw.config import load
+from openclaw.errors import OpenClawError
 from openclaw.message import Message
 from tests.support.file_events import FileEvents
 from tests.support.service import RunningService
@@ -80,3 +85,29 @@ def test_files_go_with_a_message_by_their_paths_in_the_groups_folder_where_other
 
         work = json.loads((home / "ipc/work/a.json").read_bytes())
         assert work["message"]["attachments"] == ["in/cat.jpg", "files/dog.jpg"]
+
+
+@pytest.mark.parametrize("cause", [OpenClawError("files takes no copy: No space left on device"), KeyboardInterrupt()])
+def test_whatever_ends_the_copying_of_files_leaves_no_copy_of_a_message_that_was_not_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cause: BaseException
+) -> None:
+    home = tmp_path / "home"
+    (tmp_path / "dog.jpg").write_text("dog")
+
+    def attach_one(path: Path, folder: Path) -> Attached:
+        if path.name == "cat.jpg":
+            raise cause
+        return attach(path, folder)
+
+    monkeypatch.setattr("openclaw.cli.send.attach", attach_one)
+    with RunningService(home) as service:
+        monkeypatch.setenv("OPENCLAW_HOME", str(home))
+        config = load({"OPENCLAW_HOME": str(home), "OPENCLAW_PORT": service.url.rpartition(":")[2]})
+        files = [tmp_path / "dog.jpg", tmp_path / "cat.jpg"]
+        given = argparse.Namespace(
+            id=None, group="main", session=None, priority=None, text="look", json=False, wait=0.0, file=files
+        )
+        with pytest.raises(type(cause)):
+            run(config, given)
+        assert not list((home / "groups/main/files").iterdir())
+        assert not [name for name in os.listdir(home / "ipc/work") if not name.startswith(".")]

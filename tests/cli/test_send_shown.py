@@ -80,6 +80,20 @@ def test_of_a_message_that_is_refused_no_file_is_left(caller: Caller, service: R
 
     assert refused.returncode == 1
     assert not list((service.home / "groups/main/files").iterdir())
+    with caller.on_terminal("send", "--id", "a", "--file", str(file), "something else", columns=200) as terminal:
+        assert terminal.ends() == 1
+        assert "send it under another id" in terminal.shown
+    assert not list((service.home / "groups/main/files").iterdir())
+
+
+def test_where_one_file_cannot_go_along_none_of_the_others_is_left(
+    caller: Caller, service: RunningService, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("x")
+    files = ("--file", str(tmp_path / "notes.txt"), "--file", str(tmp_path / "missing"))
+
+    assert caller.over_pipe("send", *files, "hello").returncode == 2
+    assert not list((service.home / "groups/main/files").iterdir())
 
 
 def test_a_file_that_is_none_is_wrong_use_and_nothing_is_sent(

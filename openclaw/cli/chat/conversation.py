@@ -25,6 +25,8 @@ class Conversation:
         self.screen = screen
         self.last_id = ""
         """The message that was sent last."""
+        self.refused = False
+        """Whether the service did not take it, and said so."""
         self._connect = connect
         self._clock = clock
         self._person = person
@@ -46,6 +48,7 @@ class Conversation:
             person=self._person,
         )
         reply = turn.run()
+        self.refused = turn.refused
         return reply is not None and reply.get("status") == "done"
 
     def show_arrived(self) -> None:

@@ -38,6 +38,8 @@ class Follower:
         self._connect = connect
         self.message = message
         self._inbox = inbox
+        self.refused = False
+        """Whether the service did not take the message, from when the inbox is told so."""
         self._stopped = threading.Event()
         self._quiet = threading.Event()
         # Owned by the thread: whether the message was taken, the last event's id, and whether the service is away.
@@ -72,6 +74,7 @@ class Follower:
                     return
             except CallRefused as refused:
                 if refused.status not in _LATER:
+                    self.refused = not self._taken
                     self._inbox.put(Refused(self.message.id, str(refused)))
                     return
                 self._is_away(str(refused))

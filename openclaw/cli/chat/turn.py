@@ -61,6 +61,11 @@ class Turn:
         self._away_since: float | None = None
         self._interrupted = False
 
+    @property
+    def refused(self) -> bool:
+        """Whether the service did not take the message, and said so."""
+        return self._follower.refused
+
     def run(self) -> dict[str, Any] | None:
         """The reply; None for one refused or given up. Raises Interrupt, and ServiceDown after PATIENCE."""
         try:
