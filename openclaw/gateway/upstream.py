@@ -29,7 +29,8 @@ CONNECT_S: Final = 10.0
 
 SILENCE_S: Final = 300.0
 """Seconds without a byte after which an answer is given up; the API itself pings more often, and a local model that
-reads a long prompt without a word takes minutes."""
+reads a long prompt without a word takes minutes. The runner waits a little longer for the first byte (its FIRST), so
+that what is said here reaches whoever has asked."""
 
 PIECE: Final = 64 * 1024
 """Most bytes that are passed on at once."""
@@ -122,8 +123,8 @@ class Upstream:
             answer.close()
             raise ApiError(
                 502,
-                f"{self.host} packs its answer ({answer.packed}) though it was asked not to, so that it cannot be looked"
-                " through for your key: turn compression off in that server, or in the proxy before it",
+                f"{self.host} packs its answer ({answer.packed}) though it was asked not to, so that it cannot be"
+                " looked through for your key: turn compression off in that server, or in the proxy before it",
             )
         fault = ""
         if 300 <= answer.status < 400:

@@ -16,7 +16,9 @@ from agent_runner.cancel import Cancel
 from agent_runner.engines.engine import TurnCancelled
 from agent_runner.engines.messages.connection import Connection
 from agent_runner.engines.messages.failures import Cut, Gone, Stalled
-from agent_runner.engines.messages.gateway import MAX_IDLE, Gateway, Limits
+from agent_runner.engines.messages.gateway import FIRST, MAX_IDLE, Gateway, Limits
+from agent_runner.engines.messages.settings import Settings
+from openclaw.gateway.upstream import CONNECT_S, SILENCE_S
 from tests.container.model_stub import TIMEOUT, Exchange, ModelStub, begins, refuses, says, text, waits
 from tests.support.clock import FakeClock
 
@@ -210,7 +212,7 @@ def test_the_first_byte_may_take_longer_than_the_others(tmp_path: Path) -> None:
         gateway._connect = lambda until: Listening(gateway._path, until, clock.monotonic)  # type: ignore[method-assign]
         with gateway.exchange(b"{}", "turn", Cancel(), Limits(clock.monotonic() + 600, 120.0)) as exchange:
             assert waits[2:]  # after those of connecting and sending
-            assert set(waits[2:]) == {300.0}
+            assert set(waits[2:]) == {330.0}
             waits.clear()
             go_on.set()
             while exchange.read():
@@ -270,3 +272,8 @@ def test_a_cancel_that_comes_late_harms_nobody_who_has_the_connection_now(model:
         cancel.set()
         go_on.set()
         assert b"two" in posted.result(TIMEOUT)
+
+
+def test_the_gateways_word_that_the_model_is_silent_comes_before_the_runner_gives_up() -> None:
+    """It begins to wait later, once it is connected, and tells what is to be done."""
+    assert FIRST * Settings().silence > SILENCE_S + CONNECT_S

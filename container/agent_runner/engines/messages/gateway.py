@@ -29,9 +29,10 @@ SEND = 30.0
 """Seconds that it may take to receive a request."""
 
 
-FIRST = 2.5
+FIRST = 2.75
 """How many times as long as any other byte the first one may take: a local model reads a long prompt without a word,
-and answers nothing at all until it has."""
+and answers nothing at all until it has. With the usual silence that is 330 s, a little longer than the host's gateway
+waits (its SILENCE_S, 300 s): who asks begins to wait first, and what the gateway says then tells more."""
 
 
 class Limits(NamedTuple):
