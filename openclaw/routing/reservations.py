@@ -59,11 +59,12 @@ class Reservations:
         self._admit = admit
         self._limit = limit
         self._lock = threading.Lock()
-        # Guarded by _lock: what is in flight by id and how many, the next sequence number, the last number of a
-        # file's stem, and which id a dropped file got.
+        # Guarded by _lock: what is in flight by id and how many, the next sequence number, how many went out
+        # of flight, the last number of a file's stem, and which id a dropped file got.
         self._flight: dict[str, Place] = {}
         self._messages = 0  # of these, subagents aside: they have a limit of their own
         self._next_seq = 1
+        self._settled = 0
         self._stems: OrderedDict[str, int] = OrderedDict()
         self._origins: OrderedDict[Origin, str] = OrderedDict()
 
@@ -77,13 +78,13 @@ class Reservations:
         named = bool(message.id)
         if not named:
             message = message.with_id(secrets.token_hex(8))
-        place = self._take(message, digest, origin)
+        place = self._take_new(message, digest, origin) if new else self._take(message, digest, origin)
         if not place.fresh:
             if new or place.turn.digest != digest:
                 raise IdConflict(f"the id {message.id!r} is in use for another message; send it under another id")
             return place
         try:
-            if named and self._was_answered(place, new=new):
+            if named and not new and self._was_answered(place):
                 return Receipt(message.id, duplicate=True)
             self._ledger.store(place.turn).add_done_callback(lambda written: self._stored(place, written))
         except BaseException:  # passed on; an id that nobody writes would be taken for ever
@@ -175,6 +176,7 @@ class Reservations:
             place = self._flight.get(turn.id)
             if place is not None and place.turn is turn:  # and no later one of the same id
                 del self._flight[turn.id]
+                self._settled += 1
                 self._messages -= not turn.parent
             at_rest = not self._flight
         if at_rest:
@@ -184,26 +186,42 @@ class Reservations:
         with self._lock:
             return len(self._flight)
 
+    def _take_new(self, message: Message, digest: str, origin: Origin | None) -> Place:
+        """As `_take`, for an id that must have no reply. Raises IdConflict where it has, NotDurable where nobody knows.
+
+        It is looked for before: whoever joined a place that is given back for this would hear of a conflict that is
+        none of his. Where an id went out of flight meanwhile it may be this one, answered, and it is looked for again.
+        """
+        while True:
+            with self._lock:
+                settled = self._settled
+            if self._remembered(message.id) is not None:
+                raise _used(message.id)
+            with self._lock:
+                if settled == self._settled:
+                    return self._take_locked(message, digest, origin)
+
     def _take(self, message: Message, digest: str, origin: Origin | None) -> Place:
+        with self._lock:
+            return self._take_locked(message, digest, origin)
+
+    def _take_locked(self, message: Message, digest: str, origin: Origin | None) -> Place:
+        """Called with _lock held."""
         accepted = self._clock.monotonic()
         accepted_at = self._clock.time()
-        with self._lock:
-            place = self._flight.get(message.id)
-            if place is not None:
-                return place._replace(fresh=False)
-            if self._messages >= self._limit:
-                raise QueueFull(f"{self._limit} messages wait already (QUEUE_LIMIT); try again when some are answered")
-            turn = Turn(message, self._next_seq, accepted, accepted_at, digest, origin)
-            self._next_seq += 1
-            self._messages += 1
-            place = self._flight[message.id] = Place(turn, Future(), threading.Lock(), fresh=True)
-            return place
+        place = self._flight.get(message.id)
+        if place is not None:
+            return place._replace(fresh=False)
+        if self._messages >= self._limit:
+            raise QueueFull(f"{self._limit} messages wait already (QUEUE_LIMIT); try again when some are answered")
+        turn = Turn(message, self._next_seq, accepted, accepted_at, digest, origin)
+        self._next_seq += 1
+        self._messages += 1
+        place = self._flight[message.id] = Place(turn, Future(), threading.Lock(), fresh=True)
+        return place
 
-    def _was_answered(self, place: Place, *, new: bool) -> bool:
-        """Whether the id has its reply already; its place is free then.
-
-        Raises IdConflict where that is to another message, as each is to a `new` one.
-        """
+    def _was_answered(self, place: Place) -> bool:
+        """Whether the id has its reply already; its place is free then. Raises IdConflict where that is to another."""
         turn = place.turn
         try:
             remembered = self._ledger.remembered(turn.id)
@@ -213,8 +231,8 @@ class Reservations:
             raise unread from error
         if remembered is None:
             return False
-        if new or remembered.digest != turn.digest:
-            conflict = IdConflict(f"the id {turn.id!r} was used for another message; send it under another id")
+        if remembered.digest != turn.digest:
+            conflict = _used(turn.id)
             self._give_back(place, conflict)
             raise conflict
         self._give_back(place, None)
@@ -272,6 +290,10 @@ class Reservations:
         with self._lock:
             _put(self._stems, draft.stem, number)
             _put(self._origins, draft.origin, message_id)
+
+
+def _used(message_id: str) -> IdConflict:
+    return IdConflict(f"the id {message_id!r} was used for another message; send it under another id")
 
 
 def _put(table: OrderedDict[K, V], key: K, value: V) -> None:

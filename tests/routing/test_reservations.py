@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -14,6 +15,7 @@ from openclaw.errors import IdConflict, NotDurable, QueueFull, UnknownGroup
 from openclaw.message import is_name
 from openclaw.routing import reservations as module
 from openclaw.routing.desk import Draft, Receipt
+from openclaw.routing.ledger import Remembered
 from tests.routing.conftest import Office, again, draft
 from tests.support.file_events import FileEvents
 from tests.support.slow_dir import give_back, take_away
@@ -198,6 +200,44 @@ def test_what_is_no_reply_of_ours_still_takes_its_id(office: Office) -> None:
 
 
 # Dropped files
+
+
+def while_looking(office: Office, monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
+    """Have something done after the next look into the outbox, before what was found there is known."""
+    look, acts = office.ledger.remembered, [act]
+
+    def looked(message_id: str) -> Remembered | None:
+        found = look(message_id)
+        while acts:
+            acts.pop()()
+        return found
+
+    monkeypatch.setattr(office.ledger, "remembered", looked)
+
+
+def test_a_message_that_was_answered_gets_its_receipt_while_a_file_of_its_name_looks_for_an_id(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.accept("note")
+    office.settle(office.next_turn())
+    receipts: list[Receipt] = []
+    with ThreadPoolExecutor(1) as pool:
+        while_looking(
+            office, monkeypatch, lambda: receipts.append(pool.submit(office.accept, "note").result(timeout=60))
+        )
+        assert office.drop(draft("note")) == [Receipt("note-2", duplicate=False)]
+    assert receipts == [Receipt("note", duplicate=True)]
+
+
+def test_an_id_that_is_answered_while_a_file_looks_for_one_is_not_given_to_it(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def answered() -> None:
+        office.accept("note")
+        office.settle(office.next_turn())
+
+    while_looking(office, monkeypatch, answered)
+    assert office.drop(draft("note")) == [Receipt("note-2", duplicate=False)]
 
 
 def test_a_dropped_file_takes_its_stem_or_the_first_free_number(office: Office) -> None:
