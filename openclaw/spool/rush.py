@@ -18,7 +18,8 @@ SPAN: Final = 1.0
 """Seconds in which they are counted."""
 FIRST_REST: Final = 0.5
 LONGEST_REST: Final = 8.0
-"""Seconds in which nothing is heard; the first is forgotten when a whole span was calm."""
+"""Seconds in which nothing is heard. The next rest is the first again where none was needed for LONGEST_REST: who did
+too much a moment after each would never rest longer else."""
 
 
 class Rush:
@@ -28,16 +29,17 @@ class Rush:
         self._since = float("-inf")
         self._count = 0
         self._rest = 0.0
+        self._rested = float("-inf")  # when the last rest ends
 
     def change(self, now: float) -> float:
         """A change was heard at `now`, monotonic seconds: for how many seconds to hear no more; 0.0: go on."""
         if now - self._since > SPAN:
-            if self._count <= MOST:
-                self._rest = 0.0
             self._since, self._count = now, 0
         self._count += 1
         if self._count <= MOST:
             return 0.0
         self._since = float("-inf")  # what comes after the rest is counted anew
-        self._rest = min(LONGEST_REST, self._rest * 2 or FIRST_REST)
+        calm = now - self._rested > LONGEST_REST
+        self._rest = FIRST_REST if calm else min(LONGEST_REST, self._rest * 2)
+        self._rested = now + self._rest
         return self._rest

@@ -85,9 +85,10 @@ class Watch:
 
 
 class Watcher:
-    """Watches any number of directories, each of them once."""
+    """Watches any number of directories, each of them once. `clock` tells monotonic seconds."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         # Guarded by _lock: _watches, _by_wd, each watch's own fields, _cause, _ticked, _again, _closed, and the
         # descriptor _wake_fd, so that nobody writes to a number that `close` has given back. Callbacks run without it.
@@ -200,7 +201,7 @@ class Watcher:
 
     def _collect(self) -> None:
         """Note what the kernel has to tell."""
-        now = time.monotonic()
+        now = self._clock()
         for event in self._inotify.read() if self._inotify is not None else ():
             if event.mask & IN_Q_OVERFLOW:
                 log.info("More changes at once than inotify could hold: every directory is scanned")
@@ -245,7 +246,7 @@ class Watcher:
 
     def _check(self, *, everything: bool) -> None:
         """Watch what is not watched; with `everything` compare inodes too, and have every owner look."""
-        now = time.monotonic()
+        now = self._clock()
         for watch in self._snapshot():
             if everything and watch.wd is not None and _inode(watch.path) != watch.inode:
                 self._unset(watch)

@@ -32,7 +32,18 @@ def test_the_while_doubles_each_time_up_to_a_bound() -> None:
     assert rests == [0.5, 1.0, 2.0, 4.0, 8.0, LONGEST_REST, LONGEST_REST]
 
 
-def test_a_calm_span_is_a_new_beginning() -> None:
+def test_one_change_after_each_rest_does_not_pass_for_calm() -> None:
+    rush, now, rests = Rush(), 0.0, []
+    for _ in range(6):
+        rests.append(changes(rush, MOST + 1, now))
+        now += rests[-1] + 0.01
+        changes(rush, 1, now)
+        now += SPAN + 0.01
+
+    assert rests == [0.5, 1.0, 2.0, 4.0, 8.0, LONGEST_REST]
+
+
+def test_a_calm_while_is_a_new_beginning() -> None:
     rush = Rush()
     changes(rush, MOST + 1, 0.0)
     changes(rush, 1, 10.0)
