@@ -42,6 +42,7 @@ from openclaw.intake.server import HttpServer, connections_within
 from openclaw.intake.task_api import TaskFront
 from openclaw.message import Message
 from openclaw.observe.metrics import Metrics
+from openclaw.observe.process import open_descriptors
 from openclaw.routing.agent_calls import AgentCalls
 from openclaw.routing.desk import Receipt
 from openclaw.routing.group_calls import GroupCalls
@@ -113,7 +114,7 @@ class Service:
         self._stop = stop or threading.Event()
         self._clock = SystemClock()
         self._alarms = Timers(self._clock)
-        self._watcher = Watcher()
+        self._watcher = Watcher(self._clock.monotonic)
         self._committer = committer or Committer()
         self._home = Home(config.home)
         self._started: list[Callable[[], None]] = []
@@ -313,6 +314,7 @@ class Service:
         self._metrics.gauge(
             "openclaw_in_flight", "Messages accepted and not yet answered.", self._reservations.__len__
         )
+        self._metrics.gauge("process_open_fds", "Open file descriptors of the service.", open_descriptors)
 
     def _watchdog(self) -> Watchdog:
         return Watchdog(

@@ -68,6 +68,16 @@ class Front:
 
     def call(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> tuple[int, dict[str, Any]]:
         """The answer, from whichever service gives one: a call whose connection breaks is made again."""
+        status, answer = self._call(method, path, body)
+        return status, json.loads(answer)
+
+    def metric(self, name: str) -> float:
+        """The value that /metrics tells under `name`, which has no labels."""
+        _, text = self._call("GET", "/metrics", None)
+        [value] = [line.split()[1] for line in text.decode().splitlines() if line.startswith(f"{name} ")]
+        return float(value)
+
+    def _call(self, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, bytes]:
         while True:
             port = self._wait_for_port()
             connection = http.client.HTTPConnection("127.0.0.1", port, timeout=BOUND)
@@ -75,8 +85,8 @@ class Front:
                 data = None if body is None else json.dumps(body).encode()
                 connection.request(method, path, data, {"Content-Type": "application/json"} if data else {})
                 with connection.getresponse() as response:
-                    return response.status, json.loads(response.read())
-            except (OSError, http.client.HTTPException, ValueError):
+                    return response.status, response.read()
+            except (OSError, http.client.HTTPException):
                 with self._changed:  # it was killed, or is about to be said to be
                     if self._port == port:
                         self._changed.wait(1.0)
