@@ -96,6 +96,12 @@ class QueueFull(MessageRefused):
 
 
 class NotDurable(MessageRefused):
+    """The disk did not take it. The text says why; where `again`, whoever tells the sender adds: then send it again."""
+
+    def __init__(self, why: str, *, again: bool = True) -> None:
+        super().__init__(why)
+        self.again = again
+
     status = 503
     title = "Not stored"
 

@@ -69,20 +69,21 @@ class RunningTurns:
         try:
             self.attachment.ask(turn, self._limit)
         except RuntimeFailure as error:
-            answer = Answer.failed(f"the request could not be written: {error}")
+            reason = f"the request could not be written: {error}"
             if isinstance(error.__cause__, OSError):
-                self._ask_later(turn, answer)
+                self._ask_later(turn, reason)
             else:  # it never will be: it is too large
+                answer = Answer.failed(reason)
                 self._forget(turn.id)
                 self.attachment.settle(turn.id)
                 self._ended(turn, answer)
         else:
             self._unwritten.pop(turn.id, None)
 
-    def _ask_later(self, turn: Turn, answer: Answer) -> None:
+    def _ask_later(self, turn: Turn, reason: str) -> None:
         if turn.id not in self._unwritten:
-            log.warning("Message %s waits for the disk: %s", turn.id, answer.error)
-        self._unwritten[turn.id] = answer
+            log.warning("Message %s waits for the disk: %s", turn.id, reason)
+        self._unwritten[turn.id] = Answer.failed(f"{reason}; then send it again")  # it is not kept any longer then
         self.attachment.open[turn.id] = turn  # it is one of this container's, should that end
         self._later(WRITE_PAUSE, self._ask_again, turn.id)
 

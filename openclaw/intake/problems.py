@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from openclaw.errors import GroupRefused, MessageRefused, OpenClawError, TaskRefused
+from openclaw.errors import GroupRefused, MessageRefused, NotDurable, OpenClawError, TaskRefused
 from openclaw.http.framing import BadRequest
 from openclaw.intake.exchange import Headers, Response
 from openclaw.message import dump_bytes
@@ -30,7 +30,8 @@ class Problem(OpenClawError):
         """The problem that a refusal is. What passes by itself (429, 503) says when to try again."""
         headers = _RETRY_LATER if refused.status in (429, 503) else ()
         title = "" if isinstance(refused, BadRequest) else refused.title
-        return cls(refused.status, str(refused), title=title, headers=headers)
+        again = "; then send it again" if isinstance(refused, NotDurable) and refused.again else ""
+        return cls(refused.status, f"{refused}{again}", title=title, headers=headers)
 
     def response(self) -> Response:
         """`{"type": "about:blank", "title", "status", "detail"}`"""

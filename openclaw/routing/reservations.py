@@ -88,7 +88,7 @@ class Reservations:
                 return Receipt(message.id, duplicate=True)
             self._ledger.store(place.turn).add_done_callback(lambda written: self._stored(place, written))
         except BaseException:  # passed on; an id that nobody writes would be taken for ever
-            self._give_back(place, NotDurable("the message of this id could not be stored; send it again"))
+            self._give_back(place, NotDurable("the message of this id could not be stored"))
             raise
         return place
 
@@ -128,14 +128,15 @@ class Reservations:
         try:
             place.stored.result(STORE_TIMEOUT)
         except TimeoutError:
-            too_slow = NotDurable("the disk is too slow: ipc/work did not take it; send it again later")
+            too_slow = NotDurable("the disk is too slow: ipc/work did not take it")
             if not place.fresh or self._end_storing(place, too_slow):
                 raise too_slow from None  # the id stays reserved until the file has come and gone
             self.confirm(place)  # decided this very moment
         except NameTaken:
             if place.fresh:
                 self.settled(place.turn)
-            raise NotDurable("ipc/work holds a damaged file of this id; send it under another id") from None
+            damaged = NotDurable("ipc/work holds a damaged file of this id; send it under another id", again=False)
+            raise damaged from None
         except NotDurable:
             if place.fresh:
                 self.settled(place.turn)

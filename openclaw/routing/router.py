@@ -291,4 +291,4 @@ def _result(act: Callable[[A], R], argument: A) -> R | MessageRefused:
         return refused
     except OSError as error:
         log.exception("a message could not be accepted")
-        return NotDurable(f"the disk fails: {error.strerror}; it is tried again")
+        return NotDurable(f"the disk fails: {error.strerror}")

@@ -69,7 +69,7 @@ def _outcome(stored: Future[None]) -> SchedulerBusy | None:
     try:
         stored.result(_TIMEOUT)
     except NotDurable as error:
-        return SchedulerBusy(str(error))
+        return SchedulerBusy(f"{error}; then ask again")
     except TimeoutError:
         return SchedulerBusy(f"the disk has not taken it within {_TIMEOUT:.0f} s; look whether it was done")
     return None

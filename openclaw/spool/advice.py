@@ -1,4 +1,8 @@
-"""What to do about an error of the disk, for whoever has sent what it did not take. Pure functions."""
+"""What to do about an error of the disk. Pure functions.
+
+Whether something is to be sent again is not known here: what was accepted is kept and written later. Whoever refuses
+something to the one who sent it adds that.
+"""
 
 from __future__ import annotations
 
@@ -6,18 +10,19 @@ import errno
 from typing import Final
 
 _ADVICE: Final = {
-    errno.ENOSPC: "free some disk space, then send it again",
-    errno.EDQUOT: "free some of the disk quota, then send it again",
-    errno.EROFS: "mount the file system for writing, then send it again",
-    errno.EIO: "the disk reports an error: look at dmesg before you send it again",
-    errno.EMFILE: "raise the limit of open files (ulimit -n), then send it again",
-    errno.ENFILE: "raise the sysctl fs.file-max, then send it again",
-    errno.EACCES: "give the directory to the service's user, then send it again",
+    errno.ENOSPC: "free some disk space",
+    errno.EDQUOT: "free some of the disk quota",
+    errno.EROFS: "mount the file system for writing",
+    errno.EIO: "the disk reports an error: look at dmesg",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "raise the sysctl fs.file-max",
+    errno.EACCES: "give the directory to the service's user",
 }
 
 
 def with_advice(what: str, error: Exception) -> str:
-    """What went wrong, why, and what to do about it."""
+    """What went wrong, why, and what to do about it where that is known."""
     if not isinstance(error, OSError):
         return f"{what}: {error}"
-    return f"{what}: {error.strerror}; {_ADVICE.get(error.errno or 0, 'send it again')}"
+    advice = _ADVICE.get(error.errno or 0)
+    return f"{what}: {error.strerror}{f'; {advice}' if advice else ''}"

@@ -30,7 +30,7 @@ MAX_WAITING = 4096
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 """Bytes that wait for a commit; one file of any size is taken when nothing waits."""
 
-_STOPPING = "the service is stopping; send it again once it is back"
+_STOPPING = "the service is stopping; wait until it is back"
 
 
 class _Item:
@@ -103,7 +103,7 @@ class Committer:
         if self._closed:
             return _STOPPING
         if self._queue and (len(self._queue) >= MAX_WAITING or self._waiting_bytes + size > MAX_WAITING_BYTES):
-            return f"{len(self._queue)} files wait for the disk already; send it again in a moment"
+            return f"{len(self._queue)} files wait for the disk already; wait a moment"
         return None
 
     def _run(self) -> None:

@@ -68,13 +68,18 @@ def test_it_is_written_once_there_is_room(stage: Stage, running: Running) -> Non
     assert (list(running.channel.pending()), running.ended) == (["a"], [])
 
 
-def test_where_there_is_none_in_its_time_it_fails_with_what_to_do(stage: Stage, running: Running) -> None:
+def test_where_there_is_none_in_its_time_it_fails_with_what_to_do(
+    stage: Stage, running: Running, caplog: pytest.LogCaptureFixture
+) -> None:
     running.run()
+    assert "waits for the disk: " in caplog.text
+    assert "free some disk space" in caplog.text
+    assert "send it again" not in caplog.text  # it is kept
     stage.alarms.advance(LIMIT)
 
     [(_, outcome)] = running.ended
     assert isinstance(outcome, Answer)
-    assert (outcome.status, "free some disk space" in outcome.error) == ("failed", True)
+    assert (outcome.status, "free some disk space; then send it again" in outcome.error) == ("failed", True)
     stage.alarms.advance(LIMIT)
     assert len(running.ended) == 1
 

@@ -83,7 +83,8 @@ class TestSending:
 
         response = post(client, {"text": "hi"}, "?wait=5")
 
-        assert problem(response) == (status, title, "this is why, and what to do")
+        again = "; then send it again" if refused is NotDurable else ""
+        assert problem(response) == (status, title, f"this is why, and what to do{again}")
         assert response.headers.get("retry-after") == ("1" if status in (429, 503) else None)
 
 

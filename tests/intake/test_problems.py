@@ -44,8 +44,13 @@ def test_a_refusal_of_the_service_is_one_and_says_when_to_try_again_where_that_h
 ) -> None:
     problem = Problem.of(refused("why"))
 
-    assert (problem.status, problem.title, problem.detail) == (status, title, "why")
+    assert (problem.status, problem.title) == (status, title)
+    assert problem.detail == ("why; then send it again" if refused is NotDurable else "why")
     assert problem.headers == ((("Retry-After", "1"),) if passes else ())
+
+
+def test_what_the_disk_would_not_take_under_this_id_is_not_to_be_sent_again() -> None:
+    assert Problem.of(NotDurable("send it under another id", again=False)).detail == "send it under another id"
 
 
 def test_a_request_that_is_not_read_on_is_one_under_the_name_of_its_status() -> None:

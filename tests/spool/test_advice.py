@@ -1,4 +1,4 @@
-"""Errors of the disk, as they are told to whoever has sent something."""
+"""Errors of the disk, with what to do about them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from openclaw.spool import with_advice
         (errno.EROFS, "mount the file system for writing"),
         (errno.EIO, "look at dmesg"),
         (errno.EMFILE, "raise the limit of open files (ulimit -n)"),
-        (errno.EXDEV, "send it again"),
     ],
 )
 def test_an_error_says_what_happened_why_and_what_to_do(code: int, what_to_do: str) -> None:
@@ -26,6 +25,11 @@ def test_an_error_says_what_happened_why_and_what_to_do(code: int, what_to_do: s
 
     assert told.startswith(f"work/a.json could not be stored: {os.strerror(code)}; ")
     assert what_to_do in told
+    assert "send" not in told  # it may be kept, and written later: whoever obeyed would have two
+
+
+def test_one_for_which_there_is_no_advice_says_what_happened_and_why() -> None:
+    assert with_advice("it cannot be read", OSError(errno.EXDEV, "Invalid link")) == "it cannot be read: Invalid link"
 
 
 def test_an_error_of_ours_has_its_own_words() -> None:
