@@ -69,6 +69,12 @@ def test_where_no_model_was_asked_a_reply_says_nothing_of_tokens(tmp_path: Path)
         assert "(runtime process, engine offline)" in service.ready_line
 
 
+def test_the_service_tells_how_many_descriptors_it_holds_which_others_may_not_see(tmp_path: Path) -> None:
+    with RunningService(tmp_path / "home") as service:
+        [line] = [line for line in service.get("/metrics").text.splitlines() if line.startswith("process_open_fds ")]
+        assert 3 < int(line.split()[1]) < 200
+
+
 def test_each_group_is_counted_for_itself_and_has_its_own_model(service: RunningService, api: MessagesApi) -> None:
     assert requests.put(f"{service.url}/groups/friends", json={"model": "small"}, timeout=30).status_code == 201
     service.post({"text": "hello"})
