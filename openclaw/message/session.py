@@ -30,10 +30,14 @@ Entry = dict[str, Any]
 
 
 class Lines(NamedTuple):
-    """The lines of a piece of a session: those that could be read, in order, and how many could not."""
+    """The lines of a piece of a session: those that could be read, in order, and how many could not.
+
+    `torn` says that the piece ends within a line, which is not among the damaged.
+    """
 
     entries: list[Entry]
     damaged: int
+    torn: bool
 
 
 class Session:
@@ -89,8 +93,8 @@ class Session:
 def read_lines(data: bytes, *, whole: bool = True) -> Lines:
     """The lines in `data`; without `whole` it begins within a line, which is left out.
 
-    What follows the last newline is a line that is being written, or that a power cut has torn: it was never
-    acknowledged, and counts for nothing unless it is complete.
+    What follows the last newline counts where it is complete. Else it is a line that is being written, or that a power
+    cut has torn before it was acknowledged, or one of which the end was lost later: only the file's writer can tell.
     """
     *lines, last = data.split(b"\n")
     if not whole and lines:
@@ -102,9 +106,10 @@ def read_lines(data: bytes, *, whole: bool = True) -> Lines:
             entries.append(entry)
         elif line:
             damaged += 1
-    if last and (entry := _entry(last)) is not None:
-        entries.append(entry)
-    return Lines(entries, damaged)
+    end = _entry(last) if last else None
+    if end is not None:
+        entries.append(end)
+    return Lines(entries, damaged, torn=bool(last) and end is None)
 
 
 def _entry(line: bytes) -> Entry | None:

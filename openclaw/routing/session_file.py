@@ -154,22 +154,19 @@ class SessionFile:
         """Add whole lines at the end, or nothing at all; they are durable when what is returned was synced."""
         with self._opened(FOLDER) as directory:
             fd = self._open_to_append(directory)
-            made: Made | None = None
             try:
                 end = _whole_lines(fd)
-                if end == 0:  # as good as new: that it is there at all may not be durable
-                    made = Made(os.dup(directory), self._name)  # before anything is written: descriptors may run out
+                made = Made(directory, self._name) if end == 0 else None  # as good as new: not even its name is durable
                 try:
                     _write_all(fd, lines)
                     start_writeback(fd)
+                    kept = None if made is None else Made(os.dup(directory), self._name)
                 except OSError:
-                    _take_back(fd, made, end)  # a part of a line would be taken for damage
+                    _take_back(fd, made, end)  # a part of a line, or an empty file, would be taken for damage
                     raise
-                return Appended(fd, made, end, len(lines))
+                return Appended(fd, kept, end, len(lines))
             except BaseException:
                 os.close(fd)
-                if made is not None:
-                    os.close(made.folder)
                 raise
 
     def replace(self, data: bytes) -> Stamp:
@@ -283,7 +280,8 @@ def _take_back(fd: int, made: Made | None, end: int) -> None:
 def _whole_lines(fd: int) -> int:
     """Make the file end with a newline; its size then.
 
-    A line without one is whole where somebody has edited the file. What a power cut has torn was never acknowledged.
+    A line without one is whole where somebody has edited the file. One that is torn was set aside before, with the
+    whole file, unless it was torn within this moment.
     """
     size = os.fstat(fd).st_size
     if size == 0 or os.pread(fd, 1, size - 1) == b"\n":

@@ -151,7 +151,10 @@ class Sessions:
             if known is not None and known.stamp == stamp:
                 self._known.move_to_end((group, session))
                 return known
+        before = known.stamp if known is not None else None
         known = _read(file)
+        if before is not None and _has_shrunk(file, before, known.stamp):
+            known.damaged = True
         with self._lock:
             self._known[group, session] = known
             while len(self._known) > MAX_KNOWN:
@@ -194,7 +197,9 @@ class Sessions:
         date = time.strftime("%Y-%m-%d", time.localtime(self._clock.time()))
         if known.damaged:
             kept = file.set_aside(f"{date}-{cause}")
-            log.error("%s is damaged: it is kept as %s, and goes on with what could be read", file.path, kept)
+            log.error(
+                "%s is damaged: what is left of it is kept as %s, and it goes on with what could be read", file.path, kept
+            )
         content = file.read()
         before = read_lines(content.data, whole=content.whole).entries if content is not None else []
         name = f"{date}-{file.path.stem}-{cause}.jsonl"
@@ -206,6 +211,8 @@ class Sessions:
                 if error.errno in _FULL:
                     raise
                 log.error("%s cannot be written, so the session keeps its older turns: %s", name, error.strerror)
+                if known.damaged:  # the file that is set aside is still this one: it stays as it is
+                    return file.replace(b"".join(map(dump_bytes, [*before, *entries])))
                 return file.append(b"".join(map(dump_bytes, entries))).sync()  # which say by themselves what counts
         return file.replace(b"".join(map(dump_bytes, rest.kept)))
 
@@ -236,12 +243,28 @@ def _read(file: SessionFile) -> _Known:
     lines = read_lines(content.data, whole=content.whole)
     if lines.damaged:
         log.error("%s has a damaged line, which is left out (%d in all)", file.path, lines.damaged)
+    if lines.torn:
+        log.error("%s ends within a line, which is left out: its turn was never over, or its end was lost", file.path)
+    if not content.data:
+        log.error("%s is empty, which no session ever is: what it held is lost, or was never noted", file.path)
     if not content.whole:
         log.error("%s is larger than it ever should be; only its end is read", file.path)
     session = Session()
     for entry in lines.entries:
         session.add(_light(entry))
-    return _Known(content.stamp, session, damaged=bool(lines.damaged) or not content.whole)
+    damaged = bool(lines.damaged) or lines.torn or not content.data or not content.whole
+    return _Known(content.stamp, session, damaged)
+
+
+def _has_shrunk(file: SessionFile, before: Stamp, now: Stamp | None) -> bool:
+    """Whether the file has lost something since `before`, which is said. One that was replaced was edited by hand."""
+    if now is None:
+        log.warning("%s is gone: the session begins anew", file.path)
+        return False
+    if now.inode != before.inode or now.size >= before.size:
+        return False
+    log.error("%s has only %d bytes of the %d that were written: the rest is lost", file.path, now.size, before.size)
+    return True
 
 
 def _light(entry: Entry) -> Entry:

@@ -52,18 +52,18 @@ def test_a_fresh_session_knows_nothing_of_what_was_but_the_results_that_wait() -
     assert (list(found.turns), found.summary, found.unseen()) == (["c"], None, [result])
 
 
-def test_what_is_torn_off_at_the_end_was_never_acknowledged() -> None:
+def test_a_torn_end_is_left_out_and_said_to_be_torn() -> None:
     data = json.dumps(turn("a")).encode() + b'\n{"kind": "mess'
-    assert read_lines(data) == ([turn("a")], 0)
+    assert read_lines(data) == ([turn("a")], 0, True)
 
 
 def test_a_last_line_without_its_newline_counts_where_it_is_whole() -> None:
-    assert read_lines(json.dumps(turn("a")).encode()) == ([turn("a")], 0)
+    assert read_lines(json.dumps(turn("a")).encode()) == ([turn("a")], 0, False)
 
 
 def test_a_piece_that_begins_within_a_line_leaves_that_one_out() -> None:
     data = b'ssages": []}\n' + json.dumps(turn("b")).encode() + b"\n"
-    assert read_lines(data, whole=False) == ([turn("b")], 0)
+    assert read_lines(data, whole=False) == ([turn("b")], 0, False)
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,10 @@ def test_a_piece_that_begins_within_a_line_leaves_that_one_out() -> None:
 )
 def test_a_line_that_cannot_be_read_is_counted_and_the_others_stay(line: str) -> None:
     good = json.dumps(turn("a"))
-    assert read_lines(f"{good}\n{line}\n{good}\n".encode()) == ([turn("a"), turn("a")], 1)
+    assert read_lines(f"{good}\n{line}\n{good}\n".encode()) == ([turn("a"), turn("a")], 1, False)
 
 
 def test_a_kind_that_a_later_version_writes_is_no_damage() -> None:
     entry = {"kind": "mood", "id": "a"}
-    assert read_lines(json.dumps(entry).encode() + b"\n") == ([entry], 0)
+    assert read_lines(json.dumps(entry).encode() + b"\n") == ([entry], 0, False)
     assert session(entry).turns == {}

@@ -336,13 +336,86 @@ def test_a_link_in_the_place_of_the_folder_is_not_followed(sessions: Sessions, t
     assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
-def test_a_line_that_a_power_cut_has_torn_is_taken_away(sessions: Sessions, tmp_path: Path) -> None:
+@pytest.mark.parametrize("restarted", [True, False])
+@pytest.mark.parametrize(("left", "turns"), [(-5, ["a"]), (0, [])], ids=["cut", "emptied"])
+def test_a_file_that_has_lost_its_end_is_said_and_what_is_left_set_aside(
+    sessions: Sessions,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    left: int,
+    turns: list[str],
+    restarted: bool,
+) -> None:
     keep(sessions, "a", said("hello"))
+    keep(sessions, "b", said("then"))
+    os.truncate(file(tmp_path), file(tmp_path).stat().st_size + left if left else 0)
+    before = file(tmp_path).read_bytes()
+    process = fresh(tmp_path) if restarted else sessions
+
+    assert unseen(process) == []
+    assert ("ends within a line" if left else "is empty") in caplog.text
+    keep(process, "c", said("later"))
+
+    aside = file(tmp_path).with_name("default.jsonl.damaged-2027-01-15-c")
+    assert aside.read_bytes() == before
+    assert f"kept as {aside.name}" in caplog.text
+    assert kept(tmp_path) == [("messages", turn) for turn in [*turns, "c"]]
+    keep(process, "d", said("and on"))
+    assert len(list(file(tmp_path).parent.iterdir())) == 2
+
+
+def test_a_file_that_has_lost_whole_lines_is_damaged_where_they_are_remembered(
+    sessions: Sessions, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    keep(sessions, "a", said("hello"))
+    size = file(tmp_path).stat().st_size
+    keep(sessions, "b", said("then"))
+    os.truncate(file(tmp_path), size)
+
+    assert unseen(sessions) == []
+    assert f"has only {size} bytes of the " in caplog.text
+    keep(sessions, "c", said("later"))
+
+    assert len(list(file(tmp_path).parent.glob("default.jsonl.damaged-*"))) == 1
+    assert kept(tmp_path) == [("messages", "a"), ("messages", "c")]
+
+
+def test_a_file_that_was_taken_away_is_said(
+    sessions: Sessions, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    keep(sessions, "a", said("hello"))
+    file(tmp_path).unlink()
+    assert unseen(sessions) == []
+    assert "is gone: the session begins anew" in caplog.text
+
+
+def test_a_damaged_file_that_is_set_aside_stays_as_it_is_where_the_archive_cannot_be_written(
+    sessions: Sessions, tmp_path: Path
+) -> None:
+    keep(sessions, "a", said("hello"))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "main/conversations").symlink_to(tmp_path / "elsewhere")
     with file(tmp_path).open("a") as opened:
-        opened.write('{"kind": "sub')
-    keep(fresh(tmp_path), "b", said("then"))
-    assert kept(tmp_path) == [("messages", "a"), ("messages", "b")]
-    assert len(list(file(tmp_path).parent.iterdir())) == 1  # nothing that was acknowledged is damaged
+        opened.write('{"kind": "mess')
+    before = file(tmp_path).read_bytes()
+
+    keep(sessions, "b", said("/new", new=True))
+
+    assert file(tmp_path).with_name("default.jsonl.damaged-2027-01-15-b").read_bytes() == before
+    assert kept(tmp_path) == [("messages", "a"), ("new", "b"), ("messages", "b")]
+
+
+def test_a_full_disk_leaves_no_empty_file_of_a_new_session(
+    sessions: Sessions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("os.write", full)
+        with pytest.raises(NotDurable, match="No space left"):
+            keep(sessions, "a", said("hello"))
+    assert not file(tmp_path).exists()
 
 
 # Disks
@@ -436,7 +509,7 @@ def test_where_descriptors_run_out_nothing_is_noted(
         patched.setattr("os.dup", none_left)
         with pytest.raises(OSError, match="Too many open files"):
             keep(sessions, "a", said("hello"))
-    assert file(tmp_path).read_bytes() == b""
+    assert not file(tmp_path).exists()
     keep(sessions, "a", said("hello"))
     assert kept(tmp_path) == [("messages", "a")]
 

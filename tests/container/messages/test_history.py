@@ -16,7 +16,7 @@ from openclaw.message import dump_bytes
 
 @pytest.fixture
 def histories(tmp_path: Path) -> Histories:
-    return Histories(tmp_path)
+    return Histories(tmp_path, sleep=lambda _: None)
 
 
 def line(turn_id: str, said: str = "", **more: Any) -> dict[str, Any]:
@@ -104,15 +104,56 @@ def test_a_file_that_was_written_over_is_read_anew(histories: Histories, tmp_pat
     assert said(histories.of("default", "x"))[-1] == "c"
 
 
-def test_a_line_that_is_being_written_is_waited_for(histories: Histories, tmp_path: Path) -> None:
+@pytest.mark.parametrize("begun", [0, 20])
+def test_a_line_that_is_being_written_is_waited_for(tmp_path: Path, begun: int) -> None:
     whole = dump_bytes(line("b"))
-    write(tmp_path, line("a"))
     with (tmp_path / "default.jsonl").open("ab", buffering=0) as file:
-        file.write(whole[:20])
-        assert histories.of("default", "x") == History(histories.of("default", "x").turns)
-        assert said(histories.of("default", "x")) == ["a"]
-        file.write(whole[20:])
-    assert said(histories.of("default", "x")) == ["a", "b"]
+        file.write(whole[:begun])
+        history = Histories(tmp_path, sleep=lambda _: file.write(whole[begun:])).of("default", "x")
+    assert (said(history), history.notes) == (["b"], ())
+
+
+@pytest.mark.parametrize(("left", "turns"), [(-5, ["a"]), (0, [])], ids=["cut", "emptied"])
+@pytest.mark.parametrize("was_read", [True, False])
+def test_a_file_that_has_lost_its_end_is_noted(
+    histories: Histories, tmp_path: Path, left: int, turns: list[str], was_read: bool
+) -> None:
+    write(tmp_path, line("a"), line("b"))
+    if was_read:
+        histories.of("default", "x")
+    path = tmp_path / "default.jsonl"
+    os.truncate(path, path.stat().st_size + left if left else 0)
+
+    history = histories.of("default", "x")
+
+    assert said(history) == turns
+    assert "damaged and was left out" in history.notes[0]
+    assert histories.of("default", "x").notes == history.notes
+
+
+def test_a_file_that_has_lost_whole_lines_since_it_was_read_is_noted(histories: Histories, tmp_path: Path) -> None:
+    write(tmp_path, line("a"))
+    before = (tmp_path / "default.jsonl").stat().st_size
+    write(tmp_path, line("b"))
+    histories.of("default", "x")
+    os.truncate(tmp_path / "default.jsonl", before)
+
+    history = histories.of("default", "x")
+
+    assert said(history) == ["a"]
+    assert "damaged and was left out" in history.notes[0]
+
+
+def test_what_the_host_puts_in_the_place_of_a_damaged_file_is_noted_no_more(
+    histories: Histories, tmp_path: Path
+) -> None:
+    write(tmp_path, line("a"))
+    os.truncate(tmp_path / "default.jsonl", 3)
+    assert histories.of("default", "x").notes
+    (tmp_path / "new").write_bytes(dump_bytes(line("b")))
+    (tmp_path / "new").replace(tmp_path / "default.jsonl")
+
+    assert histories.of("default", "x").notes == ()
 
 
 def test_a_damaged_line_is_noted_and_the_others_are_there(histories: Histories, tmp_path: Path) -> None:

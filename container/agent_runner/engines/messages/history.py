@@ -11,7 +11,9 @@ import logging
 import os
 import stat
 import threading
+import time
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -27,10 +29,13 @@ KEPT: Final = 4 * 1024 * 1024
 _PROBE = 256
 """Bytes before the end of what was read by which a file is recognised that has only grown."""
 
+LOOK_AGAIN: Final = 0.1
+"""Seconds after which a file is read again that is empty, or ends within a line: the host may be writing it now."""
+
 _FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _DAMAGED = (
     "(A part of this session's history is damaged and was left out. The damaged file is kept in the group's folder, "
-    "under sessions/.)"
+    "under sessions/, with .damaged in its name.)"
 )
 
 
@@ -62,13 +67,16 @@ class _Known:
     probe: bytes
     session: Session
     damaged: bool
+    torn: bool
+    """Whether it is empty, or ends within a line."""
 
 
 class Histories:
     """The sessions in the folder `sessions`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, sleep: Callable[[float], object] = time.sleep) -> None:
         self._folder = folder
+        self._sleep = sleep
         self._lock = threading.Lock()
         # Guarded by _lock: the table. What is in it is never changed, only replaced.
         self._known: OrderedDict[str, _Known] = OrderedDict()
@@ -77,6 +85,9 @@ class Histories:
         """What the session's turns have left, an earlier attempt at `turn_id` aside."""
         try:
             known = self._read(session)
+            if known is not None and known.torn:
+                self._sleep(LOOK_AGAIN)
+                known = self._read(session)
         except OSError as error:
             log.error("the session %s cannot be read: %s", session, error)
             return History([], notes=(f"(This session's history cannot be read: {error.strerror}.)",))
@@ -84,7 +95,7 @@ class Histories:
             return History([])
         turns = [entry["past"] for turn, entry in known.session.turns.items() if turn != turn_id]
         summary = known.session.summary["text"] if known.session.summary is not None else ""
-        return History([past for past in turns if past.data], summary, (_DAMAGED,) if known.damaged else ())
+        return History([past for past in turns if past.data], summary, (_DAMAGED,) if known.damaged or known.torn else ())
 
     def _read(self, session: str) -> _Known | None:
         """What the session's file says now; None where there is none. Raises OSError."""
@@ -117,11 +128,12 @@ class Histories:
 
 def _read_on(fd: int, status: os.stat_result, known: _Known | None) -> _Known:
     """Read the file, or only what has come to it since `known`."""
+    shrunk = known is not None and status.st_ino == known.inode and status.st_size < known.end
     if known is not None and _has_grown(fd, status, known):
         begin, whole, session, damaged = known.end, True, _copy(known.session), known.damaged
     else:
         begin = max(0, status.st_size - MAX_READ)
-        whole, session, damaged = begin == 0, Session(), begin > 0
+        whole, session, damaged = begin == 0, Session(), begin > 0 or shrunk
     data = os.pread(fd, MAX_READ, begin)
     lines = read_lines(data, whole=whole)
     for entry in lines.entries:
@@ -129,7 +141,8 @@ def _read_on(fd: int, status: os.stat_result, known: _Known | None) -> _Known:
             session.add(_light(entry))
     end = begin + data.rfind(b"\n") + 1
     probe = os.pread(fd, min(_PROBE, end), max(0, end - _PROBE))
-    return _Known(*_stamp(status), end, probe, session, damaged or lines.damaged > 0)
+    torn = lines.torn or begin + len(data) == 0
+    return _Known(*_stamp(status), end, probe, session, damaged or lines.damaged > 0, torn)
 
 
 def _has_grown(fd: int, status: os.stat_result, known: _Known) -> bool:
