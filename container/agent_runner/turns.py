@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, ParamSpec
 
-from agent_runner.engines import Engine, TurnCut
+from agent_runner.engines import Engine, TurnCancelled, TurnCut
 from agent_runner.host import TurnHost
 from agent_runner.turn import State, Turn
 from openclaw.errors import OpenClawError
@@ -224,7 +224,7 @@ class Turns:
             text = self._engine.answer(turn.task, host)
         except OpenClawError as refused:
             error = str(refused)
-            text = refused.text if isinstance(refused, TurnCut) else ""
+            text = refused.text if isinstance(refused, TurnCut | TurnCancelled) else ""
         except Exception as failure:  # the engine's fault is one turn's failure, not the runner's
             log.exception("the engine failed on %s", turn.id)
             error = f"the engine failed: {type(failure).__name__}: {failure}; the container's log has the traceback"
@@ -232,7 +232,7 @@ class Turns:
             host.close()
         agent_ms = round((time.monotonic() - begun) * 1000)
         if turn.cancel.is_set():
-            body = response("cancelled", agent_ms=agent_ms)
+            body = response("cancelled", text, agent_ms=agent_ms)
         else:
             body = response("failed" if error else "done", text, error, agent_ms)
         if host.recorded is not None:

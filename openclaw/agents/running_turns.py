@@ -109,14 +109,15 @@ class RunningTurns:
             self._answered(frame)
 
     def _answered(self, frame: Frame) -> None:
-        """The runner has ended a turn; one that it had been told to cancel ends as it was to be ended."""
+        """The runner has ended a turn; one that it had been told to cancel ends as it was to be ended, with what was
+        said until then."""
         ended = self.attachment.ended(frame)
         if ended is None:
             return
         turn, answer = ended
         cancelled = self._forget(turn.id)
         if cancelled is not None and answer.status == "cancelled":
-            answer = cancelled._replace(record=answer.record)
+            answer = cancelled._replace(text=answer.text, record=answer.record)
         self._ended(turn, answer)
 
     def cancel(self, turn_id: str, answer: Answer) -> None:

@@ -197,9 +197,7 @@ class Sessions:
         date = time.strftime("%Y-%m-%d", time.localtime(self._clock.time()))
         if known.damaged:
             kept = file.set_aside(f"{date}-{cause}")
-            log.error(
-                "%s is damaged: what is left of it is kept as %s, and it goes on with what could be read", file.path, kept
-            )
+            log.error("%s is damaged: it is kept as %s, and goes on with what could be read", file.path, kept)
         content = file.read()
         before = read_lines(content.data, whole=content.whole).entries if content is not None else []
         name = f"{date}-{file.path.stem}-{cause}.jsonl"

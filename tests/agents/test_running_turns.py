@@ -14,7 +14,7 @@ from openclaw.agents.running_turns import WRITE_PAUSE, RunningTurns
 from openclaw.agents.turn import Answer, Loss, Outcome, Turn
 from openclaw.clock import Timer
 from openclaw.containers.channel import Channel
-from openclaw.message.frames import MAX_FRAME
+from openclaw.message.frames import MAX_FRAME, Frame
 from openclaw.spool import DropDir
 from tests.agents.conftest import Stage
 
@@ -92,6 +92,15 @@ def test_it_is_cancelled_at_once(stage: Stage, running: Running) -> None:
 
     assert running.ended == [("a", Answer.cancelled())]
     assert list(running.channel.pending()) == []
+
+
+def test_one_that_is_cancelled_keeps_what_was_said_until_then(running: Running) -> None:
+    running.full = False
+    running.run()
+    running.turns.cancel("a", Answer.cancelled())
+    running.turns.frame(Frame("response", "a", {"status": "cancelled", "text": "Half an ans", "agent_ms": 1}))
+
+    assert running.ended == [("a", Answer("cancelled", "Half an ans", "cancelled"))]
 
 
 def test_where_the_container_ends_meanwhile_its_turn_had_not_begun(running: Running) -> None:

@@ -138,7 +138,7 @@ def test_a_cancelled_turn_that_runs_ends_cancelled(turns: Turns, ears: Ears) -> 
     turns.cancel("a")
 
     turn_id, body = ears.next_response()
-    assert (turn_id, body["status"], body["text"]) == ("a", "cancelled", "")
+    assert (turn_id, body["status"], body["text"]) == ("a", "cancelled", "answer to a")
 
 
 def test_a_cancel_for_an_unknown_id_is_nothing(turns: Turns, ears: Ears) -> None:
@@ -187,7 +187,8 @@ class RecordingEngine:
 
 
 @pytest.mark.parametrize(
-    ("text", "status", "said"), [("well", "done", "done"), ("cut", "failed", "so far"), ("cancelled", "cancelled", "")]
+    ("text", "status", "said"),
+    [("well", "done", "done"), ("cut", "failed", "so far"), ("cancelled", "cancelled", "done")],
 )
 def test_what_a_turn_leaves_to_its_session_is_told_however_it_ends(
     ears: Ears, text: str, status: str, said: str

@@ -17,10 +17,11 @@ DEFAULT_LIMIT = 1800.0
 
 
 class TurnCancelled(OpenClawError):
-    """The turn was cancelled while the engine waited. Whatever the engine answers from here on is not used."""
+    """The turn was cancelled while the engine waited. `text` is what the sender was told until then."""
 
-    def __init__(self) -> None:
+    def __init__(self, text: str = "") -> None:
         super().__init__("the turn was cancelled")
+        self.text = text
 
 
 class TurnCut(OpenClawError):
@@ -84,7 +85,8 @@ class Engine(Protocol):
     def answer(self, task: Task, host: Host) -> str:
         """The answer, in text.
 
-        Returns soon after `task.cancel` was set; what it returns then is not used. An OpenClawError's text is shown to
-        the sender, and a TurnCut's own text beside it. No thread of the engine's uses `host` after this has returned.
+        Returns soon after `task.cancel` was set; what it returns then is what had been told by then. An OpenClawError's
+        text is shown to the sender, and the own text of a TurnCut or a TurnCancelled beside it. No thread of the
+        engine's uses `host` after this has returned.
         """
         ...

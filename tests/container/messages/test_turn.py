@@ -397,6 +397,29 @@ def test_a_cancel_takes_effect_while_the_model_is_waited_for(bench: Bench) -> No
     never.set()
 
 
+def test_what_was_said_before_a_cancel_stays_in_the_reply_and_in_the_session(bench: Bench) -> None:
+    cancel, never = Cancel(), threading.Event()
+
+    def says_half(exchange: Exchange) -> None:
+        exchange.head()
+        exchange.send(begins(), *text(0, "Half an ans")[:-1])
+        assert never.wait(TIMEOUT)
+
+    class CancellingHost(HandHost):
+        def delta(self, text: str) -> None:
+            super().delta(text)
+            cancel.set()
+
+    bench.model.will(says_half)
+    bench.host = CancellingHost()
+    with pytest.raises(TurnCancelled) as cancelled:
+        bench.ask(cancel=cancel)
+    never.set()
+
+    assert cancelled.value.text == "Half an ans"
+    assert texts(bench.record.messages[-1]) == "Half an ans\n\n(The turn was cancelled here.)"
+
+
 # A fresh session
 
 

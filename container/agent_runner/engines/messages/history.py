@@ -95,7 +95,8 @@ class Histories:
             return History([])
         turns = [entry["past"] for turn, entry in known.session.turns.items() if turn != turn_id]
         summary = known.session.summary["text"] if known.session.summary is not None else ""
-        return History([past for past in turns if past.data], summary, (_DAMAGED,) if known.damaged or known.torn else ())
+        notes = (_DAMAGED,) if known.damaged or known.torn else ()
+        return History([past for past in turns if past.data], summary, notes)
 
     def _read(self, session: str) -> _Known | None:
         """What the session's file says now; None where there is none. Raises OSError."""

@@ -64,7 +64,7 @@ class Parts(NamedTuple):
 
 
 def answer(parts: Parts, task: Task, host: Host) -> str:
-    """The answer to `task`. Raises TurnCut with what was said until then, or TurnCancelled."""
+    """The answer to `task`. Raises TurnCut or TurnCancelled, both with what was said until then."""
     text, new = _fresh(task)
     if new and not text:
         host.record(Record([], new=True))
@@ -81,10 +81,10 @@ def answer(parts: Parts, task: Task, host: Host) -> str:
         turn.run()
         end = ""
     except TurnCancelled:
-        end = "(The turn was cancelled here.)"
-        raise
+        end = turn.broken_off("(The turn was cancelled here.)")
+        raise TurnCancelled(turn.speech.text) from None
     except OpenClawError as error:
-        end = "\n\n".join(filter(None, [turn.speech.in_call, f"(The turn failed here: {error})"]))
+        end = turn.broken_off(f"(The turn failed here: {error})")
         raise TurnCut(str(error), turn.speech.text) from error
     finally:
         if keeps and (record := turn.left(end, new=new)) is not None:
@@ -141,6 +141,10 @@ class _Turn:
         if not messages and not new and self._room.summary is None:
             return None
         return Record(messages, self.window.tokens(), new, self._room.summary)
+
+    def broken_off(self, note: str) -> str:
+        """What the session is told of the end: what the model had begun to say, and the note."""
+        return "\n\n".join(filter(None, [self.speech.in_call, note]))
 
     def begin(self, text: str) -> None:
         """Take in the message; make room where the session fills the window."""
