@@ -163,6 +163,41 @@ def test_a_model_that_falls_silent_is_asked_again(model: ModelStub) -> None:
     never.set()
 
 
+def test_a_model_that_stays_silent_is_not_asked_where_the_turn_has_no_time_for_it_and_the_error_helps(
+    model: ModelStub, caplog: pytest.LogCaptureFixture
+) -> None:
+    call, never = Call(model, silence=0.05, seconds=298), threading.Event()
+
+    def is_silent(exchange: Exchange) -> None:
+        exchange.head()
+        call.clock.advance(120)
+        never.wait(TIMEOUT)
+
+    model.will(is_silent, is_silent, says("late"))
+    with pytest.raises(CallFailed) as failed:
+        call.make()
+    never.set()
+
+    assert str(failed.value).startswith("the model fell silent; it was asked 2 times, the last time for 120 s. Look at")
+    assert "PERSISTENT_REQUEST_TIMEOUT" in str(failed.value)
+    assert len(model.asked()) == 2
+    assert [record.getMessage().partition(":")[0] for record in caplog.records] == ["Model call of the turn turn"] * 2
+
+
+def test_a_silence_until_the_turns_end_is_told_as_one(model: ModelStub) -> None:
+    call, never = Call(model, silence=0.05, seconds=100), threading.Event()
+
+    def is_silent(exchange: Exchange) -> None:
+        exchange.head()
+        call.clock.advance(120)
+        never.wait(TIMEOUT)
+
+    model.will(is_silent)
+    with pytest.raises(CallFailed, match=r"time was over .*: the model fell silent; it was asked once for 120 s"):
+        call.make()
+    never.set()
+
+
 # Where the sender has seen a part
 
 

@@ -3,7 +3,8 @@
     nobody at the gateway's socket      the host restarts: for GONE seconds, at growing intervals; what the sender has
                                         seen of the call is not told again, where the model repeats it
     busy, overloaded, cut off, silent   TRIES times in all, with a growing pause or the one that is asked for; not
-                                        where the sender has seen a part of it
+                                        where the sender has seen a part of it, nor after a silence where the turn's
+                                        time does not suffice for another one as long
     refused                             never
 
 Any number of threads; the state of a call is its own.
@@ -11,6 +12,7 @@ Any number of threads; the state of a call is its own.
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable
@@ -24,6 +26,8 @@ from agent_runner.engines.messages.failures import Busy, CallFailed, Cut, Gone, 
 from agent_runner.engines.messages.gateway import Exchange, Gateway, Limits
 from agent_runner.engines.messages.speech import Speech
 from agent_runner.engines.messages.sse import EventParser
+
+log = logging.getLogger(__name__)
 
 TRIES = 5
 GONE = 60.0
@@ -82,12 +86,17 @@ class Caller:
         tries = _Tries(self._pauses, self._chance, self._clock, context.deadline)
         while True:
             self._check_time(context)
+            tries.begin()
             try:
                 answer = self._once(body, context)
                 speech.end()
                 return answer
             except (Gone, Busy, Cut, Stalled) as failure:
-                self._check_time(context)
+                if isinstance(failure, Stalled):
+                    failure = tries.stalled()
+                    log.warning("Model call of the turn %s: %s", context.turn_id, failure)
+                else:
+                    self._check_time(context)
                 gone = isinstance(failure, Gone) or (isinstance(failure, Cut) and not self._gateway.is_there())
                 seen = bool(speech.in_call)
                 pause = None if seen and not gone and not tries.gone else tries.pause(failure, gone=gone)
@@ -132,9 +141,26 @@ class _Tries:
         self._chance = chance
         self._clock = clock
         self._deadline = deadline
+        self._begun = 0.0
+        self._asked = 0
         self._failed = 0
         self._searched = 0
         self._gone_since: float | None = None
+
+    def begin(self) -> None:
+        """The next try begins."""
+        self._begun = self._clock()
+        self._asked += 1
+
+    def stalled(self) -> Stalled:
+        """The try has ended in silence: in words for the sender."""
+        over = "the turn's time was over before the model had answered: " if self._clock() >= self._deadline else ""
+        times = "once" if self._asked == 1 else f"{self._asked} times, the last time"
+        return Stalled(
+            f"{over}the model fell silent; it was asked {times} for {self._clock() - self._begun:.0f} s. Look at the "
+            "model's server; where it only needs longer, raise PERSISTENT_REQUEST_TIMEOUT (for a dedicated container "
+            "SUBAGENT_TIMEOUT) in .env and restart"
+        )
 
     @property
     def gone(self) -> bool:
@@ -161,7 +187,9 @@ class _Tries:
         pause = self._grown(self._pauses.busy, self._failed - 1, self._pauses.longest_busy)
         if asked is not None:
             pause = asked + pause / 10
-        return pause if self._clock() + pause <= self._deadline else None
+        now = self._clock()
+        needed = now - self._begun if isinstance(failure, Stalled) else 0.0  # less would end in the middle of a wait
+        return pause if now + pause + needed <= self._deadline else None
 
     def _grown(self, first: float, times: int, longest: float) -> float:
         longest_now: float = min(longest, first * 2**times)
