@@ -100,6 +100,10 @@ def _key(text: str) -> str:
     raise ValueError("printable ASCII without spaces")
 
 
+_API_PATH = re.compile(r"(?<=[^/:])/+v1(/+messages)?\Z")
+"""What many a program wants at the end of such an address, and what is added here."""
+
+
 def _url(text: str) -> str:
     """An address that paths are added to. A password in it would be shown with it."""
     if not text:
@@ -274,6 +278,10 @@ def load(environ: Mapping[str, str]) -> Config:
             shown = "" if _is_secret(setting.name) or "@" in text else f", not {text[:80]!r}"
             raise ConfigError(f"{setting.name} takes {error}{shown}") from None
     del parsed["openclaw_home"]
+    address = parsed["anthropic_base_url"]
+    parsed["anthropic_base_url"] = base = _API_PATH.sub("", address)
+    if base != address:
+        warnings.append(f"ANTHROPIC_BASE_URL={address}: its end is left out, as the path of the API is added to {base}")
     warnings += _doubts_about_model(parsed)
     config = Config(home=home, warnings=tuple(warnings), **parsed)
     if not ipaddress.ip_address(config.openclaw_host).is_loopback and not config.openclaw_token:

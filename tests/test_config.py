@@ -160,6 +160,18 @@ class TestTheModel:
         with pytest.raises(ConfigError, match="ANTHROPIC_BASE_URL takes an http or https address such as"):
             load({"OPENCLAW_HOME": str(tmp_path), "ANTHROPIC_BASE_URL": address})
 
+    @pytest.mark.parametrize("end", ["/v1", "/v1/", "/v1/messages", "/v1/messages/"])
+    def test_the_apis_own_path_at_the_end_of_the_address_is_left_out_and_said(self, tmp_path: Path, end: str) -> None:
+        config = load({"OPENCLAW_HOME": str(tmp_path), "ANTHROPIC_BASE_URL": f"http://localhost:1/llm{end}"})
+        assert config.anthropic_base_url == "http://localhost:1/llm"
+        (warning,) = config.warnings
+        assert "its end is left out" in warning
+
+    @pytest.mark.parametrize("address", ["http://localhost:1/v1/llm", "http://localhost:1/av1", "http://v1"])
+    def test_any_other_path_stays(self, tmp_path: Path, address: str) -> None:
+        config = load({"OPENCLAW_HOME": str(tmp_path), "ANTHROPIC_BASE_URL": address})
+        assert (config.anthropic_base_url, config.warnings) == (address, ())
+
     def test_a_password_in_the_address_is_refused_and_not_shown(self, tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="without user") as caught:
             load({"OPENCLAW_HOME": str(tmp_path), "ANTHROPIC_BASE_URL": "https://me:canary@x/"})

@@ -8,6 +8,7 @@ The kinds and their statuses: https://platform.claude.com/docs/en/api/errors
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Final
 
 from openclaw.errors import OpenClawError
 from openclaw.message import dump_bytes
@@ -25,6 +26,12 @@ _OVERLOADED = 529
 """What the API answers while it has too much to do; HTTP itself has no such status."""
 
 Headers = tuple[tuple[str, str], ...]
+
+HINT_FIELD: Final = "x-openclaw-hint"
+"""The field that tells a container what its owner should check where the API answers with an error."""
+
+OWN_FIELD: Final = "x-openclaw-own"
+"""The field that tells a container that an error is the gateway's own word: its text says all, its status nothing."""
 
 
 class ApiError(OpenClawError):

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
-from openclaw.gateway.api_error import ApiError, Headers, render, render_head
+from openclaw.gateway.api_error import OWN_FIELD, ApiError, Headers, render, render_head
 from openclaw.gateway.request_body import RequestBody
 from openclaw.gateway.scanner import scanner_for
 from openclaw.gateway.upstream import Broken
@@ -149,7 +149,7 @@ class Connection:
             return False
         self._log(error)
         self._site.books.answered(self.door.group, error.status)
-        return self._answer(error.status, error.body, error.headers, keep)
+        return self._answer(error.status, error.body, (*error.headers, (OWN_FIELD, "1")), keep)
 
     def _answer(self, status: int, body: bytes, headers: Headers, keep: bool) -> bool:
         self._send(render(status, body, headers, close=not keep))

@@ -8,6 +8,7 @@ for whoever knows what was shown already.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Final, Protocol
@@ -17,7 +18,7 @@ import requests
 
 from openclaw import __version__
 from openclaw.errors import OpenClawError
-from openclaw.gateway.api_error import ApiError, Headers
+from openclaw.gateway.api_error import HINT_FIELD, ApiError, Headers
 from openclaw.gateway.redactor import Redactor
 from openclaw.http.cut import cause
 from openclaw.http.session import BROKEN, BareSession
@@ -49,10 +50,14 @@ _TO_CONTAINER: Final = ("content-type", "retry-after", "request-id", "x-should-r
 _MIN_SECRET: Final = 6
 """A shorter key is a placeholder for a local model, and would blank out ordinary words."""
 _HINT: Final = {
-    401: "check ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN",
-    403: "the key may not do this",
+    401: "check {credential}",
+    402: "check the account that {credential} belongs to",
+    403: "check {credential} and ANTHROPIC_MODEL",
     404: "check ANTHROPIC_BASE_URL and ANTHROPIC_MODEL",
 }
+_NO_KEY: Final = "no key is set: set ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN"
+_NEVER_AGAIN: Final = (("x-should-retry", "false"),)
+_MARKUP: Final = re.compile(r"<(script|style)\b.*?</\1>|<[a-z/!][^>]*>?", re.DOTALL | re.IGNORECASE)
 
 
 class Broken(OpenClawError):
@@ -88,6 +93,7 @@ class Upstream:
         self._base = (base_url or DEFAULT_URL).rstrip("/")
         self.host: Final = urlsplit(self._base).netloc.rpartition("@")[2]
         self._secret = api_key or oauth_token
+        self._secret_name = "ANTHROPIC_API_KEY" if api_key else "CLAUDE_CODE_OAUTH_TOKEN" if oauth_token else ""
         self._credential: dict[str, str] = {}
         if api_key:
             self._credential = {"x-api-key": api_key}
@@ -127,13 +133,16 @@ class Upstream:
                 " looked through for your key: turn compression off in that server, or in the proxy before it",
             )
         fault = ""
+        advice: Headers = ()
         if 300 <= answer.status < 400:
+            advice = _NEVER_AGAIN
             fault = f"with a redirect ({answer.status}), which is not followed"
         elif answer.status < 300 and not answer.content_type:  # it broke off within its head, or is somebody else's
             fault = f"{answer.status} and does not say with what"
         if fault:
             answer.close()
-            raise ApiError(502, f"{self.host} answers {fault}: set ANTHROPIC_BASE_URL to the address where the API is")
+            words = f"{self.host} answers {fault}: set ANTHROPIC_BASE_URL to the address where the API is"
+            raise ApiError(502, words, advice)
         return answer
 
     @property
@@ -151,8 +160,14 @@ class Upstream:
 
     def complaint(self, status: int) -> str:
         """What an error of the API means for the owner of this machine, for the log."""
-        hint = _HINT.get(status)
+        hint = self.hint(status)
         return f"{self.host} answers {status}{f': {hint}' if hint else ''}"
+
+    def hint(self, status: int) -> str:
+        """What to check where the API answers so, by the name of the key that was sent; empty where nothing helps."""
+        if status in (401, 402, 403) and not self._secret_name:
+            return _NO_KEY
+        return _HINT.get(status, "").format(credential=self._secret_name)
 
     def _request(self, target: str, fields: Mapping[str, str], body: Body) -> requests.PreparedRequest:
         """A copy of what is the same for each call of `target`: to prepare it anew is a fifth of what asking costs."""
@@ -199,7 +214,11 @@ class Answer:
         self.packed: Final = _packed(response.headers.get("content-encoding", ""))
         shown = ((name, response.headers[name]) for name in _TO_CONTAINER if name in response.headers)
         # On one line each: one that was folded would not be a header field any more.
-        self.headers: Final[Headers] = tuple((name, " ".join(upstream.redact(value).split())) for name, value in shown)
+        hint = upstream.hint(self.status)
+        self.headers: Final[Headers] = (
+            *((name, " ".join(upstream.redact(value).split())) for name, value in shown),
+            *(((HINT_FIELD, hint),) if hint else ()),
+        )
 
     def read(self) -> bytes:
         """What has come, as soon as anything has; b"" at the end. Raises Broken where that comes too early."""
@@ -221,7 +240,7 @@ class Answer:
         text = "" if self.packed else self._upstream.redact(data.decode("latin-1"))
         if text and whole and self.content_type.partition(";")[0].strip().lower() == "application/json":
             return text.encode("latin-1"), self.headers
-        excerpt = " ".join(text[:1000].encode("latin-1").decode("utf-8", "replace").split())[:300]
+        excerpt = " ".join(_MARKUP.sub(" ", text[:2000]).encode("latin-1").decode("utf-8", "replace").split())[:200]
         kept = tuple((name, value) for name, value in self.headers if not name.startswith("content-"))
         error = ApiError(
             self.status, f"{self._upstream.host} answers {self.status}: {excerpt or 'it gives no reason'}", kept

@@ -12,6 +12,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from http.client import HTTPException, IncompleteRead, RemoteDisconnected
 from typing import Any
 
 from requests.adapters import HTTPAdapter
@@ -84,12 +85,21 @@ class _Here(threading.local):
 
 _here = _Here()
 
+_WORDS = (
+    (RemoteDisconnected, "it hung up without an answer"),  # before BadStatusLine, of which it is one
+    (IncompleteRead, "it hung up in the middle"),
+    (HTTPException, "what it says is not HTTP"),
+    (TimeoutError, "it took too long"),
+)
+
 
 def cause(error: BaseException) -> str:
-    """The innermost reason of an error of requests, without the address: its path may be a secret."""
+    """The innermost reason of an error of requests, in words, without the address: its path may be a secret."""
     while error.__cause__ is not None or error.__context__ is not None:
         error = error.__cause__ or error.__context__ or error
-    return error.strerror if isinstance(error, OSError) and error.strerror else type(error).__name__
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return next((words for kind, words in _WORDS if isinstance(error, kind)), type(error).__name__)
 
 
 def _shut_down(sock: socket.socket) -> None:

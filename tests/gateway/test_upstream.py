@@ -111,6 +111,7 @@ class TestTheAddress:
             assert elsewhere.asked.empty()
         assert caught.value.status == 502
         assert "redirect (307), which is not followed: set ANTHROPIC_BASE_URL" in str(caught.value)
+        assert ("x-should-retry", "false") in caught.value.headers
 
     @pytest.mark.parametrize("answer", [b"HTTP/1.1 200 OK", b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"])
     def test_so_does_an_answer_that_the_api_would_not_give(self, api: MessagesApi, answer: bytes) -> None:
@@ -201,7 +202,32 @@ class TestSilence:
         api.next_left()
 
 
+    @pytest.mark.parametrize(
+        ("answer", "told"),
+        [(b"", "it hung up without an answer"), (b"SSH-2.0-OpenSSH\r\n", "what it says is not HTTP")],
+    )
+    def test_who_speaks_no_http_is_told_in_words(self, api: MessagesApi, answer: bytes, told: str) -> None:
+        api.answers.append(Raw(answer))
+        with upstream(api.url) as way, pytest.raises(ApiError, match=f"does not answer: {told}"):
+            ask(way)
+
+
 class TestErrors:
+    @pytest.mark.parametrize(
+        ("credential", "told"),
+        [
+            ({"api_key": KEY}, "check ANTHROPIC_API_KEY"),
+            ({"oauth_token": KEY}, "check CLAUDE_CODE_OAUTH_TOKEN"),
+            ({}, "no key is set: set ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN"),
+        ],
+    )
+    def test_a_key_that_is_refused_is_named(self, api: MessagesApi, credential: dict[str, str], told: str) -> None:
+        api.answers.append(Fail(401, "no"))
+        with upstream(api.url, **credential) as way, closing(ask(way)) as answer:
+            _, headers = answer.read_error()
+            assert way.complaint(401).endswith(f"answers 401: {told}")
+        assert dict(headers)["x-openclaw-hint"] == told
+
     def test_a_key_that_is_repeated_is_taken_out(self, api: MessagesApi) -> None:
         api.answers.append(Fail(401, f"the key {KEY} is none; Bearer {KEY} neither"))
         with upstream(api.url, api_key=KEY) as way, closing(ask(way)) as answer:
@@ -217,7 +243,9 @@ class TestErrors:
     @pytest.mark.parametrize(
         ("fields", "sent", "told"),
         [
-            ("Content-Type: text/html", b"<p>\n Bad %s gateway" % KEY.encode(), "<p> Bad [redacted] gateway"),
+            ("Content-Type: text/html", b"<p>\n Bad %s gateway" % KEY.encode(), "Bad [redacted] gateway"),
+            ("Content-Type: text/html", b"<!doctype html><style>a { b: c }</style><h1>Not found", "Not found"),
+            ("Content-Type: text/plain", b"1 < 2", "1 < 2"),
             ("Content-Type: text/plain", b"", "it gives no reason"),
             ("Content-Type: application/json", b"", "it gives no reason"),
             ("Content-Type: application/json\r\nContent-Encoding: gzip", b"\x1f\x8b", "it gives no reason"),

@@ -229,9 +229,9 @@ def test_the_api_s_own_word_on_whether_to_try_again_counts(model: ModelStub) -> 
     ("status", "says_what_to_do"),
     [
         (400, "refused the request .*send /new"),
-        (401, "refused the key: check ANTHROPIC_API_KEY in .env and restart"),
-        (403, "does not let this key use the model"),
-        (404, "check ANTHROPIC_MODEL and ANTHROPIC_BASE_URL"),
+        (401, "refused the key: check ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN in .env and restart"),
+        (403, "does not let us use the model"),
+        (404, "check ANTHROPIC_BASE_URL and ANTHROPIC_MODEL"),
         (301, "refused the request"),
     ],
 )
@@ -268,6 +268,37 @@ def test_an_answer_that_is_no_stream_is_refused(model: ModelStub) -> None:
     model.will(page)
     with pytest.raises(Refused, match=r"answered with text/html instead of a stream .*ANTHROPIC_BASE_URL"):
         Call(model).make()
+
+
+@pytest.mark.parametrize(
+    ("hint", "told"),
+    [
+        ("check CLAUDE_CODE_OAUTH_TOKEN", "refused the key: check CLAUDE_CODE_OAUTH_TOKEN in .env and restart"),
+        ("no key is set: set THE_KEY", "asks for a key: no key is set: set THE_KEY in .env and restart"),
+    ],
+)
+def test_the_gateway_says_which_key_is_to_be_checked(model: ModelStub, hint: str, told: str) -> None:
+    model.will(refuses(401, "no", x_openclaw_hint=hint))
+
+    with pytest.raises(Refused, match=told):
+        Call(model).make()
+
+
+def test_the_gateways_own_words_are_told_without_a_status(model: ModelStub) -> None:
+    model.will(*[refuses(502, "localhost does not answer: Connection refused.", x_openclaw_own="1")] * TRIES)
+
+    with pytest.raises(CallFailed) as failed:
+        Call(model).make()
+    assert str(failed.value) == "localhost does not answer: Connection refused; send the message again later"
+
+
+def test_what_the_gateway_says_cannot_help_is_not_asked_again(model: ModelStub) -> None:
+    model.will(refuses(502, "a redirect: set it", x_openclaw_own="1", x_should_retry="false"))
+
+    with pytest.raises(Refused) as refused:
+        Call(model).make()
+    assert str(refused.value) == "a redirect: set it"
+    assert len(model.asked()) == 1
 
 
 def test_a_long_error_is_cut_and_told_in_one_line(model: ModelStub) -> None:

@@ -344,7 +344,8 @@ def test_a_failure_keeps_what_was_said_and_leaves_the_session_whole(bench: Bench
 def test_a_refused_key_says_what_to_do_and_the_message_is_not_forgotten(bench: Bench) -> None:
     bench.model.will(refuses(401, "invalid x-api-key"), says("hello"))
 
-    assert "check ANTHROPIC_API_KEY in .env and restart" in str(cut(bench, text="remember 42"))
+    told = "check ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN in .env and restart"
+    assert told in str(cut(bench, text="remember 42"))
     bench.keep_record("a")
     bench.ask("again", message_id="b")
     assert "remember 42" in user_said(bench.requests()[1].body, 0)

@@ -21,12 +21,21 @@ MAX_ERROR: Final = 64 * 1024
 
 _SHOWN = 300
 _LATER = (408, 409, 429)
-_WHAT_TO_DO = {
-    401: "refused the key: check ANTHROPIC_API_KEY in .env and restart",
-    402: "asks for payment: check the account that ANTHROPIC_API_KEY belongs to",
-    403: "does not let this key use the model: check ANTHROPIC_API_KEY and ANTHROPIC_MODEL in .env and restart",
-    404: "does not know the model or the address: check ANTHROPIC_MODEL and ANTHROPIC_BASE_URL in .env and restart",
+_HINT = "x-openclaw-hint"
+"""What the gateway, which knows the key that was sent, says is to be checked."""
+_OWN = "x-openclaw-own"
+"""The gateway's mark on errors that are its own words."""
+_MEANS = {
+    401: "refused the key",
+    402: "asks for payment",
+    403: "does not let us use the model",
+    404: "does not know the model or the address",
 }
+_CHECK = {
+    402: "check the account that the key belongs to",
+    404: "check ANTHROPIC_BASE_URL and ANTHROPIC_MODEL",
+}
+_KEYS = "check ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN"
 
 
 def check_stream(head: Head) -> None:
@@ -59,16 +68,23 @@ def read_error(exchange: Exchange) -> str:
 def failure(head: Head, said: str) -> CallFailed:
     """What a status other than 200 means."""
     status = head.status
+    own = _OWN in head.headers
     words = f"HTTP {status}{f': {said}' if said else ''}"
     advice = head.headers.get("x-should-retry")  # the API's own word on it, where it has one
     if advice == "true" or (advice != "false" and (status in _LATER or status >= 500)):
         after = retry_after(head.headers.get("retry-after"))
+        if own:
+            return Busy(said.rstrip("."), after)
         asks = f" and asks to wait {after:.0f} s" if after else ""
         return Busy(f"the model's API cannot answer now{asks} ({words})", after)
+    if own:
+        return Refused(said)
     if status == 413 or (status == 400 and is_too_long(said)):
         return TooLong(f"the conversation is longer than the model takes ({words}): {FRESH}")
-    if status in _WHAT_TO_DO:
-        return Refused(f"the model's API {_WHAT_TO_DO[status]} ({words})")
+    if status in _MEANS:
+        check = head.headers.get(_HINT) or _CHECK.get(status, _KEYS)
+        means = "asks for a key" if check.startswith("no key") else _MEANS[status]
+        return Refused(f"the model's API {means}: {check} in .env and restart ({words})")
     return Refused(f"the model's API refused the request ({words}); if it stays so, {FRESH}")
 
 
