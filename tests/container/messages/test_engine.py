@@ -112,7 +112,7 @@ def test_a_failure_keeps_what_was_said(agent: Agent, model: ModelStub) -> None:
 
     assert (cut["status"], cut["text"]) == ("failed", "Hel")
     assert 'say "go on" to continue' in cut["error"]
-    assert "check ANTHROPIC_API_KEY in .env and restart" in refused["error"]
+    assert "check ANTHROPIC_API_KEY or CLAUDE_CODE_OAUTH_TOKEN in .env and restart" in refused["error"]
 
 
 def test_a_cancel_takes_effect_within_a_second_and_the_session_knows(agent: Agent, model: ModelStub) -> None:
