@@ -218,13 +218,13 @@ class Turns:
 
     def _answer(self, turn: Turn) -> Response:
         begun = time.monotonic()
-        text, error = "", ""
+        text, error, cut = "", "", ""
         host = self._host_of(turn)
         try:
             text = self._engine.answer(turn.task, host)
         except OpenClawError as refused:
             error = str(refused)
-            text = refused.text if isinstance(refused, TurnCut | TurnCancelled) else ""
+            cut = refused.text if isinstance(refused, TurnCut | TurnCancelled) else ""
         except Exception as failure:  # the engine's fault is one turn's failure, not the runner's
             log.exception("the engine failed on %s", turn.id)
             error = f"the engine failed: {type(failure).__name__}: {failure}; the container's log has the traceback"
@@ -232,9 +232,9 @@ class Turns:
             host.close()
         agent_ms = round((time.monotonic() - begun) * 1000)
         if turn.cancel.is_set():
-            body = response("cancelled", text, agent_ms=agent_ms)
+            body = response("cancelled", cut, agent_ms=agent_ms)
         else:
-            body = response("failed" if error else "done", text, error, agent_ms)
+            body = response("failed" if error else "done", text or cut, error, agent_ms)
         if host.recorded is not None:
             body["record"] = host.recorded.to_json()
         return body

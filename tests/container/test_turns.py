@@ -13,7 +13,7 @@ import pytest
 
 from agent_runner.calls import Calls
 from agent_runner.channel import Outgoing
-from agent_runner.engines import Host, Task, TurnCut
+from agent_runner.engines import Host, Task, TurnCancelled, TurnCut
 from agent_runner.host import TurnHost
 from agent_runner.turn import Turn
 from agent_runner.turns import Response, Turns
@@ -138,7 +138,7 @@ def test_a_cancelled_turn_that_runs_ends_cancelled(turns: Turns, ears: Ears) -> 
     turns.cancel("a")
 
     turn_id, body = ears.next_response()
-    assert (turn_id, body["status"], body["text"]) == ("a", "cancelled", "answer to a")
+    assert (turn_id, body["status"], body["text"]) == ("a", "cancelled", "")
 
 
 def test_a_cancel_for_an_unknown_id_is_nothing(turns: Turns, ears: Ears) -> None:
@@ -183,12 +183,20 @@ class RecordingEngine:
             raise TurnCut("the model is away", "so far")
         if task.message.text == "cancelled":
             task.cancel.set()
+        if task.message.text == "cut off":
+            task.cancel.set()
+            raise TurnCancelled("so far")
         return "done"
 
 
 @pytest.mark.parametrize(
     ("text", "status", "said"),
-    [("well", "done", "done"), ("cut", "failed", "so far"), ("cancelled", "cancelled", "done")],
+    [
+        ("well", "done", "done"),
+        ("cut", "failed", "so far"),
+        ("cancelled", "cancelled", ""),
+        ("cut off", "cancelled", "so far"),
+    ],
 )
 def test_what_a_turn_leaves_to_its_session_is_told_however_it_ends(
     ears: Ears, text: str, status: str, said: str

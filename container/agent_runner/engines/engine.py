@@ -85,8 +85,8 @@ class Engine(Protocol):
     def answer(self, task: Task, host: Host) -> str:
         """The answer, in text.
 
-        Returns soon after `task.cancel` was set; what it returns then is what had been told by then. An OpenClawError's
-        text is shown to the sender, and the own text of a TurnCut or a TurnCancelled beside it. No thread of the
-        engine's uses `host` after this has returned.
+        Returns soon after `task.cancel` was set; what it returns then is not used, only the text of a TurnCancelled. An
+        OpenClawError's text is shown to the sender, and the own text of a TurnCut or a TurnCancelled beside it. No
+        thread of the engine's uses `host` after this has returned.
         """
         ...

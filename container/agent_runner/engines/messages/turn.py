@@ -89,6 +89,8 @@ def answer(parts: Parts, task: Task, host: Host) -> str:
     finally:
         if keeps and (record := turn.left(end, new=new)) is not None:
             host.record(record)
+    if task.cancel.is_set():  # too late to end it; what was said stands
+        raise TurnCancelled(turn.speech.text)
     return turn.speech.text
 
 
