@@ -16,7 +16,7 @@ from openclaw.gateway.site import Limits
 from openclaw.gateway.upstream import KEPT_CONNECTIONS
 from openclaw.gateway.usage import Tally, Usage
 from tests.support.gateway import KEY, GatewayClient, Hall, hall
-from tests.support.messages_answers import Fail, Raw, say
+from tests.support.messages_answers import Fail, Raw, redirect, say
 from tests.support.messages_api import MessagesApi
 from tests.support.raw_http import RawResponse
 
@@ -318,6 +318,14 @@ class TestErrors:
     ) -> None:
         api.answers.append(say(f"your key {KEY} is none"))
         assert client.say() == "your key [redacted] is none"
+
+    def test_the_gateways_own_are_marked_and_say_where_asking_again_is_no_help(
+        self, client: GatewayClient, api: MessagesApi
+    ) -> None:
+        api.answers.append(redirect("http://localhost/"))
+        client.call()
+        headers = client.response().headers
+        assert (headers["x-openclaw-own"], headers["x-should-retry"]) == ("1", "false")
 
     def test_what_the_owner_can_do_about_them_is_in_the_log(
         self, client: GatewayClient, api: MessagesApi, caplog: pytest.LogCaptureFixture
