@@ -167,11 +167,15 @@ class Api:
             raise Problem.of(refused) from None
         if streamed:
             return self._follow(receipt.id, request, (("Location", f"{_MESSAGES}/{receipt.id}"),))
-        reply, why_not = self._await_reply(receipt.id, wait_s or 0.0, request) if wait_s is not None else (None, {})
-        if reply is not None:
-            return json_response(200, reply)
-        queued = {"id": receipt.id, "status": "queued", **why_not}
-        return json_response(202, queued, (("Location", f"{_MESSAGES}/{receipt.id}"),))
+        standing: dict[str, Any] = {"id": receipt.id, "status": "queued"}
+        if wait_s is not None:
+            reply, why_not = self._await_reply(receipt.id, wait_s, request)
+            # In this order: a message that is not in flight any more has its reply by then.
+            progress = None if reply is not None else self._front.progress(receipt.id)
+            if progress is None and (reply := reply or self._front.reply(receipt.id)) is not None:
+                return json_response(200, reply)
+            standing = {**(progress or standing), **why_not}
+        return json_response(202, standing, (("Location", f"{_MESSAGES}/{receipt.id}"),))
 
     def _events(self, message_id: str, request: Request) -> Response | StreamedResponse:
         return self._follow(message_id, request)

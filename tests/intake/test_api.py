@@ -107,12 +107,33 @@ class TestWaiting:
         assert post(client, {"text": "hi", "id": "mine"}, "?wait=3600").json()["text"] == "hello"
         assert not front.begun_waits.acquire(blocking=False)
 
-    @pytest.mark.parametrize("query", ["", "?", "?wait=0", "?wait=0.01"])
-    def test_when_the_time_is_over_the_message_is_still_queued(self, client: RawClient, query: str) -> None:
+    @pytest.mark.parametrize("query", ["", "?"])
+    def test_who_does_not_wait_is_told_that_the_message_is_queued(self, client: RawClient, query: str) -> None:
         response = post(client, {"text": "hi"}, query)
 
         assert (response.status, response.json()) == (202, {"id": "m1", "status": "queued"})
         assert response.headers["location"] == "/messages/m1"
+
+    @pytest.mark.parametrize("query", ["?wait=0", "?wait=0.01"])
+    def test_when_the_time_is_over_it_is_told_where_the_message_stands(
+        self, client: RawClient, front: FakeFront, query: str
+    ) -> None:
+        response = post(client, {"text": "hi"}, query)
+
+        assert (response.status, response.json()) == (202, front.progress("m1"))
+        assert response.json()["status"] == "running"
+        assert response.headers["location"] == "/messages/m1"
+
+    def test_a_reply_that_comes_as_the_time_is_over_is_told(
+        self, client: RawClient, front: FakeFront, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def answered(message_id: str, /) -> None:
+            front.answer(message_id, "hello")
+
+        monkeypatch.setattr(front, "progress", answered)
+        response = post(client, {"text": "hi"}, "?wait=0")
+
+        assert (response.status, response.json()) == (200, front.reply("m1"))
 
     def test_later_callers_may_wait_too(self, client: RawClient, front: FakeFront) -> None:
         post(client, {"text": "hi"})

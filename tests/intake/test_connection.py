@@ -303,14 +303,14 @@ class TestCallersWhoLeave:
         assert front.ended_waits.acquire(timeout=10)
         wait_until_served(server)
 
-    def test_who_says_that_nothing_more_comes_is_told_that_the_message_is_queued(
+    def test_who_says_that_nothing_more_comes_is_told_where_the_message_stands(
         self, client: RawClient, front: FakeFront
     ) -> None:
         client.send(post("one").replace(b"/messages", b"/messages?wait=3600"))
         assert front.begun_waits.acquire(timeout=10)
         client.half_close()
 
-        assert client.response().json() == {"id": "m1", "status": "queued"}
+        assert client.response().json() == front.progress("m1")
 
     def test_who_sends_the_next_request_in_the_meantime_still_waits(self, client: RawClient, front: FakeFront) -> None:
         client.send(post("one").replace(b"/messages", b"/messages?wait=3600"))

@@ -273,13 +273,13 @@ class TestTheEnd:
             closed.result(10)
         assert [message.text for message in front.accepted] == ["one"]
 
-    def test_who_waits_longer_than_that_is_told_that_the_message_is_queued(self, front: FakeFront) -> None:
+    def test_who_waits_longer_than_that_is_told_where_the_message_stands(self, front: FakeFront) -> None:
         server = start_server(front)
         with RawClient(server.port) as client:
             client.ask("POST", "/messages?wait=60", b'{"text": "one"}')
             assert front.begun_waits.acquire(timeout=10)
             server.close(grace_s=0.01)
-            assert client.response().json() == {"id": "m1", "status": "queued", "detail": STOPPING}
+            assert client.response().json() == {**(front.progress("m1") or {}), "detail": STOPPING}
             assert client.at_end()
 
     def test_so_is_at_once_who_waits_for_what_is_not_answered_any_more(self, front: FakeFront) -> None:
@@ -290,7 +290,7 @@ class TestTheEnd:
             asker.ask("GET", "/messages/m1?wait=60")
             assert front.begun_waits.acquire(timeout=10)
             server.release()
-            assert sender.response().json() == {"id": "m1", "status": "queued", "detail": STOPPING}
+            assert sender.response().json() == {**(front.progress("m1") or {}), "detail": STOPPING}
             assert asker.response().json()["detail"] == STOPPING
             server.close(grace_s=60)
 
