@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Final, TypeVar
 
-from openclaw.cli.doctor import engine, files, machine, service
+from openclaw.cli.doctor import engine, files, machine, model, service
 from openclaw.cli.doctor.finding import Finding
 from openclaw.cli.terminal import dim, printable
 from openclaw.config import CHECKOUT, Config, load
@@ -31,6 +31,7 @@ _OF_THE_MACHINE: Final[tuple[Callable[[Path], Iterator[Finding]], ...]] = (
 )
 _OF_THE_SETTINGS: Final[tuple[Callable[[Config], Iterator[Finding]], ...]] = (
     files.settings,
+    model.check,
     machine.watches_enough,
     engine.check,
     service.port,
@@ -58,7 +59,7 @@ def findings(environ: Mapping[str, str]) -> Iterator[Finding]:
     except ConfigError as error:
         advice = f"correct it in {home / '.env'} or the environment; .env.example helps"
         yield Finding.fail("settings", str(error), advice)
-        yield Finding.skip("engine, port", "they depend on the settings")
+        yield Finding.skip("model, engine, port", "they depend on the settings")
         return
     for ask in _OF_THE_SETTINGS:
         yield from _made(ask, config)

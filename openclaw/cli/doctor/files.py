@@ -55,21 +55,11 @@ def env_file(home: Path) -> Iterator[Finding]:
 
 
 def settings(config: Config) -> Iterator[Finding]:
-    """The settings, which are read already, and whether a model answers."""
+    """The settings, which are read already."""
     for warning in config.warnings:
         yield Finding.warn("settings", warning, f"correct it in {config.home / '.env'} or the environment")
     if not config.warnings:
         yield Finding.ok("settings", "every one makes sense")
-    if config.engine == "offline":
-        wanted = "AGENT_ENGINE=offline asks for it" if config.agent_engine == "offline" else "no credential is set"
-        yield Finding.warn(
-            "model",
-            f"the offline engine answers, by rules ({wanted})",
-            f'echo "ANTHROPIC_API_KEY=…" >> {config.home / ".env"}, or ANTHROPIC_BASE_URL for a model of your own',
-        )
-    else:
-        way = "a key" if config.anthropic_api_key else "a token" if config.claude_code_oauth_token else "no key"
-        yield Finding.ok("model", f"{config.anthropic_base_url or 'https://api.anthropic.com'}, with {way}")
 
 
 def _usable(path: Path) -> bool:
