@@ -5,6 +5,7 @@ A Message is what somebody asked; it never changes after it was accepted. A Repl
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, get_args
@@ -22,6 +23,8 @@ MAX_SENDER = 200
 MAX_URL = 2048
 MAX_ATTACHMENTS = 20
 MAX_PATH = 1024
+_MAX_SHOWN = 100
+_WITHIN = 'within the group\'s folder, as in ["photos/cat.jpg"]'
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,17 +160,40 @@ def _check_url(url: str) -> None:
 
 
 def _attachments(given: object) -> tuple[str, ...]:
-    if not isinstance(given, list) or len(given) > MAX_ATTACHMENTS or not all(map(_is_path_within, given)):
-        raise InvalidMessage(
-            f'"attachments" takes at most {MAX_ATTACHMENTS} paths within the group\'s folder, as in ["photos/cat.jpg"]'
-        )
+    if not isinstance(given, list):
+        raise InvalidMessage(f'"attachments" must be a list of paths {_WITHIN}')
+    if len(given) > MAX_ATTACHMENTS:
+        raise InvalidMessage(f'"attachments" takes at most {MAX_ATTACHMENTS} paths, and these are {len(given)}')
+    for number, path in enumerate(given, 1):
+        if trouble := _trouble(path):
+            which = " ".join(filter(None, [f"entry {number}", _shown(path)]))
+            raise InvalidMessage(f'"attachments" takes paths {_WITHIN}: {which} {trouble}')
     return tuple(given)
 
 
-def _is_path_within(path: object) -> bool:
-    """Whether it leads nowhere else by its words; where links lead is looked at where it is used."""
-    if not isinstance(path, str) or not 0 < len(path) <= MAX_PATH or path.splitlines() != [path]:
-        return False
-    if not all(character.isprintable() or (character.isspace() and character > "\x1f") for character in path):
-        return False
-    return not any(part in ("", ".", "..") for part in path.split("/"))
+def _trouble(path: object) -> str:
+    """Why it is no path within a folder, by its words; where links lead is looked at where it is used."""
+    if not isinstance(path, str):
+        return "is no text"
+    if not path:
+        return "is empty"
+    if len(path) > MAX_PATH:
+        return f"has {len(path)} characters, more than {MAX_PATH}"
+    printable = all(character.isprintable() or (character.isspace() and character > "\x1f") for character in path)
+    if not printable or path.splitlines() != [path]:
+        return "has characters that cannot be printed, or the end of a line"
+    if path.startswith("/"):
+        return "begins with /: it is to be relative to that folder"
+    parts = path.split("/")
+    if ".." in parts:
+        return "has .. in it, which would lead out"
+    if "." in parts or "" in parts:
+        return "has an empty part or a . between its slashes"
+    return ""
+
+
+def _shown(path: object) -> str:
+    """A path as JSON in ASCII, which fits a line whatever it holds; its beginning where it is long."""
+    if not isinstance(path, str):
+        return ""
+    return json.dumps(path if len(path) <= _MAX_SHOWN else f"{path[:_MAX_SHOWN]}…", ensure_ascii=not path.isprintable())

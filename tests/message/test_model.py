@@ -60,15 +60,35 @@ def test_attachments_are_paths_within_the_group_s_folder() -> None:
 
 
 @pytest.mark.parametrize(
-    "given",
+    ("given", "why"),
     [
-        "cat.jpg", [1], [""], ["/etc/passwd"], ["../other/cat.jpg"], ["a/../../b"], ["./a"], ["a//b"], ["a/"],
-        ["a\nb"], ["a\tb"], ["a\u2028b"], ["a\0"], ["a\x1b[0m"], ["\ud800"], ["x" * 1025], ["a"] * 21,
+        ("cat.jpg", "must be a list of paths within the group's folder"),
+        ({}, "must be a list of paths"),
+        (["a"] * 21, "takes at most 20 paths, and these are 21"),
+        (["a", 1], "entry 2 is no text"),
+        (["a", [["b"]]], "entry 2 is no text"),
+        (["a", ""], 'entry 2 "" is empty'),
+        (["x" * 1025], 'xxx…" has 1025 characters, more than 1024'),
+        (["/etc/passwd"], 'entry 1 "/etc/passwd" begins with /: it is to be relative'),
+        (["a", "../x"], 'entry 2 "../x" has .. in it, which would lead out'),
+        (["../other/cat.jpg"], "which would lead out"),
+        (["a/../../b"], "which would lead out"),
+        (["./a"], 'entry 1 "./a" has an empty part or a . between its slashes'),
+        (["a//b"], "has an empty part"),
+        (["a/"], "has an empty part"),
+        (["a\nb"], r'entry 1 "a\nb" has characters that cannot be printed, or the end of a line'),
+        (["a\tb"], "cannot be printed"),
+        (["a\u2028b"], r'"a\u2028b" has characters'),
+        (["a\0"], "cannot be printed"),
+        (["a\x1b[0m"], r'"a\u001b[0m" has characters'),
+        (["\ud800"], r'"\ud800" has characters'),
     ],
-)  # fmt: skip
-def test_what_is_no_such_path_is_refused(given: Any) -> None:
-    with pytest.raises(InvalidMessage, match=r'"attachments" takes at most 20 paths within the group\'s folder'):
+)
+def test_what_is_no_such_path_is_refused_by_its_name_and_with_the_reason(given: Any, why: str) -> None:
+    with pytest.raises(InvalidMessage) as refused:
         Message.from_json({"text": "look", "attachments": given})
+    assert str(refused.value).startswith('"attachments" ')
+    assert why in str(refused.value)
 
 
 def test_attachments_are_part_of_the_content_and_without_any_nothing_has_changed() -> None:
