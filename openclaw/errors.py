@@ -70,6 +70,10 @@ class InvalidMessage(MessageRefused):
     title = "Invalid message"
 
 
+class NotAnObject(InvalidMessage):
+    """It is JSON, and no object."""
+
+
 class UnknownGroup(MessageRefused):
     status = 404
     title = "Unknown group"

@@ -12,7 +12,7 @@ import math
 import re
 from typing import Any
 
-from openclaw.errors import InvalidMessage
+from openclaw.errors import InvalidMessage, NotAnObject
 
 MAX_DEPTH = 32
 MAX_VALUES = 200_000
@@ -25,7 +25,8 @@ _NO_BRACKETS = re.compile(r"[^\[\]{}]++")
 
 
 def load_object(data: bytes) -> dict[str, Any]:
-    """The JSON object in `data`. Raises InvalidMessage, whose text says what is wrong and where."""
+    """The JSON object in `data`. Raises InvalidMessage, whose text says what is wrong and where; NotAnObject of these
+    where it is JSON of another kind."""
     text = _decode(data)
     _check_shape(text)
     try:
@@ -35,7 +36,7 @@ def load_object(data: bytes) -> dict[str, Any]:
     except RecursionError:
         raise InvalidMessage(f"JSON is nested deeper than {MAX_DEPTH} levels") from None
     if not isinstance(value, dict):
-        raise InvalidMessage('the JSON must be one object, as in {"text": "hello"}')
+        raise NotAnObject('the JSON must be one object, as in {"text": "hello"}')
     if "\\u" in text:
         _check_surrogates(value)
     return value

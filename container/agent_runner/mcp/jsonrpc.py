@@ -16,6 +16,8 @@ INVALID_PARAMS: Final = -32602
 INTERNAL_ERROR: Final = -32603
 UNSUPPORTED_VERSION: Final = -32022
 
+NO_OBJECT: Final = "a message is one JSON object"
+
 Message = dict[str, Any]
 Id = str | int
 
@@ -30,12 +32,11 @@ class RpcError(OpenClawError):
         self.request_id = request_id
 
     def response(self, request_id: Id | None) -> Message:
-        """The answer; without an id where that could not be read."""
+        """The answer; its id is null where that could not be read, as JSON-RPC 2.0 has it (section 5)."""
         error = {"code": self.code, "message": str(self)}
         if self.data is not None:
             error["data"] = self.data
-        known = {} if request_id is None else {"id": request_id}
-        return {"jsonrpc": "2.0", **known, "error": error}
+        return {"jsonrpc": "2.0", "id": request_id, "error": error}
 
 
 class Request(NamedTuple):
@@ -59,7 +60,7 @@ def parse(message: object) -> Request | None:
     if isinstance(message, list):
         raise RpcError(INVALID_REQUEST, "batches are not taken: send each message by itself")
     if not isinstance(message, dict):
-        raise RpcError(INVALID_REQUEST, "a message is a JSON object")
+        raise RpcError(INVALID_REQUEST, NO_OBJECT)
     request_id = message.get("id")
     if "id" in message and (not isinstance(request_id, str | int) or isinstance(request_id, bool)):
         raise RpcError(INVALID_REQUEST, '"id" is a string or a whole number')

@@ -17,7 +17,7 @@ from agent_runner.mcp import jsonrpc
 from agent_runner.mcp.jsonrpc import Message, RpcError
 from agent_runner.mcp.server import Server
 from agent_runner.wire import to_bytes
-from openclaw.errors import InvalidMessage
+from openclaw.errors import InvalidMessage, NotAnObject
 from openclaw.message import load_object
 
 log = logging.getLogger(__name__)
@@ -72,10 +72,7 @@ class Stdio:
         try:
             message = load_object(line)
         except InvalidMessage as invalid:
-            batch = line.lstrip().startswith(b"[")
-            code = jsonrpc.INVALID_REQUEST if batch else jsonrpc.PARSE_ERROR
-            text = "batches are not taken: send each message on a line of its own" if batch else str(invalid)
-            self._write(RpcError(code, text).response(None))
+            self._write(_refusal(line, invalid).response(None))
             return
         method, request_id = message.get("method"), message.get("id")
         if method == "notifications/cancelled":
@@ -141,3 +138,12 @@ class Stdio:
             with self._changed:
                 self._gone = True
                 self._changed.notify_all()
+
+
+def _refusal(line: bytes, invalid: InvalidMessage) -> RpcError:
+    """What is said of a line that is no JSON object."""
+    if line.lstrip().startswith(b"["):
+        return RpcError(jsonrpc.INVALID_REQUEST, "batches are not taken: send each message on a line of its own")
+    if isinstance(invalid, NotAnObject):
+        return RpcError(jsonrpc.INVALID_REQUEST, jsonrpc.NO_OBJECT)
+    return RpcError(jsonrpc.PARSE_ERROR, str(invalid))

@@ -46,13 +46,12 @@ def test_a_response_asks_nothing(answer: dict[str, object]) -> None:
         ({"jsonrpc": "2.0", "id": 1, "method": "ping", "params": None}, INVALID_PARAMS, 1),
     ],
 )
-def test_what_is_malformed_is_answered_with_an_error_and_the_id_where_that_is_one(
+def test_what_is_malformed_is_answered_with_an_error_and_the_id_or_null(
     message: object, code: int, request_id: object
 ) -> None:
     with pytest.raises(RpcError) as refused:
         parse(message)
 
     response = refused.value.response(refused.value.request_id)
-    assert (response["error"]["code"], response.get("id")) == (code, request_id)
+    assert (response["error"]["code"], response["id"]) == (code, request_id)
     assert response["error"]["message"]
-    assert ("id" in response) is (request_id is not None)

@@ -168,7 +168,10 @@ def test_only_so_many_calls_are_under_way(client: Client) -> None:
         (b"[" * 100_000, -32600),
         (b'{"a": ' * 50_000, -32700),
         (b'[{"jsonrpc": "2.0", "id": 1, "method": "ping"}]', -32600),
-        (b"3", -32700),
+        (b"3", -32600),
+        (b'"x"', -32600),
+        (b"null", -32600),
+        (b"true", -32600),
         (b"{}", -32600),
         (b'{"jsonrpc": "2.0", "id": null, "method": "ping"}', -32600),
         (b'{"jsonrpc": "2.0", "id": true, "method": "tools/call"}', -32600),
@@ -179,7 +182,10 @@ def test_what_is_malformed_is_answered_and_the_next_message_is_read(client: Clie
     client.source.write(line + b"\n")
     client.request(2, "ping")
 
-    assert client.read()["error"]["code"] == code
+    answer = client.read()
+    assert answer["error"]["code"] == code
+    assert answer["id"] == (1 if code == -32602 else None)
+    assert '"text"' not in answer["error"]["message"], "the hint is for messages to the service"
     assert client.read()["id"] == 2
 
 
@@ -196,7 +202,7 @@ def test_a_line_that_is_too_long_is_skipped_as_a_whole(client: Client) -> None:
 
     refused = client.read()
     assert refused["error"] == {"code": -32700, "message": f"a message takes at most {MAX_LINE} bytes"}
-    assert "id" not in refused
+    assert refused["id"] is None
     assert client.read()["id"] == 2
     thread.join(TIMEOUT)
 
