@@ -118,6 +118,27 @@ def test_long_instructions_are_cut_and_that_is_said(folders: Folders) -> None:
     assert f"Only the first {LIMIT} bytes of CLAUDE.md are shown" in system
 
 
+def test_instructions_that_are_damaged_have_the_agent_tell_the_user(folders: Folders) -> None:
+    path = folders.write("CLAUDE.md", "")
+    path.write_bytes(b"Speak Latin.\n\xff\xfe\nBe brief.")
+
+    system = folders.system()
+
+    told = f"({path} is damaged: it is not UTF-8 at byte 13, and \ufffd stands for what cannot be read."
+    assert told in system
+    assert system.index(told) < system.index("Speak Latin.\n\ufffd\ufffd\nBe brief.")
+
+
+def test_a_character_at_the_cut_is_no_damage(folders: Folders) -> None:
+    folders.write("CLAUDE.md", "x" * (LIMIT - 1) + "é")
+
+    system = folders.system()
+
+    assert "are shown" in system
+    assert "damaged" not in system
+    assert "\ufffd" not in system
+
+
 def test_the_files_that_were_kept_to_remember_are_named(folders: Folders) -> None:
     notes = folders.write(".claude/agent-memory/people.md", "x")
     own = folders.write(".claude/agent-memory/reviewer/MEMORY.md", "x")

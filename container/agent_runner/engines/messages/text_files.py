@@ -1,10 +1,12 @@
 """TextFiles: small texts of the group's folders, read again only where a file is another than before.
 
-Any number of threads. A file is never waited for, whatever it is; a text is cut where it is too long, and says so.
+Any number of threads. A file is never waited for, whatever it is; a text is cut where it is too long, and says so;
+one that is not UTF-8 has its reader tell the user.
 """
 
 from __future__ import annotations
 
+import codecs
 import os
 import stat
 import threading
@@ -22,6 +24,11 @@ KEPT: Final = 32
 ENTRIES: Final = 500
 """Entries of a folder that are looked at."""
 
+_UTF8: Final = codecs.getincrementaldecoder("utf-8")
+_DAMAGED: Final = (
+    "({path} is damaged: it is not UTF-8 at byte {at}, and � stands for what cannot be read. Say so to the user first "
+    "of all, by this name, so that it is mended.)"
+)
 _FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -78,8 +85,18 @@ def _read(path: Path) -> str:
         data = os.read(fd, LIMIT + 1)
     finally:
         os.close(fd)
-    text = data[:LIMIT].decode(errors="replace").strip()
-    return text if len(data) <= LIMIT else f"{text}\n(Only the first {LIMIT} bytes of {path.name} are shown.)"
+    cut = len(data) > LIMIT
+    text = _decoded(data[:LIMIT], path, cut=cut)
+    return f"{text}\n(Only the first {LIMIT} bytes of {path.name} are shown.)" if cut else text
+
+
+def _decoded(data: bytes, path: Path, *, cut: bool) -> str:
+    """The text, before which damage is told; a character that was `cut` in two at the end is none."""
+    try:
+        return _UTF8().decode(data, final=not cut).strip()
+    except UnicodeDecodeError as error:
+        damage = _DAMAGED.format(path=path, at=error.start)
+    return f"{damage}\n{_UTF8('replace').decode(data, final=not cut).strip()}"
 
 
 def _unreadable(path: Path, error: OSError) -> str:
