@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -185,7 +186,27 @@ def test_what_lies_there_and_is_no_file_is_said_and_never_followed(
     history = histories.of("default", "x")
 
     assert history.turns == []
-    assert "history cannot be read" in history.notes[0]
+    assert "sessions/default.jsonl in the group's folder, cannot be read: " in history.notes[0]
+    assert "chown" not in history.notes[0], "the host sets it aside by itself"
+
+
+def test_of_a_file_that_is_shut_it_is_said_which_it_is_and_what_helps(
+    histories: Histories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shut = tmp_path / "default.jsonl"
+    shut.touch(mode=0)
+    opened = os.open
+
+    def as_no_root(path: Path, flags: int) -> int:
+        if path == shut:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return opened(path, flags)
+
+    monkeypatch.setattr(os, "open", as_no_root)
+    (note,) = histories.of("default", "x").notes
+
+    assert "sessions/default.jsonl in the group's folder, cannot be read: Permission denied." in note
+    assert "(chown, chmod 600), or move it away and send /new" in note
 
 
 def test_of_a_file_that_is_too_large_the_end_is_read_and_that_is_noted(

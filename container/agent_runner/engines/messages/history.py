@@ -90,7 +90,7 @@ class Histories:
                 known = self._read(session)
         except OSError as error:
             log.error("the session %s cannot be read: %s", session, error)
-            return History([], notes=(f"(This session's history cannot be read: {error.strerror}.)",))
+            return History([], notes=(_unreadable(session, error),))
         if known is None:
             return History([])
         turns = [entry["past"] for turn, entry in known.session.turns.items() if turn != turn_id]
@@ -125,6 +125,17 @@ class Histories:
             while self._known and kept > KEPT:
                 _, dropped = self._known.popitem(last=False)
                 kept -= dropped.size
+
+
+def _unreadable(session: str, error: OSError) -> str:
+    """What the sender is told. Only of a file that is shut: the host sets aside whatever is none of its own."""
+    why = f"(This session's history, sessions/{session}.jsonl in the group's folder, cannot be read: {error.strerror}."
+    if not isinstance(error, PermissionError):
+        return f"{why})"
+    return (
+        f"{why} Give it back to the user as whom openclaw runs (chown, chmod 600), or move it away and send /new to "
+        "begin a fresh session.)"
+    )
 
 
 def _read_on(fd: int, status: os.stat_result, known: _Known | None) -> _Known:
