@@ -427,21 +427,44 @@ def test_what_was_said_before_a_cancel_stays_in_the_reply_and_in_the_session(ben
 def test_new_begins_a_fresh_session(bench: Bench) -> None:
     bench.keep_turn("a", "hello", "hi")
 
-    assert bench.ask(" /new \n") == "".join(bench.host.deltas)
+    said = bench.ask(" /new \n", message_id="b")
+
+    assert said == "".join(bench.host.deltas)
+    assert "what was said before is kept in conversations/" in said
     assert bench.record == Record([], new=True)
     assert bench.requests() == []
 
 
-def test_new_may_come_with_the_first_message(bench: Bench) -> None:
+def test_new_where_nothing_was_said_promises_no_archive(bench: Bench) -> None:
+    assert bench.ask("/new") == "A fresh session begins: nothing was said in this one yet."
+
+
+@pytest.mark.parametrize("said", ["/NEW", " /New ", "\t/nEW\n"])
+def test_new_counts_in_capitals_and_with_space_around_it(bench: Bench, said: str) -> None:
+    assert "A fresh session begins" in bench.ask(said)
+    assert bench.requests() == []
+
+
+def test_new_says_of_a_session_that_cannot_be_read_what_helps(bench: Bench) -> None:
+    (bench.group / "sessions/default.jsonl").symlink_to("/etc/hostname")
+
+    said = bench.ask("/new")
+
+    assert said.startswith("(This session's history, sessions/default.jsonl in the group's folder, cannot be read: ")
+    assert said.endswith("\n\nA fresh session begins: nothing was said in this one yet.")
+
+
+def test_new_may_come_with_the_first_message_and_is_said_before_the_answer(bench: Bench) -> None:
     bench.keep_turn("a", "the old secret", "hi")
     bench.model.will(says("hello"))
 
-    assert bench.ask("/new  What now?", message_id="b") == "hello"
+    assert bench.ask("/New  What now?", message_id="b") == "(A fresh session begins.)\n\nhello"
 
     (request,) = bench.requests()
     assert "secret" not in str(request.body)
     assert user_said(request.body).endswith("\n\nWhat now?")
     assert bench.record.new
+    assert "fresh session" not in str(bench.record.messages)
 
 
 def test_new_counts_even_where_the_model_then_refuses(bench: Bench) -> None:

@@ -43,6 +43,8 @@ MARGIN: Final = 2.0
 turn a tenth. A tool that waits for a subagent returns some seconds earlier, and its result is to be told."""
 
 _FRESH: Final = "A fresh session begins: what was said before is kept in conversations/ and plays no part any more."
+_FIRST: Final = "A fresh session begins: nothing was said in this one yet."
+_BEGINS: Final = "(A fresh session begins.)"
 _TASKS: Final = "/tasks"
 _CUT: Final = "(The answer was cut off here: it is longer than the model may answer at once. Ask for the rest.)"
 _FULL: Final = "(The answer was cut off here: the model's window is full. Send /new to begin a fresh session.)"
@@ -67,13 +69,13 @@ def answer(parts: Parts, task: Task, host: Host) -> str:
     """The answer to `task`. Raises TurnCut or TurnCancelled, both with what was said until then."""
     text, new = _fresh(task)
     if new and not text:
-        host.record(Record([], new=True))
-        host.delta(_FRESH)
-        return _FRESH
+        return _begun(parts.histories.of(task.message.session, task.message.id), host)
     if task.assignment is None and not new and text.split(maxsplit=1)[0] == _TASKS:
         return _of_tasks(text, host)
     keeps = task.assignment is None
-    history = parts.histories.of(task.message.session, task.message.id) if keeps and not new else History([])
+    history = History([], notes=(_BEGINS,) if new else ())
+    if keeps and not new:
+        history = parts.histories.of(task.message.session, task.message.id)
     turn = _Turn(parts, task, host, history, parts.prompts.profile(task))
     end = "(The turn was cut off here.)"
     try:
@@ -95,12 +97,23 @@ def answer(parts: Parts, task: Task, host: Host) -> str:
 
 
 def _fresh(task: Task) -> tuple[str, bool]:
-    """What the message says, and whether it begins a fresh session: `/new`, alone or before the first message."""
+    """What the message says, and whether it begins a fresh session: `/new`, alone or before the first message.
+
+    It counts in capitals too, and whatever space is before it.
+    """
     text = task.message.text
     word, *rest = text.split(maxsplit=1)
-    if task.assignment is not None or word != "/new":
+    if task.assignment is not None or word.lower() != "/new":
         return text, False
     return "".join(rest).strip(), True
+
+
+def _begun(before: History, host: Host) -> str:
+    """`/new` alone, which costs no call of the model; what there is to say of the session that ends is said."""
+    said = "\n\n".join([*before.notes, _FRESH if before.turns or before.summary else _FIRST])
+    host.record(Record([], new=True))
+    host.delta(said)
+    return said
 
 
 def _of_tasks(text: str, host: Host) -> str:
