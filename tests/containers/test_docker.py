@@ -460,8 +460,10 @@ def test_one_that_is_removed_while_it_is_being_started_does_not_stay(
     """Its turn was cancelled in the first moments: the engine does not list it yet."""
     (fake.state / "locks").mkdir()
     os.mkfifo(fake.state / "locks/run")
-    program = fake.state / "bin/docker"
-    program.write_text(program.read_text().replace("exec", f'[ "$1" != run ] || cat "{fake.state}/locks/run"; exec'))
+    program, held = fake.state / "bin/docker", fake.state / "bin/.docker"
+    held.write_text(program.read_text().replace("exec", f'[ "$1" != run ] || cat "{fake.state}/locks/run"; exec'))
+    held.chmod(0o755)
+    held.rename(program)  # renamed into place: one that runs cannot be written to, and half of one is none
     started = runtime.start(make_spec(tmp_path, "c1", runtime.container_uid))
     with open(fake.state / "locks/run", "wb"):  # the start has got so far
         removed = runtime.remove("c1")
