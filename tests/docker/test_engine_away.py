@@ -11,7 +11,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -19,7 +19,7 @@ import pytest
 
 from openclaw.clock import SystemClock
 from openclaw.config import load
-from openclaw.containers.cli import Cli
+from openclaw.containers.cli import LOOK_TIMEOUT, Cli, Output
 from openclaw.containers.docker import DockerRuntime, Timeouts
 from openclaw.errors import EngineOverdue
 from openclaw.service.runtime_choice import choose
@@ -177,20 +177,31 @@ def test_a_stop_ends_though_the_engine_answers_nothing_and_the_next_start_remove
     assert names_of(there, settings) == []
 
 
+class HurriedCli(Cli):
+    """Gives a start up after a second while it is `hurried`, and has all the patience that it is given otherwise."""
+
+    hurried = False
+
+    def run(self, args: Sequence[str], timeout: float = LOOK_TIMEOUT) -> Output:
+        return super().run(args, 1.0 if self.hurried and args[0] == "run" else timeout)
+
+
 def test_a_start_that_a_wedged_engine_did_not_take_leaves_its_name_to_the_next(
     tmp_path: Path, own_engine: OwnEngine, image: str
 ) -> None:
-    cli = Cli("docker", {**os.environ, "DOCKER_HOST": own_engine.host})
+    cli = HurriedCli("docker", {**os.environ, "DOCKER_HOST": own_engine.host})
     exits = Exits()
-    with closing(DockerRuntime(cli, SystemClock(), "late", image, Timeouts(start=1))) as runtime:
+    with closing(DockerRuntime(cli, SystemClock(), "late", image, Timeouts(start=60))) as runtime:
         runtime.open(exits.on_exit, exits.on_engine_up, exits.on_image_changed)
         runtime.list()
         own_engine.pause()
+        cli.hurried = True
         try:
             late = runtime.start(make_spec(tmp_path, "main", runtime.container_uid, cid="late"))
             with pytest.raises(EngineOverdue):
                 late.result(60)
         finally:
+            cli.hurried = False
             own_engine.resume()
 
         runtime.start(make_spec(tmp_path, "main", runtime.container_uid, cid="next")).result(60)
