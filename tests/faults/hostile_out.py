@@ -58,12 +58,13 @@ class Attack(NamedTuple):
 
 
 class Cost(NamedTuple):
-    """In ms of a CPU and of the clock, the least of some times; what was said, and how much was taken."""
+    """In ms of a CPU and of the clock, the least of some times; what was said, how much was taken, and bytes read."""
 
     cpu: float
     wall: float
     told: str
     delivered: int
+    read: int
 
 
 def _heap(place: Place, prefix: str, make: Callable[[Path], object]) -> None:
@@ -162,16 +163,23 @@ def suffer(made: Channels, root: Path, attack: Attack, files: int) -> Cost:
 
 
 def _heard(channel: Channel, expected: str) -> Cost:
-    heard = Heard()
+    heard, read = Heard(), _read_so_far()
     cpu, wall = time.thread_time(), time.monotonic()
     listen(channel, heard)
     cpu, wall = time.thread_time() - cpu, time.monotonic() - wall
+    read = _read_so_far() - read
     told = heard.violation() if expected or not heard.violations.empty() else ""
     begun, began = time.thread_time(), time.monotonic()
     channel.forget("m1")
     channel.destroy()
     cpu, wall = cpu + time.thread_time() - begun, wall + time.monotonic() - began
-    return Cost(cpu * 1000, wall * 1000, told, heard.frames.qsize() + heard.events.qsize())
+    return Cost(cpu * 1000, wall * 1000, told, heard.frames.qsize() + heard.events.qsize(), read)
+
+
+def _read_so_far() -> int:
+    """Bytes that this thread has read (proc(5), rchar), a little of which is our own question."""
+    fields = dict(line.split(": ") for line in Path("/proc/thread-self/io").read_text().splitlines())
+    return int(fields["rchar"])
 
 
 def main() -> None:

@@ -9,20 +9,23 @@ import os
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
 import pytest
 
+from openclaw.containers.reception import MAX_ENTRIES, PER_TURN
 from openclaw.message import frame_name
 from tests.faults.hostile_out import SECRET, Attack, attacks, channels, suffer
 from tests.support.heard import Heard, listen, write
 
 LONG: Final = os.environ.get("OPENCLAW_FAULTS") == "long"
 FILES: Final = 1_000_000 if LONG else 4500
-MAX_MS: Final = 10.0
-"""Milliseconds of a CPU that an attack may cost before its container is given up."""
+MAX_READ: Final = 128 * 1024
+"""Bytes that may be read of an attack before its container is given up: two pieces of a stream."""
+MAX_LOOKED_AT: Final = MAX_ENTRIES + 2 * PER_TURN
+"""Names that may be looked at; what all this costs in time the program shows."""
 BLOCKED_MS: Final = 20_000.0
 """What waits for another process waits for ever; a machine that does much else is slow, but not so slow."""
 
@@ -35,9 +38,33 @@ def place() -> Iterator[Path]:
         yield Path(place)
 
 
+@pytest.fixture
+def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many names were taken from each folder that this thread has looked into."""
+    counts: list[int] = []
+    scandir, me = os.scandir, threading.get_ident()
+
+    @contextmanager
+    def counting(path: int | str) -> Iterator[Iterator[os.DirEntry[str]]]:
+        def counted(entries: Iterator[os.DirEntry[str]]) -> Iterator[os.DirEntry[str]]:
+            for entry in entries:
+                counts[-1] += 1
+                yield entry
+
+        with scandir(path) as entries:
+            if threading.get_ident() == me:
+                counts.append(0)
+                yield counted(entries)
+            else:
+                yield entries
+
+    monkeypatch.setattr(os, "scandir", counting)
+    return counts
+
+
 @pytest.mark.parametrize("attack", attacks(), ids=lambda attack: attack.name)
 def test_an_attack_is_told_costs_little_and_reaches_nothing(
-    place: Path, attack: Attack, record_property: Callable[[str, object], None]
+    place: Path, attack: Attack, looked_at: list[int], record_property: Callable[[str, object], None]
 ) -> None:
     with channels(place) as made:
         bystander, heard = made.create("bystander"), Heard()
@@ -51,7 +78,8 @@ def test_an_attack_is_told_costs_little_and_reaches_nothing(
         assert attack.told in cost.told
         assert (cost.told == "") == (attack.told == "")
         assert cost.delivered == 0 or not attack.told
-        assert cost.cpu <= MAX_MS
+        assert cost.read <= MAX_READ
+        assert max(looked_at) <= MAX_LOOKED_AT
         assert cost.wall <= BLOCKED_MS
         assert (place / "secret").read_text() == SECRET
         write(bystander, "response", "m1", '{"status": "done", "text": "honest"}')
