@@ -141,14 +141,15 @@ def _kill_group(process: subprocess.Popen[bytes]) -> None:
 class _Written:
     """A file in memory that takes OUTPUT_LIMIT bytes; the kernel refuses more (fcntl(2), F_SEAL_GROW).
 
-    Its writers share our position, which tells how much they wrote.
+    Its writers share our position, which tells how much they wrote. One that opens it anew, as by `>/dev/stderr`, is
+    refused: that would empty it (F_SEAL_SHRINK).
     """
 
     def __init__(self) -> None:
         self.fd = os.memfd_create("output", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             os.ftruncate(self.fd, OUTPUT_LIMIT)
-            fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
+            fcntl.fcntl(self.fd, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK)
         except OSError:
             os.close(self.fd)
             raise

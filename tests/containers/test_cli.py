@@ -83,6 +83,14 @@ def test_a_call_that_writes_beyond_the_limit_fails_and_costs_no_memory(tmp_path:
     assert "unreached" not in output.stderr
 
 
+def test_a_wrapper_that_opens_its_stderr_anew_loses_nothing_that_is_written_to_it(tmp_path: Path) -> None:
+    output = program(tmp_path, "echo first >&2; echo note >/dev/stderr; echo kept >&2; exit 3").run(["ps"])
+
+    assert output.code == 3
+    assert output.stderr.startswith("first\n")
+    assert output.stderr.endswith("kept")
+
+
 def test_what_a_call_has_started_and_left_is_not_waited_for_and_ends_with_it(tmp_path: Path) -> None:
     reader, writer = os.pipe()
     os.set_inheritable(writer, True)
