@@ -226,15 +226,24 @@ class Service:
         self._started.append(part.close)
 
     def _build(self) -> None:
-        config = self._config
-        inbox, failed = self._home.directory("inbox"), self._home.directory("failed")
-        work, outbox = self._home.directory("work"), self._home.directory("outbox")
+        """Every part, each after those that it is given."""
+        directory = self._home.directory
+        places = Places(
+            inbox=directory("inbox"), work=directory("work"), failed=directory("failed"), outbox=directory("outbox")
+        )
+        self._build_books(places)
+        self._build_agents()
+        self._build_ways_in(places)
+
+    def _build_books(self, places: Places) -> None:
+        """What is known, where it is kept, and the way of a message through it."""
+        config, failed, outbox = self._config, places.failed, places.outbox
         callbacks = self._home.directory("callbacks")
         self._outward = (outbox, failed, callbacks)
-        self._ledger = Ledger(work, outbox, self._committer, self._clock)
+        self._ledger = Ledger(places.work, outbox, self._committer, self._clock)
         self._retention = Retention((outbox, failed), config.outbox_retention_days, self._clock)
-        guard = SettingsGuard(self._home.groups)
-        self._groups = Groups(guard, self._groups_changed)
+        self._guard = SettingsGuard(self._home.groups)
+        self._groups = Groups(self._guard, self._groups_changed)
         self._profiles = Profiles(self._home.groups)
         self._waiters = Waiters(self._ledger.reply)
         self._metrics = Metrics()
@@ -250,7 +259,7 @@ class Service:
         self.view = SiteView(
             self._reservations, self._clock, self._alarms,
             status=self.status, check=self._groups.config, groups=self._home.groups,
-            failed=failed, inbox=inbox, watcher=self._watcher,
+            failed=failed, inbox=places.inbox, watcher=self._watcher,
         )  # fmt: skip
         self._runtime = runtime_choice.choose(config, self._clock, self._home.installation, self._stop.wait)
         self._sessions = Sessions(self._home.groups, self._clock, self._runtime.container_uid)
@@ -260,6 +269,10 @@ class Service:
             changed=self.view.changed,
         )  # fmt: skip
         self._events = EventHub(self._ledger.reply, self._reservations.holds)
+
+    def _build_agents(self) -> None:
+        """Who works on turns, and what they may ask of the host."""
+        config = self._config
         specs = Specs(
             config, self._home.channels, config_of=self._groups.config, allowlist=MountAllowlist(config.home),
             sandboxed=self._runtime.kind == "docker", uid=self._runtime.container_uid,
@@ -280,7 +293,7 @@ class Service:
         self._gateway = self._make_gateway() if config.engine == "messages" else None
         uid = self._runtime.container_uid
         channels = self._channels = Channels(self._home.channels, self._watcher, uid, self._gateway)
-        watch = guard if self._runtime.kind == "docker" else Unwatched(guard)
+        watch = self._guard if self._runtime.kind == "docker" else Unwatched(self._guard)
         self._dedicated = DedicatedAgents(
             config=config, runtime=self._runtime, channels=channels, specs=specs,
             clock=self._clock, alarms=self._alarms, watch=watch, listener=listener,
@@ -295,7 +308,10 @@ class Service:
             self._runtime, channels, specs, self._main, self._dedicated,
             watch=watch, listener=listener, persistent=config.enable_persistent_main,
         )  # fmt: skip
-        places = Places(inbox=inbox, work=work, failed=failed, outbox=outbox)
+
+    def _build_ways_in(self, places: Places) -> None:
+        """Where messages come from, and what is told of the service."""
+        config = self._config
         self._inbox = Inbox(
             places, desk=self._router, committer=self._committer,
             watcher=self._watcher, alarms=self._alarms, clock=self._clock, booted=self._home.booted,
