@@ -80,6 +80,8 @@ def open_regular(dir_fd: int, name: str, uid: int | None) -> tuple[int, os.stat_
     try:
         status = os.fstat(path_fd)
         _check(status, uid)
+        if uid is not None and _has_lost_its_name(path_fd):
+            raise FileNotFoundError(errno.ENOENT, "it was removed while it was looked at", name)
         return os.open(f"/proc/self/fd/{path_fd}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), status
     except PermissionError:
         raise FileRefused("the service may not read it; make it readable for the service's user") from None
@@ -110,6 +112,15 @@ def _has_writer(fd: int) -> bool:
     except OSError as error:
         return error.errno == errno.EAGAIN
     return False
+
+
+def _has_lost_its_name(path_fd: int) -> bool:
+    """Whether the name by which the file was opened is gone, as the kernel says (proc(5), /proc/PID/fd).
+
+    Asked after the names were counted: somebody may link to another's file, and take that link away when we have opened
+    it. Then one name is counted, and it is not ours.
+    """
+    return os.readlink(f"/proc/self/fd/{path_fd}").endswith(" (deleted)")
 
 
 def _check(status: os.stat_result, uid: int | None) -> None:

@@ -208,6 +208,23 @@ class TestReading:
         with pytest.raises(FileRefused, match="2 names"):
             drops.read("a.json", 100, uid=os.getuid())
 
+    def test_a_second_name_that_is_taken_away_while_we_look_leaves_nothing_to_read(
+        self, drops: DropDir, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One name is counted then, and it is that of a file that was never dropped here."""
+        secret = tmp_path / "secret"
+        secret.write_bytes(b"{}")
+        os.link(secret, drops.path / "a.json")
+        fstat = os.fstat
+
+        def late(fd: int) -> os.stat_result:
+            (drops.path / "a.json").unlink(missing_ok=True)
+            return fstat(fd)
+
+        monkeypatch.setattr("os.fstat", late)
+        with pytest.raises(FileNotFoundError):
+            drops.read("a.json", 100, uid=os.getuid())
+
     def test_another_users_file_is_refused_where_the_owner_matters(self, drops: DropDir) -> None:
         drops.place("a.json", b"{}")
 
